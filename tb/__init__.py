@@ -1,0 +1,1 @@
+"""What runs inside the simulator: transports, stalls, scoreboard, environment, cases."""

@@ -1,0 +1,1 @@
+"""The cocotb tests, one module a topic."""
