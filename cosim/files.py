@@ -1,0 +1,35 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from configs import UsageError
+
+__all__ = ["atomic_file"]
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path to write to that becomes ``path`` when the block ends well, and vanishes otherwise.
+
+    Folders on the way are made. Do nothing but the writing in the block: an error of the operating
+    system in it is taken for one.
+
+    Raises:
+        UsageError: the folder cannot be made, the file cannot be written.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror}; choose another file") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
