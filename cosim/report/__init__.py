@@ -1,0 +1,31 @@
+"""Results of a replay, and how they are written: JSON, Parquet, HTML and the terminal."""
+
+from cosim.report.model import (
+    AttentionMap,
+    Failure,
+    Formula,
+    Merit,
+    Report,
+    RowBatch,
+    RowDetail,
+    RowFigures,
+    RunResult,
+    Top1,
+    TraceInfo,
+)
+from cosim.report.tally import Tally
+
+__all__ = [
+    "AttentionMap",
+    "Failure",
+    "Formula",
+    "Merit",
+    "Report",
+    "RowBatch",
+    "RowDetail",
+    "RowFigures",
+    "RunResult",
+    "Tally",
+    "Top1",
+    "TraceInfo",
+]
