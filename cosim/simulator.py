@@ -1,0 +1,259 @@
+"""A long-lived simulator process that plays batches of rows: the one way to run the hardware.
+
+Arrays travel through anonymous shared memory and commands through a socket pair, so a batch
+costs no file, and nothing is left behind when either process is killed: the memory has no name,
+and the simulator ends when its socket does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from configs import Config
+from configs.errors import UsageError
+from cosim.build import ROOT, Build, build
+from golden.exchange import Broken, Exchange, NoProgress
+from golden.rows import Results, Rows
+
+__all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash"]
+
+_DPI = ROOT / "tb" / "dpi"
+_TAIL_LINES = 20
+_START_SECONDS, _STOP_SECONDS = 60.0, 10.0
+_BROKEN = {cls.__name__: cls for cls in (Broken, NoProgress)}
+
+
+class SimulatorCrash(RuntimeError):
+    """The simulator process died; the message ends with the last lines it printed."""
+
+
+class Simulator:
+    """The hardware of one configuration, in a process of its own.
+
+    The process starts with the first batch and again after a crash. Every batch starts from
+    reset, so its results depend on the batch alone. Use as a context manager, or call
+    :meth:`close`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        transport: str = "bulk",
+        *,
+        run_ahead: bool = True,
+        patience: int = 100_000,
+        waves: Path | None = None,
+        timeout: float | None = None,
+        built: Build | None = None,
+    ) -> None:
+        """Build the simulation, unless it is there already.
+
+        Args:
+            config: the parameter set.
+            transport: ``bulk`` (DPI transactors) or ``signal`` (coroutines on the pins).
+            run_ahead: ``bulk`` only: advance the clock in C++ while a batch is under way;
+                without it the simulation runs on cocotb's own main program.
+            patience: cycles without a beat in either direction after which a batch fails.
+            waves: write a waveform (VCD) to this file.
+            timeout: wall-clock seconds a batch may take; None is without limit.
+            built: use this simulation instead of building one.
+
+        Raises:
+            UsageError: an unknown transport, or the build failed.
+        """
+        if transport not in ("bulk", "signal"):
+            raise UsageError(f"unknown transport {transport!r}; choose bulk or signal")
+        self.config = config
+        self.transport = transport
+        self.patience = patience
+        self.timeout = timeout
+        self.time = 0
+        """Simulation time in steps at the end of the last batch, since the process started."""
+        self._waves = waves
+        self._build = built or _build(config, transport, run_ahead, waves is not None)
+        self._memory_fd = os.memfd_create("cosim")
+        self._memory: mmap.mmap | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+        self._stream: IO[bytes] | None = None
+        self._channel: socket.socket | None = None
+
+    def start(self) -> None:
+        """Start the process, unless it runs; the first :meth:`run` does so too.
+
+        Raises:
+            SimulatorCrash: it ended before it was ready.
+        """
+        if self._process is not None:
+            return
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
+        self._channel, theirs = socket.socketpair()
+        setup = {
+            "config": dataclasses.asdict(self.config),
+            "transport": self.transport,
+            "patience": self.patience,
+            "socket": theirs.fileno(),
+            "memory": self._memory_fd,
+        }
+        self._grow(mmap.PAGESIZE)
+        environment = self._build.environment("tb.server", results=Path(os.devnull))
+        with theirs:
+            self._process = subprocess.Popen(
+                self._build.command(waves=self._waves),
+                env=environment | {"COSIM_SERVER": json.dumps(setup)},
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[theirs.fileno(), self._memory_fd],
+                process_group=0,
+            )
+        self._stream = self._channel.makefile("rwb")
+        self._receive(_START_SECONDS)
+
+    def run(self, rows: Rows, stalls: str = "none", seed: int = 0) -> Results:
+        """Play a batch, from reset to the last result.
+
+        Args:
+            rows: the scores; a row longer than ``max_len`` comes back with its error flag set.
+            stalls: name of a stall profile of ``tb.stalls``.
+            seed: of the stall profile.
+
+        Raises:
+            NoProgress: the design stopped taking or giving data; holds the results so far.
+            Broken: the design gave something that no row accounts for; likewise.
+            SimulatorCrash: the process died, or took longer than ``timeout``; the next call
+                starts a new one.
+        """
+        self.start()
+        assert self._stream is not None
+        count, elements = len(rows), len(rows.q)
+        needed = Exchange.size(count, elements)
+        batch = Exchange(self._grow(needed), count, elements)
+        batch.write_rows(rows)
+        command = {
+            "rows": count,
+            "elements": elements,
+            "bytes": needed,
+            "stalls": stalls,
+            "seed": seed,
+        }
+        with contextlib.suppress(ConnectionError):  # the answer will be missing, and say why
+            self._stream.write(json.dumps(command).encode() + b"\n")
+            self._stream.flush()
+        answer = self._receive(self.timeout)
+        self.time = answer["time"]
+        if "failed" in answer:
+            raise RuntimeError(f"the testbench failed:\n{answer['failed']}")
+        results = batch.results()
+        if "broken" in answer:
+            raise _BROKEN[answer["broken"]](answer["message"], results)
+        return results
+
+    def close(self) -> None:
+        """End the process; a later :meth:`run` starts it again."""
+        self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end(kill=kind is not None)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_channel"):
+            self._end(kill=True)
+            os.close(self._memory_fd)
+
+    def _grow(self, needed: int) -> mmap.mmap:
+        """The shared memory, at least ``needed`` bytes."""
+        if self._memory is None or len(self._memory) < needed:
+            size = -(-needed // mmap.PAGESIZE) * mmap.PAGESIZE
+            os.ftruncate(self._memory_fd, size)
+            self._memory = mmap.mmap(self._memory_fd, size)
+        return self._memory
+
+    def _receive(self, timeout: float | None) -> dict[str, Any]:
+        """The simulator's next answer."""
+        assert self._channel is not None
+        assert self._stream is not None
+        self._channel.settimeout(timeout)
+        try:
+            line = self._stream.readline()
+        except TimeoutError:
+            raise self._crash(f"gave no answer in {timeout:g} s") from None
+        except BaseException as error:  # an interrupted answer would be read as the next one's
+            self._end(kill=True)
+            if isinstance(error, ConnectionError):
+                raise SimulatorCrash(f"the simulator of {self.config.name} hung up") from error
+            raise
+        if not line.endswith(b"\n"):
+            raise self._crash("died")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _crash(self, what: str) -> SimulatorCrash:
+        """End the process, and say what it printed last."""
+        assert self._process is not None
+        assert self._log is not None
+        log, self._log = self._log, None
+        code = self._end(kill=what != "died")
+        with log:
+            log.seek(0)
+            lines = log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        tail = "\n".join(lines) or "(it printed nothing)"
+        return SimulatorCrash(f"the simulator of {self.config.name} {what} ({how}):\n{tail}")
+
+    def _end(self, kill: bool = False) -> int:
+        """End the process and return its exit code; 0 if there is none."""
+        process, self._process = self._process, None
+        for end in (self._stream, self._channel):
+            if end is not None:
+                with contextlib.suppress(OSError):
+                    end.close()
+        self._stream = self._channel = None
+        code = 0
+        if process is not None:
+            if kill:
+                process.kill()
+            try:
+                code = process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                code = process.wait()
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        return code
+
+
+def _build(config: Config, transport: str, run_ahead: bool, waves: bool) -> Build:
+    """The simulation of a configuration over a transport."""
+    if transport == "signal":
+        return build(config, waves=waves, profile="fast")
+    return build(
+        config,
+        top="softmax_tb",
+        extra_sources=[_DPI / "softmax_tb.sv"],
+        cpp=[_DPI / "transactor.cpp"],
+        main=_DPI / "main.cpp" if run_ahead else None,
+        public=False,
+        waves=waves,
+        profile="fast",
+    )

@@ -1,0 +1,90 @@
+"""The memory through which two processes exchange a batch: rows one way, results the other.
+
+One flat buffer holds every array of :class:`Rows` and :class:`Results` at fixed places, so that
+both sides see the same numbers without a copy, a file or a serialised form between them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import mmap
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from golden.rows import Results, Rows
+
+__all__ = ["Broken", "Exchange", "NoProgress"]
+
+_ALIGNMENT = 64  # bytes: a cache line
+_ROW_FIELDS = {
+    "error": np.bool_,
+    "exponent": np.uint8,
+    "first_in": np.int64,
+    "last_in": np.int64,
+    "first_out": np.int64,
+    "last_out": np.int64,
+}
+
+
+class Broken(RuntimeError):
+    """The design broke the stream's rules; ``results`` holds what came out before."""
+
+    def __init__(self, message: str, results: Results) -> None:
+        """Rows that did not come out have ``last_out`` -1 in ``results``."""
+        super().__init__(message)
+        self.results = results
+
+
+class NoProgress(Broken):
+    """The design stopped taking or giving data; the message names the row and the handshakes."""
+
+
+class Exchange:
+    """The arrays of one batch, as views into a shared buffer."""
+
+    def __init__(self, buffer: mmap.mmap, rows: int, elements: int) -> None:
+        """Lay out ``rows`` rows of together ``elements`` elements; see :meth:`size`."""
+        self._arrays: dict[str, npt.NDArray[Any]] = {}
+        end = 0
+        for name, dtype, count in _fields(rows, elements):
+            start = -(-end // _ALIGNMENT) * _ALIGNMENT
+            self._arrays[name] = np.frombuffer(buffer, dtype, count, start)
+            end = start + dtype.itemsize * count
+
+    @staticmethod
+    def size(rows: int, elements: int) -> int:
+        """Bytes that a batch of ``rows`` rows of together ``elements`` elements needs."""
+        fields = _fields(rows, elements)
+        return sum(dtype.itemsize * count + _ALIGNMENT for _, dtype, count in fields)
+
+    def write_rows(self, rows: Rows) -> None:
+        """Copy a batch in."""
+        for name in ("q", "keep", "offsets"):
+            self._arrays[name][:] = getattr(rows, name)
+
+    def rows(self) -> Rows:
+        """The batch, as views."""
+        return Rows(self._arrays["q"], self._arrays["keep"], self._arrays["offsets"])
+
+    def write_results(self, results: Results) -> None:
+        """Copy the results of the batch in."""
+        for name in ("y", *_ROW_FIELDS):
+            self._arrays[name][:] = getattr(results, name)
+
+    def results(self) -> Results:
+        """The results of the batch, copied out."""
+        fields = dataclasses.fields(Results)
+        return Results(**{field.name: self._arrays[field.name].copy() for field in fields})
+
+
+def _fields(rows: int, elements: int) -> list[tuple[str, np.dtype[Any], int]]:
+    """Name, type and length of every array of a batch."""
+    return [
+        ("q", np.dtype(np.int32), elements),
+        ("keep", np.dtype(np.bool_), elements),
+        ("offsets", np.dtype(np.int64), rows + 1),
+        ("y", np.dtype(np.uint16), elements),
+        *((name, np.dtype(dtype), rows) for name, dtype in _ROW_FIELDS.items()),
+    ]
