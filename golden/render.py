@@ -32,9 +32,15 @@ _HEADER = """\
 ///   L_P[j][c] = floor(M * (c/10) / j)     LUT_sigma of lut2d, row 0 unused
 /// Worked values at UINT8: T[1] = 93, A[3] = 85, E[10] = 93, L[2][5] = 63.
 
-// <symbol>_<precision>, as the golden model and the paper name them:
+// Names are <symbol>_<precision>, as in the golden model; a design takes some tables, never all.
 // verilog_lint: waive-start parameter-name-style
+// verilator lint_off UNUSEDPARAM
 package softmax_tables_pkg;
+"""
+_FOOTER = """\
+// verilator lint_on UNUSEDPARAM
+// verilog_lint: waive-stop parameter-name-style
+endpackage : softmax_tables_pkg
 """
 _WORDS_PER_LINE = 8
 
@@ -71,7 +77,7 @@ def render() -> str:
             _array(f"E_{p}", tables.lut_exp(w, KE_LIMIT)),
             _array(f"L_{p}", tables.lut_sigma(w, XS_LIMIT)) + "\n",
         ]
-    return "\n".join([*parts, "endpackage : softmax_tables_pkg"]) + "\n"
+    return "\n".join([*parts, _FOOTER])
 
 
 def main(arguments: list[str] | None = None) -> int:

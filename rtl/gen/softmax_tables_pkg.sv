@@ -9,8 +9,9 @@
 ///   L_P[j][c] = floor(M * (c/10) / j)     LUT_sigma of lut2d, row 0 unused
 /// Worked values at UINT8: T[1] = 93, A[3] = 85, E[10] = 93, L[2][5] = 63.
 
-// <symbol>_<precision>, as the golden model and the paper name them:
+// Names are <symbol>_<precision>, as in the golden model; a design takes some tables, never all.
 // verilog_lint: waive-start parameter-name-style
+// verilator lint_off UNUSEDPARAM
 package softmax_tables_pkg;
 
   // int16: w = 15, M = 32767
@@ -2438,4 +2439,6 @@ package softmax_tables_pkg;
     176'h0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000  // from 0
   };
 
+// verilator lint_on UNUSEDPARAM
+// verilog_lint: waive-stop parameter-name-style
 endpackage : softmax_tables_pkg
