@@ -85,7 +85,7 @@ def libpython() -> str:
     Raises:
         UsageError: this Python was built without one.
     """
-    import find_libpython  # type: ignore[import-untyped]  # comes with cocotb, has no types
+    import find_libpython
 
     path: str | None = find_libpython.find_libpython()
     if path is None:
