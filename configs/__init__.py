@@ -97,7 +97,7 @@ class Config:
     @property
     def m(self) -> int:
         """The raw output that means 1.0: ``M = 2**w - 1``."""
-        return 2**self.w - 1
+        return (1 << self.w) - 1
 
     @property
     def out_w(self) -> int:

@@ -1,0 +1,37 @@
+# Every target only calls the set-up script, the command line, pytest or a tool.
+# PYTHON=/path/to/python3 chooses the interpreter; ARGS="..." is passed on.
+
+PYTHON ?= python3
+ARGS ?=
+SETUP := @PYTHON="$(PYTHON)" sh scripts/setup.sh
+BIN := .venv/bin
+
+.PHONY: help setup sim test lint traces clean
+.NOTPARALLEL:
+
+help: ## print this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: ## create .venv and say what was found
+	$(SETUP)
+	@$(BIN)/cosim doctor
+
+sim: ## replay the committed traces through the RTL and write reports/
+	$(SETUP)
+	@$(BIN)/cosim replay traces/*.safetensors --config rexp_uint8 lut2d_uint8 $(ARGS)
+
+test: ## run every test, simulations included
+	$(SETUP) test onnx minilm
+	@$(BIN)/pytest -n auto $(ARGS)
+
+lint: ## check style, types, RTL and its elaboration
+	$(SETUP) lint
+	@$(BIN)/python -m cosim.lint $(ARGS)
+
+traces: ## extract the committed traces again and say whether they agree
+	$(SETUP) onnx minilm
+	@$(BIN)/cosim extract --check $(ARGS)
+
+clean: ## remove everything that was built or reported, and .venv
+	@rm -rf build reports .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -prune -exec rm -rf {} +
