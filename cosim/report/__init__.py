@@ -1,5 +1,6 @@
 """Results of a replay, and how they are written: JSON, Parquet, HTML and the terminal."""
 
+from cosim.report.folder import ReportFolder
 from cosim.report.model import (
     AttentionMap,
     Failure,
@@ -14,6 +15,7 @@ from cosim.report.model import (
     TraceInfo,
 )
 from cosim.report.tally import Tally
+from cosim.report.terminal import print_report
 
 __all__ = [
     "AttentionMap",
@@ -21,6 +23,7 @@ __all__ = [
     "Formula",
     "Merit",
     "Report",
+    "ReportFolder",
     "RowBatch",
     "RowDetail",
     "RowFigures",
@@ -28,4 +31,5 @@ __all__ = [
     "Tally",
     "Top1",
     "TraceInfo",
+    "print_report",
 ]

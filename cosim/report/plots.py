@@ -1,0 +1,248 @@
+"""The page's plots: matplotlib figures as inline SVG that takes its colours from the page.
+
+Colours are written as placeholders and replaced by CSS variables, so that one drawing serves
+light, dark and print. Text stays text. Images carry their own colours on a clear ground.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+from matplotlib.figure import Figure
+
+from cosim.report.model import AttentionMap, Floats, RunResult, WorstRow
+from cosim.report.tally import L1_EDGES
+from cosim.report.text import figure as number
+
+__all__ = ["attention", "distributions", "latencies", "worst_row"]
+
+# A placeholder colour for each CSS variable of the page; any values unlike each other will do.
+_INK, _MUTED, _GRID, _PAPER = "#010203", "#010204", "#010205", "#010206"
+_HARDWARE, _FLOAT, _BAD = "#010207", "#010208", "#010209"
+_VARIABLES = {
+    _INK: "--ink",
+    _MUTED: "--muted",
+    _GRID: "--line",
+    _PAPER: "--card",
+    _HARDWARE: "--hardware",
+    _FLOAT: "--float",
+    _BAD: "--bad",
+}
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "softmax",
+    "font.size": 9,
+    "text.color": _INK,
+    "axes.edgecolor": _GRID,
+    "axes.labelcolor": _MUTED,
+    "axes.facecolor": "none",
+    "axes.titlecolor": _INK,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": _GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": _GRID,
+    "ytick.color": _GRID,
+    "xtick.labelcolor": _MUTED,
+    "ytick.labelcolor": _MUTED,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "figure.constrained_layout.use": True,
+}
+#: Colours of raster images, which cannot follow the page: mid tones that read on both grounds.
+_BLUE, _ORANGE = (0.16, 0.47, 0.84), (0.90, 0.42, 0.10)
+_VECTOR_POINTS = 300
+_SHOWN_KEYS = 48
+
+
+def latencies(runs: Sequence[RunResult]) -> str:
+    """Latency against row length of every run, the formula drawn; empty without latencies."""
+    shown = [run for run in runs if len(run.latency.pairs)]
+    if not shown:
+        return ""
+    columns = min(len(shown), 3)
+    lines = math.ceil(len(shown) / columns)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+        for axis, run in zip(axes.flat, shown, strict=False):
+            _latency(axis, run)
+        for axis in axes.flat[len(shown) :]:
+            axis.set_visible(False)
+        for axis in axes[-1]:
+            axis.set_xlabel("row length, elements")
+        for axis in axes[:, 0]:
+            axis.set_ylabel("cycles")
+
+    return _svg(draw, (10.4, 0.5 + 2.5 * lines), "Latency against row length")
+
+
+def _latency(axis: Any, run: RunResult) -> None:
+    length, latency, rows = run.latency.pairs.T
+    axis.scatter(
+        length,
+        latency,
+        s=6 + 26 * np.log1p(rows) / max(np.log1p(rows).max(), 1),
+        color=_BLUE if len(rows) > _VECTOR_POINTS else _HARDWARE,
+        alpha=0.45,
+        linewidths=0,
+        rasterized=len(rows) > _VECTOR_POINTS,
+        label="measured",
+    )
+    lengths = np.arange(1, int(length.max()) + 1)
+    formula = run.latency.formula
+    axis.plot(lengths, formula(lengths), color=_FLOAT, linewidth=1.4, label=str(formula))
+    axis.set_ylim(bottom=0)
+    axis.set_xlim(left=0)
+    axis.set_title(run.config.name)
+    axis.legend(loc="upper left", fontsize=8, labelcolor=_MUTED, handlelength=1.4)
+
+
+def distributions(runs: Sequence[RunResult]) -> str:
+    """Share of rows by L1 error, a strip a run; empty without rows."""
+    shown = [run for run in runs if run.distribution.total.sum()]
+    if not shown:
+        return ""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(len(shown), 1, squeeze=False, sharex=True)[:, 0]
+        for axis, run in zip(axes, shown, strict=True):
+            for rows, color, filled in (
+                (run.distribution.datapath, _HARDWARE, True),
+                (run.distribution.total, _FLOAT, False),
+            ):
+                share = rows / rows.sum()
+                axis.stairs(
+                    share,
+                    L1_EDGES,
+                    fill=filled,
+                    color=color,
+                    alpha=0.55 if filled else 1,
+                    linewidth=1.3,
+                    label="datapath (quantised scores)" if filled else "total (float scores)",
+                )
+            axis.set_xscale("log")
+            axis.set_xlim(L1_EDGES[0], L1_EDGES[-1])
+            axis.set_yticks([])
+            axis.grid(visible=False, axis="y")
+            axis.spines["left"].set_visible(False)
+            axis.set_ylabel(
+                run.config.name, rotation=0, ha="right", va="center", color=_INK, labelpad=6
+            )
+        axes[0].legend(
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8, labelcolor=_MUTED
+        )
+        axes[-1].set_xlabel("L1 error of a row")
+
+    return _svg(draw, (10.4, 0.9 + 0.62 * len(shown)), "Distribution of the rows' L1 error")
+
+
+def attention(shown: AttentionMap) -> str:
+    """A head in float, in hardware, and the difference of the two."""
+    difference = shown.hardware - shown.reference
+    top = max(float(shown.reference.max()), float(shown.hardware.max()), 1e-12)
+    reach = max(float(np.abs(difference).max()), 1e-12)
+    queries, keys = shown.reference.shape
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(1, 3, sharey=True)
+        panels = (
+            ("float64", shown.reference, _RAMP, 0, top),
+            ("hardware", shown.hardware, _RAMP, 0, top),
+            ("hardware − float64", difference, _DIVERGING, -reach, reach),
+        )
+        for axis, (title, values, colors, low, high) in zip(axes, panels, strict=True):
+            image = axis.imshow(
+                values, cmap=colors, vmin=low, vmax=high, aspect="auto", interpolation="nearest"
+            )
+            axis.set_title(title)
+            axis.set_xlabel("key")
+            axis.grid(visible=False)
+            bar = figure.colorbar(image, ax=axis, fraction=0.05, pad=0.02)
+            bar.outline.set_visible(False)
+            bar.ax.tick_params(labelsize=7.5)
+        axes[0].set_ylabel("query")
+
+    height = min(max(10.4 / 3 * queries / keys, 1.6), 3.4)
+    return _svg(draw, (10.4, height + 0.7), "Attention map: float, hardware, difference")
+
+
+def worst_row(row: WorstRow) -> str:
+    """A row's probabilities, float and hardware side by side, a pair of bars a key."""
+    reference, hardware = row.detail.reference, row.detail.hardware
+    keys = _telling_keys(reference, hardware)
+
+    def draw(figure: Figure) -> None:
+        axis = figure.subplots()
+        place = np.arange(len(keys))
+        for offset, values, color, label in (
+            (-0.21, reference, _FLOAT, "float64"),
+            (0.21, hardware, _HARDWARE, "hardware"),
+        ):
+            axis.bar(place + offset, values[keys], width=0.42, color=color, label=label)
+        few = np.linspace(0, len(keys) - 1, min(len(keys), 12)).round().astype(int)
+        axis.set_xticks(few, [str(key) for key in keys[few]])
+        axis.grid(visible=False, axis="x")
+        axis.set_xlabel(
+            "key" if len(keys) == len(reference) else f"the {len(keys)} largest keys, in order"
+        )
+        axis.set_ylabel("probability")
+        axis.margins(x=0.01)
+        axis.legend(fontsize=8, labelcolor=_MUTED, ncols=2, loc="upper right")
+
+    return _svg(draw, (5.0, 2.2), f"Row {row.row}: float beside hardware, L1 {number(row.l1)}")
+
+
+def _telling_keys(reference: Floats, hardware: Floats) -> Any:
+    """Indices of the keys worth a bar, in order: all of a short row, else the largest."""
+    size = np.maximum(reference, hardware)
+    return np.sort(np.argsort(-size, kind="stable")[:_SHOWN_KEYS])
+
+
+def _alpha_ramp(color: tuple[float, float, float], steps: int = 128) -> Any:
+    """Clear to ``color``, dark enough at the end to read on a light and on a dark ground."""
+    alpha = np.linspace(0, 1, steps) ** 0.6
+    return np.column_stack([np.tile(color, (steps, 1)), alpha])
+
+
+_RAMP = LinearSegmentedColormap.from_list("ramp", _alpha_ramp(_BLUE))
+_DIVERGING = ListedColormap(np.vstack([_alpha_ramp(_ORANGE)[::-1], _alpha_ramp(_BLUE)]))
+
+
+def _svg(draw: Callable[[Figure], None], inches: tuple[float, float], title: str) -> str:
+    """Draw a figure and return it as an SVG element for use inside a page.
+
+    Everything that points outside (document type, namespaces, metadata) is taken out: a page
+    needs none of it. Names within are made unique, as one page holds many figures.
+    """
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=inches, dpi=110)
+        draw(figure)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text)
+    size = re.search(r'viewBox="[^"]*"', text)
+    assert size is not None
+    opening = f'<svg role="img" aria-label="{html.escape(title)}" {size[0]}>'
+    text = re.sub(r"^<svg[^>]*>", lambda _: opening, text)
+    own = hashlib.sha256(text.encode()).hexdigest()[:8]
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>f{own}-", text)
+    for color, variable in _VARIABLES.items():
+        text = text.replace(color, f"var({variable})")
+    return text
