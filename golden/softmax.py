@@ -1,0 +1,84 @@
+"""The golden model as one call: ragged rows in, outputs and the value of every stage out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from configs import Config
+from golden import lut2d, rexp, shell
+from golden.rows import Rows
+
+__all__ = ["PER_ROW", "STAGES", "Outputs", "softmax"]
+
+Method = Callable[
+    [Config, npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.int64]],
+    dict[str, npt.NDArray[Any]],
+]
+_METHODS: dict[str, Method] = {"rexp": rexp.run, "lut2d": lut2d.run}
+
+#: Names of each method's stages, in the order of its pipeline.
+STAGES = {
+    "rexp": ("max", "k", "s", "sum", "j", "y"),
+    "lut2d": ("max", "k", "e", "sum", "j", "c", "y"),
+}
+#: Stages that have one value a row; the others have one an element.
+PER_ROW = frozenset({"max", "sum", "j"})
+_DTYPE: dict[str, type[np.generic]] = {
+    "max": np.int32,
+    "k": np.uint8,
+    "s": np.uint16,
+    "e": np.uint16,
+    "sum": np.int32,
+    "j": np.uint16,
+    "c": np.uint8,
+    "y": np.uint16,
+}
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the hardware must answer for a batch of rows, and how it gets there."""
+
+    y: npt.NDArray[np.uint16]
+    """Raw probabilities, shape [elements]; the real value is ``y / M``."""
+    stages: dict[str, npt.NDArray[Any]]
+    """Value of each of the method's :data:`STAGES`, shape [rows] or [elements]. "k" says nothing
+    where masked, nor "max" where nothing is kept."""
+
+
+def softmax(cfg: Config, rows: Rows) -> Outputs:
+    """Compute every row, bit by bit as the hardware does.
+
+    Works through cache-sized runs of rows, so that memory beyond the answer does not grow with
+    the batch.
+
+    Raises:
+        ValueError: a kept score that ``cfg.in_w`` bits cannot hold.
+    """
+    run = _METHODS[cfg.method]
+    stages: dict[str, npt.NDArray[Any]] = {
+        name: np.empty(len(rows) if name in PER_ROW else len(rows.q), _DTYPE[name])
+        for name in STAGES[cfg.method]
+    }
+    for start, stop in shell.chunks(rows.offsets):
+        part = rows.slice(start, stop)
+        _check_range(cfg, part)
+        values = run(cfg, part.q, part.keep, part.offsets[:-1])
+        low, high = rows.offsets[start], rows.offsets[stop]
+        for name, whole in stages.items():
+            place = slice(start, stop) if name in PER_ROW else slice(low, high)
+            whole[place] = values[name]
+    return Outputs(stages["y"], stages)
+
+
+def _check_range(cfg: Config, rows: Rows) -> None:
+    limit = 2 ** (cfg.in_w - 1)
+    wrong = ((rows.q < -limit) | (rows.q >= limit)) & rows.keep
+    if wrong.any():
+        value = rows.q[wrong.argmax()]
+        raise ValueError(f"score {value} does not fit the {cfg.in_w} bits of {cfg.name}")
