@@ -28,6 +28,7 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -152,7 +153,7 @@ def _top1(
 
 
 #: How two accumulators' fields become one; the others add up.
-_COMBINE: dict[str, Callable[[float, float], float]] = {
+_COMBINE: dict[str, Callable[[Any, Any], Any]] = {
     "max_abs": max,
     "max_lsb": max,
     "row_sum_min": min,
@@ -217,15 +218,9 @@ class Errors:
 
     def merge(self, other: Errors) -> None:
         """Add what another accumulator holds."""
-        combine: dict[str, Callable[[Any, Any], Any]] = {
-            "max_abs": max,
-            "max_lsb": max,
-            "row_sum_min": min,
-            "row_sum_max": max,
-        }
         for name in (field.name for field in dataclasses.fields(self)):
-            mine, theirs = getattr(self, name), getattr(other, name)
-            setattr(self, name, combine.get(name, operator.add)(mine, theirs))
+            combine = _COMBINE.get(name, operator.add)
+            setattr(self, name, combine(getattr(self, name), getattr(other, name)))
 
     def result(self) -> dict[str, float]:
         """The figures: largest, means over kept elements or over rows, and counts of rows.
