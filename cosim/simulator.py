@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import json
 import mmap
 import os
@@ -86,7 +87,7 @@ class Simulator:
         self._memory: mmap.mmap | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
-        self._stream: IO[bytes] | None = None
+        self._stream: io.BufferedRWPair | None = None
         self._channel: socket.socket | None = None
 
     def start(self) -> None:
@@ -165,6 +166,7 @@ class Simulator:
         self._end()
 
     def __enter__(self) -> Self:
+        """The simulator itself."""
         return self
 
     def __exit__(
@@ -173,9 +175,11 @@ class Simulator:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """End the process, at once if an exception is under way."""
         self._end(kill=kind is not None)
 
     def __del__(self) -> None:
+        """End a process that nobody closed."""
         if hasattr(self, "_channel"):
             self._end(kill=True)
             os.close(self._memory_fd)

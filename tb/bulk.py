@@ -1,0 +1,160 @@
+"""The bulk transport: a batch is handed to the C++ transactors of ``tb/dpi``, and waited for once.
+
+The transactors read the rows and write the results in place. Who drives the clock depends on the
+simulator's main program: cocotb's own leaves it to cocotb, the project's (``tb/dpi/main.cpp``)
+runs it in C++ while the batch is under way. Everything else is the same, to the cycle.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from cocotb.clock import Clock
+from cocotb.handle import HierarchyObject, LogicObject
+from cocotb.triggers import Timer, ValueChange
+from cocotb.utils import get_sim_steps
+
+from configs import Config
+from golden.exchange import Broken, NoProgress
+from golden.rows import Results, Rows
+from tb.stalls import StallProfile
+
+__all__ = ["PERIOD_NS", "Bulk"]
+
+PERIOD_NS = 10
+
+_UNDER_WAY, _DONE, _NO_PROGRESS, _SURPLUS = range(4)
+
+_ARRAYS = {
+    "q": np.int32,
+    "keep": np.bool_,
+    "offsets": np.int64,
+    "y": np.uint16,
+    "error": np.bool_,
+    "exponent": np.uint8,
+    "first_in": np.int64,
+    "last_in": np.int64,
+    "first_out": np.int64,
+    "last_out": np.int64,
+}
+
+
+class _Batch(ctypes.Structure):
+    """``bulk::Batch`` of ``tb/dpi/transactor.h``."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in _ARRAYS),
+        ("rows", ctypes.c_int64),
+        ("seed", ctypes.c_uint64),
+        ("source_pattern", ctypes.c_uint32 * 4),
+        ("sink_pattern", ctypes.c_uint32 * 4),
+        ("patience", ctypes.c_int64),
+        ("half_period", ctypes.c_int64),
+        ("lanes", ctypes.c_int32),
+        ("in_w", ctypes.c_int32),
+        ("out_w", ctypes.c_int32),
+        ("status", ctypes.c_int32),
+        ("edges", ctypes.c_int64),
+        ("row_in", ctypes.c_int64),
+        ("beat_in", ctypes.c_int64),
+        ("row_out", ctypes.c_int64),
+        ("beat_out", ctypes.c_int64),
+        ("s_valid", ctypes.c_uint8),
+        ("s_ready", ctypes.c_uint8),
+        ("m_valid", ctypes.c_uint8),
+        ("m_ready", ctypes.c_uint8),
+    )
+
+
+class Bulk:
+    """Plays batches through ``softmax_tb``."""
+
+    def __init__(self, dut: HierarchyObject, config: Config, patience: int) -> None:
+        """``patience``: cycles without a beat in either direction that are called a hang."""
+        clock, self._done = dut.clk_i, dut.done_o
+        assert isinstance(clock, LogicObject)
+        assert isinstance(self._done, LogicObject)
+        self._library = ctypes.CDLL(None)
+        runs_ahead = hasattr(self._library, "softmax_runs_ahead")
+        self._clock = None if runs_ahead else Clock(clock, PERIOD_NS, "ns")
+        self._half_period = get_sim_steps(PERIOD_NS, "ns") // 2
+        self._config = config
+        self._patience = patience
+        self.cycles = 0
+        """Rising clock edges of all batches so far, resets included."""
+
+    async def run(self, rows: Rows, stalls: StallProfile, seed: int) -> Results:
+        """Reset the design, play the rows, wait for every result.
+
+        Cycle 0 is the first rising edge that sees reset released.
+
+        Raises:
+            NoProgress: ``patience`` cycles went by without a beat in either direction.
+            Broken: an output beat came that no row of input accounts for.
+        """
+        results = _empty_results(len(rows), len(rows.q))
+        arrays = {name: _array(rows, results, name) for name in _ARRAYS}
+        batch = _Batch(
+            **{name: array.ctypes.data for name, array in arrays.items()},
+            rows=len(rows),
+            seed=seed % 2**64,
+            source_pattern=stalls.source.words,
+            sink_pattern=stalls.sink.words,
+            patience=self._patience,
+            half_period=self._half_period,
+            lanes=self._config.lanes,
+            in_w=self._config.in_w,
+            out_w=self._config.out_w,
+        )
+        self._library.softmax_begin(ctypes.byref(batch))
+        if self._clock:
+            self._clock.start(start_high=False)
+        while batch.status == _UNDER_WAY:
+            await ValueChange(self._done)
+        if self._clock:
+            self._clock.stop()
+            await Timer(self._half_period, "step")  # the last cycle's high half
+        self.cycles += batch.edges
+        if batch.status == _NO_PROGRESS:
+            raise NoProgress(_hang(batch, rows.beats(self._config.lanes)), results)
+        if batch.status == _SURPLUS:
+            raise Broken(f"row {batch.row_out}: output that no input row accounts for", results)
+        return results
+
+
+def _empty_results(rows: int, elements: int) -> Results:
+    def stamps() -> npt.NDArray[np.int64]:
+        return np.empty(rows, np.int64)
+
+    return Results(
+        y=np.empty(elements, np.uint16),
+        error=np.empty(rows, np.bool_),
+        exponent=np.empty(rows, np.uint8),
+        first_in=stamps(),
+        last_in=stamps(),
+        first_out=stamps(),
+        last_out=stamps(),
+    )
+
+
+def _array(rows: Rows, results: Results, name: str) -> npt.NDArray[Any]:
+    """One of the arrays in the form in which the transactors expect it."""
+    array = getattr(rows if hasattr(rows, name) else results, name)
+    return np.ascontiguousarray(array, dtype=_ARRAYS[name])
+
+
+def _hang(batch: Any, beats: npt.NDArray[np.int64]) -> str:
+    """What stands still, and where."""
+    if batch.row_out < batch.row_in or batch.beat_out:
+        row, beat, direction = batch.row_out, batch.beat_out, "output"
+    else:
+        row, beat, direction = batch.row_in, batch.beat_in, "input"
+    return (
+        f"no progress for {batch.patience} cycles: {direction} of row {row} stands at beat {beat} "
+        f"of {beats[row]} (s_axis_tvalid={batch.s_valid} s_axis_tready={batch.s_ready} "
+        f"m_axis_tvalid={batch.m_valid} m_axis_tready={batch.m_ready}; "
+        f"{batch.row_in} rows in, {batch.row_out} out of {len(beats)})"
+    )

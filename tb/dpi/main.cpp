@@ -1,0 +1,143 @@
+// Copyright 2026 the softmax-cosim authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// The simulator's main program: cocotb's event loop for Verilator, which moreover runs ahead.
+///
+/// While a batch of the bulk transport is under way nothing in Python waits for a clock edge, so
+/// the clock advances here, without the loop's callbacks, until the batch is over. The batch ends
+/// by itself even if the design hangs (Batch::patience). Afterwards the time stands where a
+/// clock driven from outside would have left it, and the loop goes on as after any time step.
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "Vtop.h"
+#include "transactor.h"
+#include "verilated.h"
+#include "verilated_vpi.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
+
+extern "C" void vlog_startup_routines_bootstrap(void);
+
+/// Tells tb.bulk that this program drives the clock.
+extern "C" const bool softmax_runs_ahead = true;
+
+static uint64_t now = 0;  // simulation time in steps
+
+double sc_time_stamp() { return static_cast<double>(now); }
+
+namespace {
+
+constexpr uint64_t kNever = ~uint64_t{0};
+
+#if VM_TRACE
+std::unique_ptr<VerilatedVcdC> trace;
+#endif
+
+void dump() {
+#if VM_TRACE
+  if (trace) trace->dump(now);
+#endif
+}
+
+void open_trace(Vtop& top, const char* path) {
+#if VM_TRACE
+  trace = std::make_unique<VerilatedVcdC>();
+  top.trace(trace.get(), 99);
+  trace->open(path);
+#else
+  (void)top;
+  VL_PRINTF("--trace-file %s: this simulation was built without waves\n", path);
+#endif
+}
+
+void settle_values() {
+  while (VerilatedVpi::callValueCbs()) {
+  }
+}
+
+/// All events of the present time.
+void settle(Vtop& top) {
+  do {
+    do {
+      top.eval_step();
+      VerilatedVpi::clearEvalNeeded();
+      VerilatedVpi::doInertialPuts();
+      settle_values();
+    } while (VerilatedVpi::evalNeeded());
+    VerilatedVpi::callCbs(cbReadWriteSynch);
+    VerilatedVpi::doInertialPuts();
+    settle_values();
+  } while (VerilatedVpi::evalNeeded());
+  top.eval_end_step();
+  VerilatedVpi::callCbs(cbReadOnlySynch);
+  dump();
+}
+
+bool under_way() {
+  const bulk::Batch* batch = bulk::current();
+  return batch && batch->status == bulk::kUnderWay;
+}
+
+/// Clock cycles, the low half first, until the batch is over.
+void run_ahead(Vtop& top) {
+  const uint64_t half = bulk::current()->half_period;
+  while (under_way() && !Verilated::gotFinish()) {
+    top.clk_i = 0;
+    top.eval();
+    dump();
+    now += half;
+    top.clk_i = 1;
+    top.eval();
+    dump();
+    now += half;
+  }
+}
+
+void end_of_simulation(void*) {
+  VerilatedVpi::callCbs(cbEndOfSimulation);
+#if VM_TRACE
+  if (trace) trace->close();
+#endif
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Verilated::commandArgs(argc, argv);
+  Verilated::fatalOnVpiError(false);  // cocotb probes for objects that may not exist
+  Verilated::traceEverOn(VM_TRACE);
+  const auto top = std::make_unique<Vtop>("");
+  for (int i = 1; i + 1 < argc; i++) {
+    if (std::strcmp(argv[i], "--trace-file") == 0) open_trace(*top, argv[i + 1]);
+  }
+
+  vlog_startup_routines_bootstrap();
+  Verilated::addExitCb(end_of_simulation, nullptr);
+  VerilatedVpi::callCbs(cbStartOfSimulation);
+  settle_values();
+
+  while (!Verilated::gotFinish()) {
+    settle(*top);
+    if (under_way()) {
+      run_ahead(*top);
+    } else {
+      const uint64_t timed = VerilatedVpi::cbNextDeadline();
+      const uint64_t model = top->eventsPending() ? top->nextTimeSlot() : kNever;
+      if (std::min(timed, model) == kNever) break;
+      // A deadline that passed while running ahead is served now: time never goes back.
+      now = std::max(now, std::min(timed, model));
+    }
+    VerilatedVpi::callCbs(cbNextSimTime);
+    settle_values();
+    VerilatedVpi::callTimedCbs();
+    settle_values();
+  }
+
+  top->final();
+  end_of_simulation(nullptr);
+  return Verilated::threadContextp()->errorCount() > 0 ? 1 : 0;
+}

@@ -1,0 +1,103 @@
+// Copyright 2026 the softmax-cosim authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Testbench of the bulk transport: the design between a source and a sink in C++.
+///
+/// At every rising edge one DPI call hands over what the design shows and fetches what to drive
+/// until the next: reset, a beat of input, readiness for output. `done_o` changes when a batch is
+/// over, which is all that Python has to wait for. Only the two ports are visible to it: every
+/// further signal it could see would cost as much as the model.
+
+module softmax_tb #(
+    parameter string METHOD = "rexp",
+    parameter string INDEX = "distance",
+    parameter string SUM_INDEX = "nearest",
+    parameter int IN_W = 16,
+    parameter int F = 8,
+    parameter int W = 8,
+    parameter int LANES = 8,
+    parameter int MAX_LEN = 1024,
+    parameter int XS = 256,
+    parameter int KE = 101
+) (
+    input  logic clk_i,
+    output logic done_o
+);
+
+  localparam int OutW = (W == 15) ? 16 : W;
+  localparam int UserW = 5;
+
+  import "DPI-C" function void softmax_cycle(
+    input bit s_ready,
+    input bit m_valid,
+    input bit m_last,
+    input int unsigned m_keep,
+    input int unsigned m_user,
+    input bit [LANES*OutW-1:0] m_data,
+    output bit reset_n,
+    output bit s_valid,
+    output bit s_last,
+    output int unsigned s_keep,
+    output int unsigned s_user,
+    output bit [LANES*IN_W-1:0] s_data,
+    output bit m_ready,
+    output bit done
+  );
+
+  logic reset_n;
+  logic source_valid, source_ready, source_last;
+  logic [LANES*IN_W-1:0] source_data;
+  logic [LANES-1:0] source_keep, source_user;
+  logic sink_valid, sink_ready, sink_last;
+  logic [LANES*OutW-1:0] sink_data;
+  logic [LANES-1:0] sink_keep;
+  logic [UserW-1:0] sink_user;
+
+  initial done_o = 1'b0;
+
+  always_ff @(posedge clk_i) begin : play
+    bit next_reset_n, next_valid, next_last, next_ready, next_done;
+    int unsigned next_keep, next_user;
+    bit [LANES*IN_W-1:0] next_data;
+    softmax_cycle(source_ready, sink_valid, sink_last, 32'(sink_keep), 32'(sink_user), sink_data,
+                  next_reset_n, next_valid, next_last, next_keep, next_user, next_data,
+                  next_ready, next_done);
+    reset_n <= next_reset_n;
+    source_valid <= next_valid;
+    source_last <= next_last;
+    source_keep <= next_keep[LANES-1:0];
+    source_user <= next_user[LANES-1:0];
+    source_data <= next_data;
+    sink_ready <= next_ready;
+    done_o <= next_done;
+  end
+
+  softmax_top #(
+      .METHOD(METHOD),
+      .INDEX(INDEX),
+      .SUM_INDEX(SUM_INDEX),
+      .IN_W(IN_W),
+      .F(F),
+      .W(W),
+      .LANES(LANES),
+      .MAX_LEN(MAX_LEN),
+      .XS(XS),
+      .KE(KE)
+  ) dut (
+      .clk_i(clk_i),
+      .rst_ni(reset_n),
+      .s_axis_tvalid(source_valid),
+      .s_axis_tready(source_ready),
+      .s_axis_tdata(source_data),
+      .s_axis_tkeep(source_keep),
+      .s_axis_tuser(source_user),
+      .s_axis_tlast(source_last),
+      .m_axis_tvalid(sink_valid),
+      .m_axis_tready(sink_ready),
+      .m_axis_tdata(sink_data),
+      .m_axis_tkeep(sink_keep),
+      .m_axis_tlast(sink_last),
+      .m_axis_tuser(sink_user)
+  );
+
+endmodule
