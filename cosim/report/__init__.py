@@ -9,9 +9,7 @@ from cosim.report.model import (
     Report,
     RowBatch,
     RowDetail,
-    RowFigures,
     RunResult,
-    Top1,
     TraceInfo,
 )
 from cosim.report.tally import Tally
@@ -26,10 +24,8 @@ __all__ = [
     "ReportFolder",
     "RowBatch",
     "RowDetail",
-    "RowFigures",
     "RunResult",
     "Tally",
-    "Top1",
     "TraceInfo",
     "print_report",
 ]

@@ -10,45 +10,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from configs import Config
+from golden.metrics import RowErrors, TableHits
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-
-
-class Top1(IntEnum):
-    """Does the hardware put the reference's largest element first?"""
-
-    DIFFERS = 0
-    AGREES = 1
-    TIED = 2
-    """The largest element shares the hardware's largest value with others."""
-    NONE = 3
-    """Nothing to compare: every element is masked."""
-
-
-@dataclasses.dataclass(frozen=True)
-class RowFigures:
-    """Figures of merit of every row of a batch against one float64 reference; each [rows]."""
-
-    max_lsb: Floats
-    """Largest absolute error of an element in LSB, that is times ``M``."""
-    max_abs: Floats
-    """The same as probability."""
-    l1: Floats
-    """Sum of absolute errors, as probability."""
-    kl: Floats
-    """KL(reference || output) in nats; may be infinite."""
-    row_sum: Floats
-    """Sum of the outputs, as probability."""
-    top1: npt.NDArray[np.integer]
-    """A :class:`Top1` a row."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,14 +66,14 @@ class RowBatch:
     """The row never came out whole."""
     error: Bools
     """The row came out with its error flag set."""
-    clipped: Ints
-    """Scores the quantiser clipped."""
-    last_entry: Bools
-    """An element that takes part hit the last entry of a table."""
-    datapath: RowFigures
-    """Against float64 softmax of the quantised scores."""
-    total: RowFigures
-    """Against float64 softmax of the original scores."""
+    clipped: int
+    """Scores the quantiser clipped in these rows."""
+    hits: TableHits
+    """How many of these rows hit the last entry of a table."""
+    datapath: RowErrors
+    """Errors against float64 softmax of the quantised scores."""
+    total: RowErrors
+    """Errors against float64 softmax of the original scores."""
     detail: Callable[[int], RowDetail]
     """Looks closely at the i-th row of the batch; called for the few rows that deserve it."""
 
@@ -130,12 +101,13 @@ class RowBatch:
 
 @dataclasses.dataclass(frozen=True)
 class Merit:
-    """Figures of merit over many rows; NaN where there is nothing to average over."""
+    """Figures of merit over many rows as ``golden.metrics`` defines them; NaN over no rows."""
 
     max_lsb: float
+    """Largest absolute error of an element in LSB; likewise the mean, and as probability."""
+    mean_lsb: float
     max_abs: float
     mean_abs: float
-    """Mean absolute error of an element that takes part, as probability."""
     l1: float
     """Mean over the rows of the sum of absolute errors."""
     kl: float
@@ -144,9 +116,9 @@ class Merit:
     row_sum_min: float
     row_sum_max: float
     top1: float
-    """Share of rows whose largest element agrees with the reference, alone at the top."""
+    """Share of rows whose largest output is where the reference is largest, and only there."""
     top1_ties: float
-    """Share of rows whose largest element is tied with others."""
+    """Share of rows whose largest output is there and elsewhere as well."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,7 +178,7 @@ class TensorResult:
     flagged_rows: int
     """Rows that came out with the error flag set."""
     clipped: int
-    last_entry_rows: int
+    hits: TableHits
     datapath: Merit
     total: Merit
 
@@ -297,7 +269,7 @@ class RunResult:
     """Clock cycles simulated; 0 without a simulator."""
     wall_s: float
     clipped: int
-    last_entry_rows: int
+    hits: TableHits
     datapath: Merit
     total: Merit
     distribution: Distribution

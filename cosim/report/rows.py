@@ -25,7 +25,6 @@ SCHEMA = pa.schema(
     + [(name, pa.int64()) for name in _CYCLES]
     + [(name, pa.int64()) for name in ("predicted_first_out", "predicted_last_out")]
     + [("mismatched", pa.int32()), ("lost", pa.bool_()), ("error", pa.bool_())]
-    + [("clipped", pa.int32()), ("last_entry", pa.bool_())]
     + [(name, pa.float64()) for name in ("max_lsb", "l1", "kl", "l1_total")]
 )
 """Cycles that did not happen are null; max_lsb, l1 and kl are the datapath's."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +20,11 @@ from cosim.report.model import (
     Latency,
     Merit,
     RowBatch,
-    RowFigures,
     RunResult,
     TensorResult,
-    Top1,
     WorstRow,
 )
+from golden.metrics import Errors, RowErrors, TableHits
 
 __all__ = ["L1_EDGES", "Tally"]
 
@@ -34,60 +35,36 @@ WORST = 4
 """Worst rows kept a run."""
 FAILURES = 20
 """Failures kept a run."""
+_COUNTS = (
+    "rows",
+    "elements",
+    "mismatched_elements",
+    "mismatched_rows",
+    "lost_rows",
+    "flagged_rows",
+    "clipped",
+)
 
 
-class _MeritSums:
-    """Running sums behind a :class:`Merit`."""
-
-    def __init__(self) -> None:
-        self.rows = self.active = 0
-        self.max_lsb = self.max_abs = self.l1 = self.kl = self.row_sum = 0.0
-        self.row_sum_min, self.row_sum_max = np.inf, -np.inf
-        self.top1: Counter[int] = Counter()
-
-    def add(self, figures: RowFigures, active: Ints, count: Bools) -> None:
-        """Add the rows marked in ``count`` [rows]."""
-        if not count.any():
-            return
-        self.rows += int(count.sum())
-        self.active += int(active[count].sum())
-        self.max_lsb = max(self.max_lsb, float(figures.max_lsb[count].max()))
-        self.max_abs = max(self.max_abs, float(figures.max_abs[count].max()))
-        self.l1 += float(figures.l1[count].sum())
-        self.kl += float(figures.kl[count].sum())
-        row_sum = figures.row_sum[count]
-        self.row_sum += float(row_sum.sum())
-        self.row_sum_min = min(self.row_sum_min, float(row_sum.min()))
-        self.row_sum_max = max(self.row_sum_max, float(row_sum.max()))
-        values, counts = np.unique(figures.top1[count], return_counts=True)
-        self.top1.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
-
-    def merit(self) -> Merit:
-        compared = self.rows - self.top1[Top1.NONE]
-        return Merit(
-            max_lsb=self.max_lsb if self.rows else np.nan,
-            max_abs=self.max_abs if self.rows else np.nan,
-            mean_abs=_ratio(self.l1, self.active),
-            l1=_ratio(self.l1, self.rows),
-            kl=_ratio(self.kl, self.rows),
-            row_sum_mean=_ratio(self.row_sum, self.rows),
-            row_sum_min=self.row_sum_min if self.rows else np.nan,
-            row_sum_max=self.row_sum_max if self.rows else np.nan,
-            top1=_ratio(self.top1[Top1.AGREES], compared),
-            top1_ties=_ratio(self.top1[Top1.TIED], compared),
-        )
+def _merit(errors: Errors) -> Merit:
+    figures, some = errors.result(), errors.rows > errors.empty_rows
+    names = [field.name for field in dataclasses.fields(Merit)]
+    return Merit(**{name: figures[name] if some else np.nan for name in names})
 
 
-def _ratio(part: float, whole: int) -> float:
-    return part / whole if whole else float("nan")
+def _only(errors: RowErrors, rows: Bools) -> RowErrors:
+    """The rows marked in ``rows`` [rows]."""
+    fields = [field.name for field in dataclasses.fields(errors)]
+    return RowErrors(**{name: getattr(errors, name)[rows] for name in fields})
 
 
 class _Sums:
     """Running counts of a tensor, or of the whole run."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.datapath, self.total = _MeritSums(), _MeritSums()
+        self.counts = Counter[str](dict.fromkeys(_COUNTS, 0))
+        self.hits = TableHits()
+        self.datapath, self.total = Errors(), Errors()
 
     def add(self, batch: RowBatch, whole: Bools) -> None:
         self.counts.update(
@@ -97,11 +74,16 @@ class _Sums:
             mismatched_rows=int((batch.mismatched > 0).sum()),
             lost_rows=int(batch.lost.sum()),
             flagged_rows=int(batch.error.sum()),
-            clipped=int(batch.clipped.sum()),
-            last_entry_rows=int(batch.last_entry.sum()),
+            clipped=batch.clipped,
         )
-        self.datapath.add(batch.datapath, batch.active, whole)
-        self.total.add(batch.total, batch.active, whole)
+        self.hits.merge(batch.hits)
+        self.datapath.add(_only(batch.datapath, whole))
+        self.total.add(_only(batch.total, whole))
+
+    def fields(self) -> dict[str, Any]:
+        """What a :class:`RunResult` and a :class:`TensorResult` both carry."""
+        errors = {"datapath": _merit(self.datapath), "total": _merit(self.total)}
+        return {**self.counts, **errors, "hits": dataclasses.replace(self.hits)}
 
 
 class Tally:
@@ -156,30 +138,14 @@ class Tally:
         return RunResult(
             config=self._config,
             table_bytes=self._table_bytes,
-            rows=self._sums.counts["rows"],
-            elements=self._sums.counts["elements"],
+            **self._sums.fields(),
             beats=self._beats,
-            mismatched_elements=self._sums.counts["mismatched_elements"],
-            mismatched_rows=self._sums.counts["mismatched_rows"],
-            lost_rows=self._sums.counts["lost_rows"],
-            flagged_rows=self._sums.counts["flagged_rows"],
             latency=self._latency(),
             cycles=cycles,
             wall_s=wall_s,
-            clipped=self._sums.counts["clipped"],
-            last_entry_rows=self._sums.counts["last_entry_rows"],
-            datapath=self._sums.datapath.merit(),
-            total=self._sums.total.merit(),
-            distribution=Distribution(**self._l1),
+            distribution=Distribution(**{name: rows.copy() for name, rows in self._l1.items()}),
             tensors=tuple(
-                TensorResult(
-                    trace=trace,
-                    model=model,
-                    tensor=tensor,
-                    **sums.counts,
-                    datapath=sums.datapath.merit(),
-                    total=sums.total.merit(),
-                )
+                TensorResult(trace=trace, model=model, tensor=tensor, **sums.fields())
                 for (trace, model, tensor), sums in self._tensors.items()
             ),
             worst=tuple(sorted(self._worst.values(), key=lambda row: -row.l1)),
