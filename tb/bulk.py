@@ -74,9 +74,10 @@ class Bulk:
 
     def __init__(self, dut: HierarchyObject, config: Config, patience: int) -> None:
         """``patience``: cycles without a beat in either direction that are called a hang."""
-        clock, self._done = dut.clk_i, dut.done_o
+        clock, done = dut.clk_i, dut.done_o
         assert isinstance(clock, LogicObject)
-        assert isinstance(self._done, LogicObject)
+        assert isinstance(done, LogicObject)
+        self._done = done
         self._library = ctypes.CDLL(None)
         runs_ahead = hasattr(self._library, "softmax_runs_ahead")
         self._clock = None if runs_ahead else Clock(clock, PERIOD_NS, "ns")
