@@ -31,6 +31,7 @@ from safetensors import SafetensorError, safe_open
 import configs
 from configs import Config, UsageError
 from cosim.files import atomic_file
+from golden.quantise import check_finite, unmasked
 
 __all__ = ["FORMAT", "VERSION", "Layer", "LayerRows", "Trace", "write"]
 
@@ -83,7 +84,7 @@ class Layer:
         batch, heads, queries, keys = self.scores.shape
         rows = np.arange(batch * heads * queries)[start:stop]
         scores = self.scores.reshape(-1, keys)[start:stop]
-        keep = scores > np.finfo(scores.dtype).min  # False for -inf as well
+        keep = unmasked(scores)
         b, h, q = np.unravel_index(rows, (batch, heads, queries))
         if self.mask is not None:
             keep &= np.broadcast_to(self.mask, self.scores.shape)[b, h, q]
@@ -152,7 +153,7 @@ class Trace:
                 name = f"layer.{index}.mask"
                 mask = file.get_tensor(name) if index in self._masked else None
                 layer = Layer(index, file.get_tensor(f"layer.{index}.scores"), mask)
-                self._check_scores(layer)
+                check_finite(layer.scores, f"{self.path}: {layer.name}")
                 yield layer
 
     def check_fits(self, cfg: Config) -> None:
@@ -243,17 +244,6 @@ class Trace:
                 f"{self.path} has no scores; store each layer as layer.<i>.scores, from layer.0"
             )
         return shapes
-
-    def _check_scores(self, layer: Layer) -> None:
-        bad = np.isnan(layer.scores) | np.isposinf(layer.scores)
-        if bad.any():
-            index = np.unravel_index(int(bad.argmax()), bad.shape)
-            value = "NaN" if np.isnan(layer.scores[index]) else "+inf"
-            place = ", ".join(map(str, index))
-            raise UsageError(
-                f"{self.path}: {layer.name}[{place}] is {value}; a score must be finite, "
-                "or -inf where masked"
-            )
 
 
 def write(

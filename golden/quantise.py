@@ -10,7 +10,7 @@ import numpy.typing as npt
 from configs import Config, UsageError
 from golden import shell
 
-__all__ = ["Quantised", "quantise"]
+__all__ = ["Quantised", "check_finite", "quantise", "unmasked"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def quantise(
         raise UsageError(
             f"{name}: a mask of shape {mask.shape} does not broadcast to scores of shape {x.shape}"
         ) from None
-    _check_finite(x, name)
+    check_finite(x, name)
 
     keys = x.shape[-1]
     flat_x, flat_mask = x.reshape(-1, keys), mask.reshape(-1, keys)
@@ -70,13 +70,23 @@ def quantise(
     step = max(1, shell.CHUNK // keys)
     for start in range(0, len(flat_x), step):
         part = slice(start, start + step)
-        kept[part] = flat_mask[part] & (flat_x[part] > np.finfo(x.dtype).min)
+        kept[part] = flat_mask[part] & unmasked(flat_x[part])
         q[part], count = _quantise(flat_x[part], kept[part], cfg)
         clipped += count
     return Quantised(q.reshape(x.shape), kept.reshape(x.shape), clipped)
 
 
-def _check_finite(x: npt.NDArray[np.floating], name: str) -> None:
+def unmasked(x: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+    """False where a score itself masks its element: ``-inf`` or its type's lowest finite value."""
+    return x > np.finfo(x.dtype).min
+
+
+def check_finite(x: npt.NDArray[np.floating], name: str) -> None:
+    """Refuse NaN and +inf; ``name`` is what the error calls the scores.
+
+    Raises:
+        UsageError: naming the first such score's index.
+    """
     bad = np.isnan(x) | (x == np.inf)
     if bad.any():
         index = tuple(int(i) for i in np.unravel_index(bad.argmax(), x.shape))
