@@ -22,7 +22,9 @@ FLOATS = (np.float16, np.float32, np.float64)
 
 @given(
     hnp.arrays(
-        np.float32, hnp.array_shapes(max_dims=3, max_side=5), elements=st.floats(-200, 200, width=32)
+        np.float32,
+        hnp.array_shapes(max_dims=3, max_side=5),
+        elements=st.floats(-200, 200, width=32),
     ),
     st.integers(4, 16),
     st.data(),

@@ -81,7 +81,9 @@ def test_shifting_a_row_changes_nothing(case: tuple[Config, Rows], data: st.Data
 
 
 @given(cases(), st.randoms(use_true_random=False))
-def test_permuting_a_row_permutes_its_outputs(case: tuple[Config, Rows], rng: random.Random) -> None:
+def test_permuting_a_row_permutes_its_outputs(
+    case: tuple[Config, Rows], rng: random.Random
+) -> None:
     cfg, rows = case
     order = np.arange(len(rows.q))
     for a, b in zip(rows.offsets[:-1], rows.offsets[1:], strict=True):
