@@ -126,6 +126,12 @@ def regenerate(folder: Path = TRACES) -> bool:
         for path in paths:
             old = Trace(path)
             about = old.metadata
+            unknown = {"adapter", "dtype", "limit", "text"} - set(about)
+            if unknown:
+                raise UsageError(
+                    f"{path} does not say how it was made (metadata {min(unknown)} is missing); "
+                    "make it with cosim extract"
+                )
             new = extract(
                 about["adapter"],
                 Path(temporary) / path.name,
@@ -179,15 +185,15 @@ def _named(path: Path) -> str:
 
 
 def _recorded(folder: Path) -> bool:
-    """Compare every file's SHA-256 with the recorded one; print a line for each that differs."""
+    """Compare the SHA-256 of traces and texts with the recorded ones; print those that differ."""
     hashes = folder / HASHES
     lines = hashes.read_text(encoding="utf-8").splitlines() if hashes.is_file() else []
     recorded = {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
-    files = {p.name for p in folder.iterdir() if p.suffix in (".safetensors", ".txt")}
+    names = {path.name for path in folder.glob("*.safetensors")} | set(recorded)
     wrong = [
         name
-        for name in sorted(files | set(recorded))
-        if name not in files or sha256(folder / name) != recorded.get(name)
+        for name in sorted(names)
+        if not (folder / name).is_file() or sha256(folder / name) != recorded.get(name)
     ]
     for name in wrong:
         print(f"DIFFERS  {name}: not the file whose hash stands in {hashes}")

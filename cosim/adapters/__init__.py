@@ -57,7 +57,7 @@ class Adapter(Protocol):
     source: str
     """Package, version and licence, for the trace's metadata."""
     about: dict[str, str]
-    """More provenance, for the trace's metadata."""
+    """More provenance, for the trace's metadata: package, licence, hash of the weights, layers."""
     example: str
     """Built-in input for ``cosim extract`` without ``--text``: a file name in ``traces/``."""
 

