@@ -226,7 +226,7 @@ def _svg(draw: Callable[[Figure], None], inches: tuple[float, float], title: str
     """Draw a figure and return it as an SVG element for use inside a page.
 
     Everything that points outside (document type, namespaces, metadata) is taken out: a page
-    needs none of it. Names within are made unique, as one page holds many figures.
+    needs none of it. Names are unique among the figures of a page; unused ones are left out.
     """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=inches, dpi=110)
@@ -241,8 +241,10 @@ def _svg(draw: Callable[[Figure], None], inches: tuple[float, float], title: str
     assert size is not None
     opening = f'<svg role="img" aria-label="{html.escape(title)}" {size[0]}>'
     text = re.sub(r"^<svg[^>]*>", lambda _: opening, text)
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
+    text = re.sub(r' id="([^"]*)"', lambda name: name[0] if name[1] in used else "", text)
     own = hashlib.sha256(text.encode()).hexdigest()[:8]
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>f{own}-", text)
+    text = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>f{own}-", text)
     for color, variable in _VARIABLES.items():
         text = text.replace(color, f"var({variable})")
     return text

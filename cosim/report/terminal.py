@@ -14,16 +14,16 @@ from cosim.report.text import count, figure, seconds, verdict
 __all__ = ["print_report"]
 
 _COLUMNS = (
-    ("configuration", "left"),
-    ("rows", "right"),
-    ("wrong\nelements", "right"),
-    ("lost\nrows", "right"),
-    ("latency, cycles\nmin p50 p99 max", "right"),
-    ("mis-\ntimed", "right"),
-    ("per lane\nand cycle", "right"),
-    ("table\nbytes", "right"),
-    ("largest\nerror, LSB", "right"),
-    ("L1\nerror", "right"),
+    "\nconfiguration",
+    "\nrows",
+    "wrong\nelements",
+    "lost\nrows",
+    "latency, cycles\nmin p50 p99 max",
+    "mis-\ntimed",
+    "per lane\nand cycle",
+    "table\nbytes",
+    "max err\nLSB",
+    "L1\nerror",
 )
 _SHOWN_FAILURES = 5
 
@@ -33,9 +33,9 @@ def print_report(report: Report, console: Console, folder: Path | None = None) -
 
     The table fits 100 columns.
     """
-    table = Table(box=None, header_style="dim", padding=(0, 1), pad_edge=False)
-    for header, side in _COLUMNS:
-        table.add_column(header, justify="left" if side == "left" else "right", no_wrap=True)
+    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
+    for place, header in enumerate(_COLUMNS):
+        table.add_column(header, justify="right" if place else "left", no_wrap=True)
     for run in report.runs:
         table.add_row(*_cells(run))
     console.print(table)
@@ -71,7 +71,7 @@ def _cells(run: RunResult) -> list[Text]:
         Text(count(run.rows)),
         _bad(run.mismatched_elements),
         _bad(run.lost_rows),
-        Text(" ".join(count(value) for value in cycles)),
+        Text(" ".join("–" if value is None else str(value) for value in cycles)),
         _bad(latency.prediction_errors) if latency.predicted else Text("–"),
         Text(figure(run.elements_per_lane_cycle)),
         Text(count(run.table_bytes)),

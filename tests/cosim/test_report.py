@@ -1,0 +1,555 @@
+"""The report is fed a made-up replay: real softmax rows, invented cycles, faults on demand."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pytest
+from rich.console import Console
+
+import configs
+from configs import Config, UsageError
+from cosim.report import (
+    AttentionMap,
+    Failure,
+    Formula,
+    Report,
+    ReportFolder,
+    RowBatch,
+    RowDetail,
+    Tally,
+    TraceInfo,
+    print_report,
+)
+from cosim.report.html import render
+from cosim.report.rows import RowsWriter
+from cosim.report.summary import summary
+from cosim.report.tally import FAILURES, WORST
+from golden.metrics import TableHits, row_errors
+from golden.quantise import quantise
+from golden.reference import softmax_of_quantised, softmax_of_scores
+from golden.rows import Rows
+from golden.softmax import softmax
+from golden.tables import table_bytes
+
+HEADS, QUERIES = 4, 40
+COMMAND = "cosim replay traces/poem.safetensors --config {} --layers {} --rows {} --waves"
+
+
+def batches(config: Config, *, layers: int = 2, seed: int = 0) -> Iterator[RowBatch]:
+    """One batch a layer; layer ``n`` has rows of ``40 + 30 n`` keys, the last fifth padding."""
+    random = np.random.default_rng(seed)
+    cycle = 0
+    for layer in range(layers):
+        keys = QUERIES + 30 * layer
+        near = -0.12 * np.abs(np.arange(QUERIES)[:, None] - np.arange(keys)[None, :])
+        scores = random.normal(0, 1.6, (HEADS, QUERIES, keys)) + near
+        keep = np.broadcast_to(np.arange(keys) < keys * 4 // 5, scores.shape)
+        quantised = quantise(scores, keep, config)
+        count = HEADS * QUERIES
+        offsets = np.arange(count + 1, dtype=np.int64) * keys
+        rows = Rows(quantised.q.ravel(), quantised.keep.ravel(), offsets)
+        outputs = softmax(config, rows)
+        hits = TableHits()
+        hits.update(config, rows, outputs)
+        hardware = outputs.y / config.m
+        floats = softmax_of_scores(scores.ravel(), rows.keep, offsets)
+        exact = softmax_of_quantised(rows, config.frac)
+        beats = -(-keys // config.lanes)
+        first_in = cycle + np.arange(count) * beats
+        cycle = int(first_in[-1]) + 10 * beats
+        queued = np.minimum(np.arange(count), 6) * (beats // 2)
+        last_out = first_in + 3 * beats + 11 + queued
+        yield RowBatch(
+            trace="traces/poem.safetensors",
+            model="poet-tiny",
+            tensor=f"layer.{layer}.scores",
+            row=np.arange(count),
+            batch=np.zeros(count, np.int64),
+            head=np.arange(count) // QUERIES,
+            query=np.arange(count) % QUERIES,
+            length=rows.lengths,
+            active=np.add.reduceat(rows.keep, offsets[:-1], dtype=np.int64),
+            first_in=first_in,
+            last_in=first_in + beats - 1,
+            first_out=last_out - beats + 1,
+            last_out=last_out,
+            predicted_first_out=last_out - beats + 1,
+            predicted_last_out=last_out.copy(),
+            mismatched=np.zeros(count, np.int64),
+            lost=np.zeros(count, np.bool_),
+            error=np.zeros(count, np.bool_),
+            clipped=quantised.clipped,
+            hits=hits,
+            datapath=row_errors(exact, hardware, rows.keep, offsets, 1 / config.m),
+            total=row_errors(floats, hardware, rows.keep, offsets, 1 / config.m),
+            detail=detailer(config, layer, floats, hardware, keys),
+        )
+
+
+def detailer(
+    config: Config, layer: int, floats: np.ndarray, hardware: np.ndarray, keys: int
+) -> Callable[[int], RowDetail]:
+    def detail(i: int) -> RowDetail:
+        part = slice(i * keys, (i + 1) * keys)
+        command = COMMAND.format(config.name, layer, i)
+        return RowDetail(floats[part], hardware[part], command)
+
+    return detail
+
+
+def tally_of(config: Config, change: Callable[[RowBatch], RowBatch] = lambda b: b) -> Tally:
+    tally = Tally(config, table_bytes=table_bytes(config), formula=Formula(3, 11, config.lanes))
+    for batch in batches(config):
+        tally.add(change(batch))
+    attention = next(batches(config))
+    details = [attention.detail(i) for i in range(QUERIES)]
+    tally.show(
+        AttentionMap(
+            trace=attention.trace,
+            model=attention.model,
+            tensor=attention.tensor,
+            batch=0,
+            head=0,
+            reference=np.stack([detail.reference for detail in details]),
+            hardware=np.stack([detail.hardware for detail in details]),
+        )
+    )
+    return tally
+
+
+def report_of(*tallies: Tally) -> Report:
+    return Report(
+        command="cosim replay traces/poem.safetensors --config rexp_uint8 lut2d_uint8",
+        date=datetime(2026, 3, 1, 12, 30, tzinfo=UTC),
+        versions={"cosim": "0.1.0", "Verilator": "5.048", "cocotb": "2.1.0", "Python": "3.11.2"},
+        transport="signal",
+        stalls="none",
+        seed=1,
+        traces=(
+            TraceInfo(
+                path="traces/poem.safetensors",
+                sha256="5f" * 32,
+                model="poet-tiny",
+                source="poet-tiny 1.0 from PyPI",
+                metadata={"text": "So much depends upon <a red wheelbarrow>", "licence": "MIT"},
+            ),
+        ),
+        runs=tuple(tally.result(cycles=20_000, wall_s=1.25) for tally in tallies),
+    )
+
+
+@pytest.fixture(scope="module")
+def good() -> Report:
+    return report_of(*(tally_of(configs.load(name)) for name in ("rexp_uint8", "lut2d_uint8")))
+
+
+def broken_batch(batch: RowBatch) -> RowBatch:
+    """Three wrong elements in row 5, row 9 lost, row 11 two cycles late."""
+    mismatched, lost = batch.mismatched.copy(), batch.lost.copy()
+    first_out, last_out = batch.first_out.copy(), batch.last_out.copy()
+    mismatched[5] = 3
+    lost[9], first_out[9], last_out[9] = True, -1, -1
+    last_out[11] += 2
+    return replace(batch, mismatched=mismatched, lost=lost, first_out=first_out, last_out=last_out)
+
+
+@pytest.fixture(scope="module")
+def bad() -> Report:
+    config = configs.load("rexp_uint8")
+    tally = tally_of(config, broken_batch)
+    tally.fail(
+        Failure(
+            trace="traces/poem.safetensors",
+            tensor="layer.0.scores",
+            row=5,
+            batch=0,
+            head=0,
+            query=5,
+            what="mismatch",
+            command=COMMAND.format(config.name, 0, 5),
+            element=12,
+            lane=4,
+            expected=93,
+            actual=94,
+            stage="sum",
+        )
+    )
+    tally.fail(
+        Failure(
+            trace="traces/poem.safetensors",
+            tensor="layer.0.scores",
+            row=9,
+            batch=0,
+            head=0,
+            query=9,
+            what="lost",
+            command=COMMAND.format(config.name, 0, 9),
+        )
+    )
+    return report_of(tally)
+
+
+@pytest.fixture(scope="module")
+def empty() -> Report:
+    config = configs.load("rexp_uint8")
+    tally = Tally(config, table_bytes=table_bytes(config), formula=Formula(3, 11, config.lanes))
+    return replace(report_of(), runs=(tally.result(cycles=0, wall_s=0.0),))
+
+
+class Page(HTMLParser):
+    """What a page shows: the full values behind the numbers of each row, text, and links out."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.values: dict[str, list[float]] = {}
+        self.text = ""
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self._row = ""
+        self._silent = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self._silent = tag == "style"
+        if tag == "tr":
+            self._row = given.get("id", "")
+        if tag == "data":
+            self.values.setdefault(self._row, []).append(float(given["value"]))
+        if "id" in given:
+            self.ids.append(given["id"])
+        self.links += [given[key] for key in ("src", "href", "xlink:href", "data") if key in given]
+        assert tag not in ("script", "link", "iframe", "object", "embed", "base")
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.text += data
+
+
+SUMMARY_KEYS = {
+    "config": str,
+    "method": str,
+    "precision": str,
+    "lanes": int,
+    "in_w": int,
+    "frac": int,
+    "table_bytes": int,
+    "rows": int,
+    "elements": int,
+    "mismatched_elements": int,
+    "lost_rows": int,
+    "latency": dict,
+    "elements_per_lane_cycle": float,
+    "cycles": int,
+    "wall_s": float,
+    "clipped": int,
+    "datapath": dict,
+    "total": dict,
+}
+LATENCY_KEYS = {"min", "p50", "p99", "max", "formula", "prediction_errors"}
+MERIT_KEYS = {"max_lsb", "max_abs", "mean_abs", "l1", "kl", "row_sum_mean", "top1"}
+
+
+def test_summary_has_exactly_the_promised_keys(good: Report) -> None:
+    data = json.loads(json.dumps(summary(good), allow_nan=False))
+    assert set(data) == {"version", "traces", "runs"}
+    assert data["version"] == 1
+    assert data["traces"] == ["traces/poem.safetensors"]
+    assert [run["config"] for run in data["runs"]] == ["rexp_uint8", "lut2d_uint8"]
+    for run in data["runs"]:
+        assert {key: type(value) for key, value in run.items()} == SUMMARY_KEYS
+        assert set(run["latency"]) == LATENCY_KEYS
+        assert set(run["datapath"]) == set(run["total"]) == MERIT_KEYS
+        assert all(type(value) is float for value in run["datapath"].values())
+
+
+def test_figures_equal_those_of_all_rows_at_once(good: Report) -> None:
+    config = configs.load("rexp_uint8")
+    run = summary(good)["runs"][0]
+    whole = list(batches(config))
+    joined = {
+        name: np.concatenate([getattr(batch, name) for batch in whole])
+        for name in ("length", "latency", "active")
+    }
+    l1 = np.concatenate([batch.total.l1 for batch in whole])
+    latency = np.sort(joined["latency"])
+    assert run["rows"] == len(latency) == 320
+    assert run["elements"] == joined["length"].sum()
+    assert run["latency"]["min"] == latency[0]
+    assert run["latency"]["p50"] == latency[len(latency) // 2 - 1]
+    assert run["latency"]["p99"] == latency[math.ceil(0.99 * len(latency)) - 1]
+    assert run["latency"]["max"] == latency[-1]
+    assert run["latency"]["formula"] == "3*ceil(L/8) + 11"
+    assert run["total"]["l1"] == pytest.approx(l1.mean())
+    assert run["total"]["mean_abs"] == pytest.approx(l1.sum() / joined["active"].sum())
+    assert run["elements_per_lane_cycle"] == pytest.approx(joined["length"].sum() / 8 / 20_000)
+    assert good.runs[0].distribution.total.sum() == 320
+    assert good.runs[0].latency.pairs[:, 2].sum() == 320
+
+
+def test_worst_rows_are_the_worst_of_each_head(good: Report) -> None:
+    worst = good.runs[0].worst
+    of_head: dict[tuple[str, int], tuple[float, int]] = {}
+    for batch in batches(configs.load("rexp_uint8")):
+        for head in range(HEADS):
+            rows = np.flatnonzero(batch.head == head)
+            row = int(rows[np.argmax(batch.total.l1[rows])])
+            of_head[batch.tensor, head] = (float(batch.total.l1[row]), row)
+    expected = sorted(of_head.values(), reverse=True)[:WORST]
+    assert [(row.l1, row.row) for row in worst] == expected
+    assert worst[0].detail.command.endswith(f"--rows {worst[0].row} --waves")
+    assert np.abs(worst[0].detail.hardware - worst[0].detail.reference).sum() == pytest.approx(
+        worst[0].l1
+    )
+
+
+def test_order_and_size_of_batches_do_not_matter(good: Report) -> None:
+    config = configs.load("rexp_uint8")
+    tally = Tally(config, table_bytes=table_bytes(config), formula=Formula(3, 11, config.lanes))
+    for batch in reversed(list(batches(config))):
+        tally.add(batch)
+    backward = summary(report_of(tally))["runs"][0]
+    forward = summary(good)["runs"][0]
+    for part in ("datapath", "total"):
+        assert backward.pop(part) == pytest.approx(forward[part])
+    assert backward == {key: forward[key] for key in backward}
+
+
+def test_faults_are_counted_and_kept_out_of_the_figures(bad: Report, good: Report) -> None:
+    run, fine = bad.runs[0], good.runs[0]
+    assert (run.mismatched_elements, run.mismatched_rows, run.lost_rows) == (6, 2, 2)
+    assert run.latency.prediction_errors == 2
+    assert run.latency.predicted == 318
+    assert run.latency.pairs[:, 2].sum() == run.distribution.total.sum() == 318
+    assert run.rows == fine.rows
+    assert not run.exact
+    assert not bad.exact
+    assert fine.exact
+    assert good.exact
+
+
+def test_only_the_first_failures_are_kept() -> None:
+    tally = tally_of(configs.load("rexp_uint8"))
+    failure = Failure("t", "layer.0.scores", 0, 0, 0, 0, "lost", "cosim replay t")
+    for row in range(FAILURES + 5):
+        assert tally.enough_failures == (row >= FAILURES)
+        tally.fail(replace(failure, row=row))
+    kept = tally.result(cycles=1, wall_s=1.0).failures
+    assert [failure.row for failure in kept] == list(range(FAILURES))
+
+
+def test_a_failure_says_everything(bad: Report) -> None:
+    mismatch, lost = map(str, bad.runs[0].failures)
+    assert mismatch == (
+        "traces/poem.safetensors layer.0.scores row 5 (batch 0, head 0, query 5): element 12, "
+        "lane 4: expected 93, got 94, first differing stage sum; replay it with: "
+        "cosim replay traces/poem.safetensors --config rexp_uint8 --layers 0 --rows 5 --waves"
+    )
+    assert "row 9" in lost
+    assert ": lost; replay it with: cosim replay" in lost
+
+
+@pytest.mark.parametrize("kind", ["good", "bad", "empty"])
+def test_page_needs_nothing_from_outside(kind: str, request: pytest.FixtureRequest) -> None:
+    text = render(request.getfixturevalue(kind))
+    page = Page(text)
+    assert all(link.startswith(("#", "data:image/png;base64,")) for link in page.links)
+    assert "http://" not in text
+    assert "https://" not in text
+    assert not re.findall(r"@import|url\((?!#)", text)
+    assert len(page.ids) == len(set(page.ids))
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+    assert "#0102" not in text  # every placeholder colour became a variable
+
+
+def test_page_shows_the_numbers_of_the_summary(good: Report) -> None:
+    page = Page(render(good))
+    for run in summary(good)["runs"]:
+        main = page.values[f"run-{run['config']}"]
+        counts = ("lanes", "table_bytes", "rows", "elements", "mismatched_elements", "lost_rows")
+        latency = [run["latency"][key] for key in ("min", "p50", "p99", "max", "prediction_errors")]
+        assert main[:11] == [run[key] for key in counts] + latency
+        assert main[11] == run["elements_per_lane_cycle"]
+        for part in ("datapath", "total"):
+            shown = page.values[f"{part}-{run['config']}"]
+            assert shown[0] == run[part]["max_lsb"]
+            assert shown[2:7] == [
+                run[part][key] for key in ("max_abs", "mean_abs", "l1", "kl", "row_sum_mean")
+            ]
+            assert shown[9] == run[part]["top1"]
+        assert run["latency"]["formula"] in page.text
+        assert f"{run['elements']:,}" in page.text
+
+
+def test_page_escapes_what_it_is_given(good: Report) -> None:
+    text = render(good)
+    assert "&lt;a red wheelbarrow&gt;" in text
+    assert "<a red" not in text
+
+
+def test_good_page_is_green_and_bad_pages_are_red(good: Report, bad: Report, empty: Report) -> None:
+    assert '<h1 class="verdict good">Exact' in render(good)
+    assert "What went wrong" not in render(good)
+
+    red = render(bad)
+    assert '<h1 class="verdict bad">Not exact: 6 mismatched elements, 2 lost rows' in red
+    assert '<td class="bad"><data value="6">' in red
+    assert '<td class="warn"><data value="2">' in red
+    assert "What went wrong" in red
+    assert bad.runs[0].failures[0].command in red
+
+    assert '<h1 class="verdict bad">Nothing was compared' in render(empty)
+
+
+def test_flagged_rows_and_forgotten_configurations_are_not_exact(good: Report) -> None:
+    def flag(batch: RowBatch) -> RowBatch:
+        return replace(batch, error=batch.row == 3)
+
+    flagged = report_of(tally_of(configs.load("rexp_uint8"), flag))
+    assert not flagged.exact
+    assert "2 rows with the error flag" in render(flagged)
+
+    config = configs.load("lut2d_uint8")
+    idle = Tally(config, table_bytes=1, formula=Formula(3, 11, 8)).result(cycles=0, wall_s=0)
+    partial = replace(good, runs=(*good.runs, idle))
+    assert not partial.exact
+    assert "no rows for lut2d_uint8" in render(partial)
+
+
+def test_without_rows_figures_are_null_not_zero(empty: Report) -> None:
+    run = json.loads(json.dumps(summary(empty), allow_nan=False))["runs"][0]
+    assert set(run["total"].values()) == {None}
+    assert run["latency"]["p50"] is None
+    assert run["elements_per_lane_cycle"] is None
+
+
+def test_golden_alone_has_no_latency_and_says_so(tmp_path: Path) -> None:
+    def unsimulated(batch: RowBatch) -> RowBatch:
+        never = np.full(len(batch), -1)
+        return replace(
+            batch,
+            first_in=never,
+            last_in=never,
+            first_out=never,
+            last_out=never,
+            predicted_first_out=never,
+            predicted_last_out=never,
+        )
+
+    scored = replace(report_of(tally_of(configs.load("rexp_uint8"), unsimulated)), transport="none")
+    assert scored.exact
+    assert scored.runs[0].latency.predicted == 0
+    assert scored.runs[0].latency.min is None
+    text = render(scored)
+    assert "golden model alone" in text
+    assert "Latency against row length" not in text
+
+
+def test_folder_holds_all_files_or_none(tmp_path: Path, good: Report) -> None:
+    out = tmp_path / "reports" / "one"
+    with ReportFolder(out) as folder:
+        for batch in batches(configs.load("rexp_uint8")):
+            folder.rows.write("rexp_uint8", batch)
+        (folder.staging / "outputs.safetensors").write_bytes(b"outputs")
+        assert [path.name for path in out.iterdir()] == [folder.staging.name]
+        folder.finish(good)
+    assert {path.name for path in out.iterdir()} == {
+        "summary.json",
+        "rows.parquet",
+        "report.html",
+        "outputs.safetensors",
+    }
+    before = {path: path.read_bytes() for path in out.iterdir()}
+
+    with contextlib.suppress(KeyboardInterrupt), ReportFolder(out) as folder:
+        folder.rows.write("rexp_uint8", next(batches(configs.load("rexp_uint8"))))
+        raise KeyboardInterrupt
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+    with ReportFolder(out) as folder:
+        folder.finish(good)
+    assert "outputs.safetensors" not in {path.name for path in out.iterdir()}
+
+
+def test_folder_sweeps_up_after_a_killed_run_but_not_after_a_living_one(
+    tmp_path: Path, good: Report
+) -> None:
+    (tmp_path / ".unfinished-killed").mkdir()
+    (tmp_path / ".unfinished-killed" / "rows.parquet").write_bytes(b"half")
+    with ReportFolder(tmp_path) as living:
+        with ReportFolder(tmp_path) as folder:
+            folder.finish(good)
+        assert living.staging.is_dir()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "summary.json",
+        "rows.parquet",
+        "report.html",
+    }
+
+
+def test_unwritable_folder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UsageError, match=r"cannot write to the folder .*file/out: .*--out"):
+        ReportFolder(tmp_path / "file" / "out")
+
+
+def test_rows_are_all_there_and_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cosim.report.rows.ROW_GROUP", 200)
+    config = configs.load("rexp_uint8")
+    whole = [broken_batch(batch) for batch in batches(config, layers=4)]
+    with RowsWriter(tmp_path / "rows.parquet") as writer:
+        for batch in whole:
+            writer.write(config.name, batch)
+    stored = pq.ParquetFile(tmp_path / "rows.parquet")
+    assert stored.metadata.num_row_groups > 1
+    table: dict[str, list[Any]] = stored.read().to_pydict()
+    assert set(table["config"]) == {"rexp_uint8"}
+    assert table["tensor"] == [batch.tensor for batch in whole for _ in range(len(batch))]
+    for name in ("row", "head", "query", "length", "active", "mismatched", "lost", "first_in"):
+        assert table[name] == np.concatenate([getattr(batch, name) for batch in whole]).tolist()
+    assert table["l1"] == np.concatenate([batch.datapath.l1 for batch in whole]).tolist()
+    assert table["l1_total"] == np.concatenate([batch.total.l1 for batch in whole]).tolist()
+    assert table["last_out"][9] is table["latency"][9] is None
+    assert table["latency"][11] == whole[0].last_out[11] - whole[0].first_in[11]
+
+
+def test_terminal_table_fits_100_columns(good: Report, bad: Report, empty: Report) -> None:
+    def printed(report: Report) -> str:
+        console = Console(file=io.StringIO(), width=100)
+        print_report(report, console, Path("reports/one"))
+        return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+    huge = replace(
+        good.runs[0], config=configs.load("lut2d_uint8_in8"), rows=12_345_678, lost_rows=4_321
+    )
+    text = printed(replace(good, runs=(*good.runs, huge)))
+    assert max(map(len, text.splitlines())) <= 100
+    assert "…" not in text
+    assert "12,345,678" in text
+    assert "Exact" in printed(good)
+    assert "reports/one/report.html" in printed(good)
+    assert bad.runs[0].failures[0].command in printed(bad)
+    assert "Not exact" in printed(bad)
+    assert "Nothing was compared" in printed(empty)
+
+
+def test_a_page_of_many_points_stays_small(good: Report) -> None:
+    random = np.random.default_rng(3)
+    length = random.integers(1, 1024, 200_000)
+    pairs = np.column_stack([length, 400 + length + random.integers(0, 900, 200_000), length])
+    crowded = replace(good.runs[0], latency=replace(good.runs[0].latency, pairs=pairs))
+    text = render(replace(good, runs=(crowded,) * 10))
+    assert len(text) < 2_500_000
