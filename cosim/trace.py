@@ -260,18 +260,18 @@ def write(
 
     Raises:
         UsageError: the folder or file cannot be written.
-        ValueError: scores not of rank 4, or of a dtype that a trace cannot hold.
+        ValueError: scores or a mask that the format does not allow.
     """
     tensors: dict[str, npt.NDArray[Any]] = {}
     for layer in layers:
-        if layer.scores.ndim != 4 or layer.scores.dtype.name not in (
-            "float16",
-            "float32",
-            "float64",
-        ):
+        if layer.scores.ndim != 4 or _DTYPES.get(layer.scores.dtype.name) not in _SCORE_DTYPES:
             raise ValueError(f"{layer.name}: {layer.scores.dtype} {layer.scores.shape}")
         tensors[layer.name] = layer.scores
         if layer.mask is not None:
+            if layer.mask.dtype != np.bool_ or not _broadcasts(
+                layer.mask.shape, layer.scores.shape
+            ):
+                raise ValueError(f"layer {layer.index}: mask {layer.mask.dtype} {layer.mask.shape}")
             tensors[f"layer.{layer.index}.mask"] = layer.mask
     about = {**(metadata or {}), "format": FORMAT, "version": VERSION}
     about |= {"model": model, "source": source}
