@@ -6,7 +6,7 @@ Lane 0 holds the first element of a beat and lies in the low bits. A wide ``tdat
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,8 +61,9 @@ class Beats:
         return list(zip(data, *flags, strict=True))
 
     @classmethod
-    def from_ints(cls, beats: Iterable[Beat], width: int) -> Beats:
+    def from_ints(cls, beats: Iterable[Sequence[int]], width: int) -> Beats:
         """Undo :meth:`to_ints` for a ``tdata`` of ``width`` bits."""
+        beats = list(beats)
         data, keep, user, last = zip(*beats, strict=True) if beats else ((), (), (), ())
         words = _words(width)
         raw = b"".join(value.to_bytes(4 * words, "little") for value in data)

@@ -1,0 +1,42 @@
+"""Reset in flight: quiet the cycle after, nothing old ever appears, and the core works again."""
+
+from __future__ import annotations
+
+import cocotb
+
+from tb.env import Bench, case
+from tb.pack import pack
+from tb.stalls import profile
+from tb.stimulus import LENGTHS, rows
+
+_RESETS = 12
+
+
+@cocotb.parametrize(stalls=["none", "light", "none/heavy"])
+@case
+async def in_flight(bench: Bench, stalls: str) -> None:
+    """Reset after any number of cycles of traffic; :meth:`Signal.reset` sees that it is quiet."""
+    cfg, rng = bench.cfg, bench.rng
+    latest = 4 * cfg.max_beats + 60
+    for _ in range(_RESETS):
+        flood = rows(cfg, rng, [cfg.max_len] + LENGTHS["mixed"](cfg, rng) + [cfg.max_len] * 4)
+        bench.signal.start(pack(flood, cfg), profile(stalls), int(rng.integers(2**32)))
+        await bench.signal.cycles(int(rng.integers(1, latest)))
+        await bench.reset()
+        await bench.finish()
+        await bench.play(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)))
+
+
+@case
+async def back_to_back(bench: Bench) -> None:
+    """A reset of a single cycle, right behind a reset, and in the middle of an output row."""
+    cfg, rng = bench.cfg, bench.rng
+    for _ in range(4):
+        bench.signal.start(
+            pack(rows(cfg, rng, [cfg.max_len] * 2), cfg), profile("none"), int(rng.integers(2**32))
+        )
+        while not bench.signal.outlet.inside_row and not bench.signal.received:
+            await bench.signal.cycles(1)
+        await bench.signal.reset(cycles=1)
+        await bench.reset()
+        await bench.play(rows(cfg, rng, [1, min(cfg.lanes, cfg.max_len), 1]))

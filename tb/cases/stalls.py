@@ -1,0 +1,42 @@
+"""Idle cycles of the source crossed with backpressure of the sink."""
+
+from __future__ import annotations
+
+import cocotb
+
+from tb.env import Bench, case
+from tb.stalls import PATTERNS, Pattern, StallProfile
+from tb.stimulus import LENGTHS, rows
+
+PACED = [name for name in PATTERNS if name != "stuck"]
+
+
+@cocotb.parametrize(source=PACED, sink=PACED)
+@case
+async def crossed(bench: Bench, source: str, sink: str) -> None:
+    """Mixed rows under one pattern a side."""
+    drawn = LENGTHS["mixed"](bench.cfg, bench.rng)
+    await bench.play(rows(bench.cfg, bench.rng, drawn), f"{source}/{sink}")
+
+
+@case
+async def stuck_sink(bench: Bench) -> None:
+    """The sink is shut for thousands of cycles: everything fills up, nothing is lost."""
+    drawn = [bench.cfg.max_len] * 3 + LENGTHS["mixed"](bench.cfg, bench.rng)
+    await bench.play(rows(bench.cfg, bench.rng, drawn), "none/stuck")
+
+
+@case
+async def stuck_source(bench: Bench) -> None:
+    """The source falls silent for thousands of cycles, in the middle of rows."""
+    drawn = LENGTHS["mixed"](bench.cfg, bench.rng)
+    await bench.play(rows(bench.cfg, bench.rng, drawn), "stuck/none")
+
+
+@case
+async def alternating(bench: Bench) -> None:
+    """Both sides open every other cycle: every handshake is followed by a stall."""
+    every_other = Pattern(open=(1, 1), shut=(1, 1))
+    drawn = LENGTHS["mixed"](bench.cfg, bench.rng)
+    profile = StallProfile("every other cycle", every_other, every_other)
+    await bench.play(rows(bench.cfg, bench.rng, drawn), profile)

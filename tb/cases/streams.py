@@ -1,0 +1,33 @@
+"""Well-formed rows: every length, every mask, every kind of score, one after another."""
+
+from __future__ import annotations
+
+import cocotb
+
+from tb.env import Bench, case
+from tb.stimulus import LENGTHS, MASKS, SCORES, rows
+
+
+@cocotb.parametrize(length=list(LENGTHS))
+@case
+async def lengths(bench: Bench, length: str) -> None:
+    """Rows of one kind of length, back to back, masks mixed."""
+    drawn = [min(n, bench.cfg.max_len) for n in LENGTHS[length](bench.cfg, bench.rng)]
+    await bench.play(rows(bench.cfg, bench.rng, drawn))
+
+
+@cocotb.parametrize(mask=list(MASKS))
+@case
+async def masks(bench: Bench, mask: str) -> None:
+    """Mixed lengths under one kind of mask."""
+    drawn = LENGTHS["mixed"](bench.cfg, bench.rng)
+    await bench.play(rows(bench.cfg, bench.rng, drawn, mask=mask))
+
+
+@cocotb.parametrize(kind=list(SCORES))
+@case
+async def scores(bench: Bench, kind: str) -> None:
+    """Mixed lengths of one kind of score; without masks, then with."""
+    drawn = LENGTHS["mixed"](bench.cfg, bench.rng)
+    await bench.play(rows(bench.cfg, bench.rng, drawn, scores=kind, mask="none"))
+    await bench.play(rows(bench.cfg, bench.rng, drawn, scores=kind))

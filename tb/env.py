@@ -1,0 +1,153 @@
+"""The environment of a cocotb test: configuration, clock, reset, seeds, and the end of the test.
+
+A test body is a coroutine that takes a :class:`Bench`; :func:`case` makes it a cocotb test that
+starts from reset and ends with nothing left over. The environment variable ``COSIM_REGRESSION``
+(JSON, written by :mod:`cosim.regression`) says for which configuration the design was built.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Concatenate, NoReturn, ParamSpec
+
+import cocotb
+import numpy as np
+from cocotb.regression import TestGenerator
+
+from configs import Config
+from golden.rows import Rows
+from tb.pack import Beats, pack
+from tb.scoreboard import Mismatch, Scoreboard
+from tb.signal import Signal
+from tb.stalls import StallProfile, profile
+from tb.transactions import StreamRow
+
+__all__ = ["Bench", "Played", "case"]
+
+_ROOT = Path(__file__).resolve().parents[1]
+_IDLE_CYCLES = 64
+
+P = ParamSpec("P")
+
+
+@dataclasses.dataclass(frozen=True)
+class Played:
+    """The rows of one call of :meth:`Bench.play`, as the monitors saw them."""
+
+    sent: Sequence[StreamRow]
+    received: Sequence[StreamRow]
+
+
+class Bench:
+    """A design under test with everything around it."""
+
+    def __init__(self, dut: Any, name: str) -> None:
+        """Start clock, drivers and monitors for the test ``name``; :meth:`reset` must follow."""
+        self.name = name
+        self.setup: dict[str, Any] = json.loads(os.environ["COSIM_REGRESSION"])
+        self.cfg = Config(**self.setup["config"])
+        self.dut = dut
+        self.signal = Signal(dut, self.cfg)
+        self.scoreboard = Scoreboard(self.cfg)
+        self.rng = np.random.default_rng(cocotb.RANDOM_SEED % 2**64)
+        dut._log.info("%s, seed %d", self.cfg.name, self.setup["seed"])
+
+    async def reset(self) -> None:
+        """Reset the design; whatever was in flight is forgotten, and must never come out."""
+        await self.signal.reset()
+        self.scoreboard.reset()
+
+    async def play(
+        self, rows: Rows | Beats, stalls: str | StallProfile = "none", seed: int | None = None
+    ) -> Played:
+        """Play rows until all of them came out, and compare each with the golden model.
+
+        Raises:
+            AssertionError: a row is wrong, missing, or nobody sent it; or nothing moves any more.
+        """
+        stalls = profile(stalls) if isinstance(stalls, str) else stalls
+        seed = int(self.rng.integers(2**32)) if seed is None else seed
+        beats = pack(rows, self.cfg) if isinstance(rows, Rows) else rows
+        self.signal.start(beats, stalls, seed)
+        return await self.settle(int(beats.tlast.sum()), stalls, seed)
+
+    async def settle(self, rows: int, stalls: StallProfile, seed: int) -> Played:
+        """Wait for so many rows that are under way, and compare each with the golden model.
+
+        Raises:
+            AssertionError: as :meth:`play`.
+        """
+        hang = ""
+        try:
+            await self.signal.wait(rows)
+        except TimeoutError as error:
+            hang = str(error)
+        played = Played(tuple(self.signal.sent), tuple(self.signal.received))
+        self.signal.sent.clear()
+        self.signal.received.clear()
+        mismatch = self.scoreboard.judge(played.sent, played.received)
+        if mismatch:
+            self._fail(mismatch, stalls, seed, hang)
+        assert not hang, hang
+        return played
+
+    async def finish(self) -> None:
+        """See that nothing is left over: no beat, no row, on either side.
+
+        Raises:
+            AssertionError: something is.
+        """
+        signal = self.signal
+        await signal.idle(_IDLE_CYCLES)
+        assert not signal.sent, f"{len(signal.sent)} rows went in after the last"
+        assert not signal.received, f"{len(signal.received)} rows came out after the last"
+        assert not signal.inlet.inside_row, "the input stands in the middle of a row"
+        assert not signal.outlet.inside_row, "the output stands in the middle of a row"
+
+    def _fail(self, mismatch: Mismatch, stalls: StallProfile, seed: int, hang: str) -> NoReturn:
+        """Say everything a stranger needs to see it again, and keep the row for a replay."""
+        name = f"{self.cfg.name}-{self.name}"
+        lines = [
+            mismatch.text,
+            *([hang] if hang else []),
+            f"configuration {self.cfg}",
+            f"stalls {stalls.name}, seed {seed}",
+            f"the whole test: pytest 'tests/sim/test_rtl.py::test_rtl[{name}]' "
+            f"--seed {self.setup['seed']}",
+        ]
+        if mismatch.sent:
+            stem = re.sub(r"[^\w.=-]+", "-", name)
+            path = Path(self.setup["failures"]) / f"{stem}-row{mismatch.row}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replay = {
+                "config": dataclasses.asdict(self.cfg),
+                "beats": mismatch.sent.beats,
+                "stalls": dataclasses.asdict(stalls),
+                "seed": seed,
+            }
+            path.write_text(json.dumps(replay))
+            shown = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path
+            lines.append(f"just that row: .venv/bin/python -m cosim.regression {shown}")
+        raise AssertionError("\n  ".join(lines))
+
+
+def case(body: Callable[Concatenate[Bench, P], Awaitable[None]]) -> TestGenerator:
+    """A cocotb test from a body: reset before it, and nothing left over after it."""
+
+    @cocotb.test
+    @functools.wraps(body)
+    async def test(dut: Any, *args: P.args, **parameters: P.kwargs) -> None:
+        room = body.__module__.rpartition(".")[2]
+        values = "".join(f"/{key}={value}" for key, value in parameters.items())
+        bench = Bench(dut, f"{room}.{body.__name__}{values}")
+        await bench.reset()
+        await body(bench, *args, **parameters)
+        await bench.finish()
+
+    return test

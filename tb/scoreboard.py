@@ -1,0 +1,144 @@
+"""The scoreboard: what the input monitor saw, through the golden model, against the output.
+
+Exact, in order, and it must be drained: a row that is missing, or that nobody sent, is a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from configs import Config
+from golden.rows import Rows
+from golden.softmax import Outputs, softmax
+from tb.pack import Beats, Probabilities, malformed, unpack, unpack_probabilities
+from tb.transactions import StreamRow
+
+__all__ = ["Mismatch", "Scoreboard"]
+
+#: What comes out for a malformed row: tdata, tkeep, tuser (the error flag), tlast.
+_ERROR: list[tuple[int, ...]] = [(0, 0, 1, 1)]
+
+_SHOWN = 4  # beats in a message
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The first thing that is wrong, and the row to replay."""
+
+    row: int
+    """Position in the stream since the last reset."""
+    text: str
+    sent: StreamRow | None
+    """None if nobody sent the row."""
+
+
+class Scoreboard:
+    """Judges the rows of one stream since the last reset."""
+
+    def __init__(self, cfg: Config, model: Callable[[Config, Rows], Outputs] = softmax) -> None:
+        """``model`` says what must come out."""
+        self._cfg = cfg
+        self._model = model
+        self._base = 0
+
+    def reset(self) -> None:
+        """Start counting rows from 0 again."""
+        self._base = 0
+
+    def judge(self, sent: Sequence[StreamRow], received: Sequence[StreamRow]) -> Mismatch | None:
+        """Compare everything that went in with everything that came out.
+
+        Args:
+            sent: rows the input monitor saw; every one must have come out.
+            received: rows the output monitor saw, in order.
+
+        Returns:
+            The first mismatch, or None if every row is exact.
+        """
+        base, self._base = self._base, self._base + len(sent)
+        count = min(len(sent), len(received))
+        found = self._compare(sent[:count], received[:count], base) if count else None
+        if found or len(sent) == len(received):
+            return found
+        row = base + count
+        if len(sent) > count:
+            return Mismatch(row, f"row {row} is lost: it went in and never came out", sent[count])
+        beats = received[count].beats
+        text = f"row {row} came out and nobody sent it; its first beat is {_show(beats[:1])}"
+        return Mismatch(row, text, None)
+
+    def _compare(
+        self, sent: Sequence[StreamRow], received: Sequence[StreamRow], base: int
+    ) -> Mismatch | None:
+        cfg, in_bits = self._cfg, self._cfg.lanes * self._cfg.in_w
+        bad = malformed(_beats(sent, in_bits), cfg)
+        wanted = [
+            _ERROR if b else [(keep, 0, last) for _, keep, _, last in row.beats]
+            for row, b in zip(sent, bad, strict=True)
+        ]
+        got = [
+            list(out.beats) if b else [(keep, user, last) for _, keep, user, last in out.beats]
+            for out, b in zip(received, bad, strict=True)
+        ]
+        # Rows from the first wrong frame on say nothing: they may be other rows than they seem.
+        framed = next((n for n in range(len(sent)) if got[n] != wanted[n]), len(sent))
+        good = [n for n in range(framed) if not bad[n]]
+        if good:
+            rows = unpack(_beats([sent[n] for n in good], in_bits), cfg)
+            model = self._model(cfg, rows)
+            actual = unpack_probabilities(
+                _beats([received[n] for n in good], cfg.lanes * cfg.out_w), cfg
+            )
+            differ = np.flatnonzero(actual.y != model.y)
+            if len(differ):
+                at = int(differ[0])
+                index = int(np.searchsorted(rows.offsets, at, "right")) - 1
+                text = self._element(rows, model, actual, index, at)
+                return _mismatch(base + good[index], sent[good[index]], text)
+        if framed == len(sent):
+            return None
+        what = "is malformed, so one error beat" if bad[framed] else "is well formed, so its frame"
+        return _mismatch(
+            base + framed,
+            sent[framed],
+            f"it {what} must come out; expected {_show(wanted[framed])}, got {_show(got[framed])}",
+        )
+
+    def _element(
+        self, rows: Rows, model: Outputs, actual: Probabilities, index: int, at: int
+    ) -> str:
+        """What is wrong with element ``at`` of the batch, which lies in row ``index``."""
+        cfg, element = self._cfg, at - int(rows.offsets[index])
+        beat, lane = divmod(element, cfg.lanes)
+        expected, got = (
+            f"{y} ({y / cfg.m * 2.0**-e:.6f})"
+            for y, e in ((model.y[at], 0), (actual.y[at], int(actual.exponent[index])))
+        )
+        per_row = {name for name, values in model.stages.items() if len(values) == len(rows)}
+        stages = ", ".join(
+            f"{name} {values[index if name in per_row else at]}"
+            for name, values in model.stages.items()
+        )
+        return (
+            f"element {element} (beat {beat}, lane {lane}): expected {expected}, got {got}; "
+            f"score {rows.q[at]} ({rows.q[at] / 2**cfg.frac:g})"
+            f"{'' if rows.keep[at] else ', masked'}; golden stages: {stages}"
+        )
+
+
+def _mismatch(row: int, sent: StreamRow, text: str) -> Mismatch:
+    elements = sum(keep.bit_count() for _, keep, _, _ in sent.beats)
+    return Mismatch(row, f"row {row} ({elements} elements): {text}", sent)
+
+
+def _beats(rows: Sequence[StreamRow], width: int) -> Beats:
+    return Beats.from_ints([beat for row in rows for beat in row.beats], width)
+
+
+def _show(beats: Sequence[tuple[int, ...]]) -> str:
+    """The fields of the first beats, as hexadecimal."""
+    shown = [f"({', '.join(map(hex, beat))})" for beat in beats[:_SHOWN]]
+    return " ".join(shown) + (f" and {len(beats) - _SHOWN} more" if len(beats) > _SHOWN else "")

@@ -1,0 +1,36 @@
+"""The parameter sets under test: every value of every parameter, the corners in odd company."""
+
+from __future__ import annotations
+
+from configs import Config
+
+
+def _set(method: str, precision: str, lanes: int, **others: int | str) -> Config:
+    """Named after what it is, so that an item can be picked with ``-k``."""
+    extra = "".join(f"-{key}{value}" for key, value in others.items())
+    name = f"{method}_{precision}-lanes{lanes}{extra}"
+    return Config(name, method, precision, lanes=lanes, **others)  # type: ignore[arg-type]
+
+
+PARAMETER_SETS = [
+    _set("rexp", "uint8", 8),
+    _set("rexp", "uint8", 8, index="msb"),
+    _set("rexp", "uint8", 2, index="msb", in_w=16, frac=15, max_len=1),
+    _set("rexp", "uint8", 32, max_len=33, sum_index="floor"),
+    _set("rexp", "uint8", 16, in_w=8, frac=4, max_len=200, xs=16),
+    _set("rexp", "int16", 1, max_len=64, xs=512),
+    _set("rexp", "int16", 32, index="msb", max_len=4096, xs=320, sum_index="floor"),
+    _set("rexp", "int16", 8, frac=0, max_len=256),
+    _set("rexp", "uint4", 2, in_w=8, frac=4, max_len=100, xs=16),
+    _set("rexp", "uint4", 16, in_w=4, frac=0, max_len=1000, sum_index="floor"),
+    _set("rexp", "uint2", 4, in_w=12, frac=11, max_len=37, xs=1),
+    _set("rexp", "uint2", 1, index="msb", in_w=5, frac=2, max_len=33),
+    _set("lut2d", "uint8", 8),
+    _set("lut2d", "uint8", 1, in_w=8, frac=4, max_len=50, sum_index="floor"),
+    _set("lut2d", "int16", 2, max_len=128, xs=512, ke=128),
+    _set("lut2d", "int16", 32, max_len=4096),
+    _set("lut2d", "uint4", 16, in_w=4, frac=0, max_len=300),
+    _set("lut2d", "uint4", 4, in_w=12, frac=11, max_len=90, xs=16, sum_index="floor"),
+    _set("lut2d", "uint2", 8, max_len=7, ke=2),
+    _set("lut2d", "uint2", 32, frac=3, max_len=150, xs=1),
+]

@@ -1,0 +1,96 @@
+"""One truth in every mode: signal, bulk on cocotb's main, bulk with run-ahead."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+
+import configs
+from cosim.simulator import Simulator
+from golden.rows import Results, Rows
+from golden.softmax import softmax
+
+PROFILES = ["none", "light", "bursty", "heavy", "stuck", "source-only", "sink-only"]
+PERIOD_STEPS = 10_000  # 10 ns at a precision of 1 ps
+# Every lane's position in a 32-bit word differs from every other's in the second.
+CONFIGS = {
+    "eight": configs.load("rexp_uint8").replace(max_len=64),
+    "narrow": configs.load("lut2d_uint4").replace(max_len=64, lanes=2, in_w=11, frac=4),
+    "one": configs.load("rexp_int16").replace(max_len=16, lanes=1),
+}
+
+
+def batch(config: configs.Config, count: int, seed: int) -> Rows:
+    """Rows of every length, some overlong, with random masks."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, config.max_len + 1, count)
+    lengths[rng.integers(0, count, count // 8)] = config.max_len + 3
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    limit = 2 ** (config.in_w - 1)
+    scores = np.clip(rng.normal(0, 3 * 2**config.frac, offsets[-1]).round(), -limit, limit - 1)
+    return Rows(scores.astype(np.int32), rng.random(offsets[-1]) < 0.8, offsets)
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def modes(request: pytest.FixtureRequest) -> Iterator[dict[str, Simulator]]:
+    config = CONFIGS[request.param]
+    with ExitStack() as stack:
+        yield {
+            "signal": stack.enter_context(Simulator(config, "signal")),
+            "stock main": stack.enter_context(Simulator(config, run_ahead=False)),
+            "run-ahead": stack.enter_context(Simulator(config)),
+        }
+
+
+def same(left: Results, right: Results) -> None:
+    for field in dataclasses.fields(Results):
+        np.testing.assert_array_equal(
+            getattr(left, field.name), getattr(right, field.name), field.name
+        )
+
+
+@pytest.mark.parametrize("stalls", PROFILES)
+def test_modes_agree_in_every_output_and_cycle(modes: dict[str, Simulator], stalls: str) -> None:
+    config = modes["signal"].config
+    rows = batch(config, 24, seed=5)
+    results = {name: simulator.run(rows, stalls, seed=9) for name, simulator in modes.items()}
+    ahead = results["run-ahead"]
+    assert not ahead.lost.any()
+    np.testing.assert_array_equal(ahead.error, rows.lengths > config.max_len)
+    served = np.repeat(~ahead.error, rows.lengths)
+    np.testing.assert_array_equal(ahead.y[served], softmax(config, rows).y[served])
+    same(ahead, results["stock main"])
+    same(ahead, results["signal"])
+
+
+def test_time_is_cycles_times_period_after_any_number_of_batches(
+    modes: dict[str, Simulator],
+) -> None:
+    for name in ("stock main", "run-ahead"):
+        simulator = modes[name]
+        for count in (1, 7, 2):
+            simulator.run(batch(simulator.config, count, seed=count), "light", seed=count)
+            assert simulator.cycles > 0
+            assert simulator.time == simulator.cycles * PERIOD_STEPS, name
+    # A waiting Python sees the same time in both.
+    spans = []
+    for name in ("stock main", "run-ahead"):
+        before = modes[name].time
+        modes[name].run(batch(modes[name].config, 5, seed=1), "bursty", seed=2)
+        spans.append(modes[name].time - before)
+    assert spans[0] == spans[1]
+
+
+def test_a_batch_depends_on_itself_alone(modes: dict[str, Simulator]) -> None:
+    simulator = modes["run-ahead"]
+    rows = batch(simulator.config, 6, seed=3)
+    first = simulator.run(rows, "heavy", seed=4)
+    simulator.run(batch(simulator.config, 3, seed=8))
+    same(first, simulator.run(rows, "heavy", seed=4))
+    other = simulator.run(rows, "heavy", seed=5)
+    assert (other.last_out != first.last_out).any()
+    np.testing.assert_array_equal(other.y, first.y)

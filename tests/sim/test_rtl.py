@@ -1,0 +1,79 @@
+"""Every cocotb test of ``tb/cases`` under every parameter set."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cocotb.regression import TestGenerator as Generator  # pytest would collect its own name
+from parameter_sets import PARAMETER_SETS
+
+import tb.cases
+from configs import Config
+from cosim.regression import Outcome
+
+#: Started by hand, not part of the regression.
+_BY_HAND = {"tb.cases.replay"}
+
+
+def _cases() -> list[str]:
+    """Full names of all cocotb tests."""
+    modules = (f"tb.cases.{module.name}" for module in pkgutil.iter_modules(tb.cases.__path__))
+    return [
+        test.fullname
+        for module in modules
+        if module not in _BY_HAND
+        for value in vars(importlib.import_module(module)).values()
+        if isinstance(value, Generator)
+        for test in value.generate_tests()
+    ]
+
+
+def _items() -> list[Any]:
+    return [
+        pytest.param(
+            cfg,
+            case,
+            id=f"{cfg.name}-{case.removeprefix('tb.cases.')}",
+            marks=pytest.mark.xdist_group(cfg.name),
+        )
+        for cfg in PARAMETER_SETS
+        for case in _cases()
+    ]
+
+
+@pytest.mark.parametrize(("cfg", "case"), _items())
+def test_rtl(
+    cfg: Config,
+    case: str,
+    simulate: Callable[[Config, str], Outcome],
+    record_property: Callable[[str, object], None],
+) -> None:
+    outcome = simulate(cfg, case)
+    record_property("seconds", outcome.seconds)
+    if not outcome.passed:
+        pytest.fail(outcome.text, pytrace=False)
+
+
+def test_the_parameter_sets_cover_what_matters() -> None:
+    sets = PARAMETER_SETS
+    for method in ("rexp", "lut2d"):
+        ours = [cfg for cfg in sets if cfg.method == method]
+        assert {cfg.precision for cfg in ours} == {"int16", "uint8", "uint4", "uint2"}
+        assert {cfg.lanes for cfg in ours} >= {1, 2, 8, 16, 32}
+        assert {cfg.sum_index for cfg in ours} == {"nearest", "floor"}
+        assert {cfg.frac == 0 for cfg in ours} == {True, False}
+        assert {cfg.max_len % cfg.lanes == 0 for cfg in ours} == {True, False}
+        assert max(cfg.max_len for cfg in ours) == 4096
+    assert {(cfg.index, cfg.two_pass) for cfg in sets if cfg.method == "rexp"} >= {
+        ("distance", False),
+        ("distance", True),
+        ("msb", True),
+    }
+    assert {cfg.in_w for cfg in sets} >= {4, 8, 12, 16}
+    assert {cfg.xs for cfg in sets} >= {1, 512}
+    assert {cfg.ke for cfg in sets if cfg.method == "lut2d"} >= {2, 128}
+    assert len({cfg.name for cfg in sets}) == len(sets)
