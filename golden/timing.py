@@ -1,0 +1,88 @@
+"""When a row leaves the accelerator: the RTL's cycles, predicted from its input beats.
+
+The core is a chain of passes. A pass starts a row a fixed number of cycles after it knows what it
+needs of the row, or when it is done with the row before, whichever is later; then it takes one
+beat a cycle. With a sink that never stalls that is all there is, so the prediction is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from configs import Config
+from golden.tables import lut_1e
+
+__all__ = ["Passes", "formula", "passes", "predict"]
+
+Cycles = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Cycles between the events of one row in an idle core."""
+
+    gaps: tuple[int, ...]
+    """For each pass after the first: cycles from the previous pass' last beat to its first issue."""
+    output: int
+    """Cycles from the last pass' issue of a beat to the beat at the output."""
+
+    @property
+    def total(self) -> int:
+        """Cycles a row of one beat takes, from its input to its output beat."""
+        return sum(self.gaps) + self.output
+
+
+def passes(cfg: Config) -> Passes:
+    """The pipeline depths of a configuration, stage by stage as in ``rtl/softmax_top.sv``."""
+    ingress = 1
+    index = 1
+    sum_index = 2
+    pop = 1
+    select = 1
+    tree = _tree_stages(cfg.lanes)
+    outputs = 3 if cfg.method == "rexp" else 1  # softmax_products, softmax_sigma
+    if cfg.two_pass:
+        count = tree + 1 + 3 + _tree_stages(len(lut_1e(cfg.w)) - 1)  # softmax_count
+        return Passes((ingress + count + sum_index,), pop + index + outputs + select)
+    exponent = 1 if cfg.method == "rexp" else 2  # softmax_exp, softmax_tenth
+    maximum = ingress + tree + 1
+    total = pop + index + exponent + tree + 1 + sum_index
+    return Passes((maximum, total), pop + outputs + select)
+
+
+def predict(cfg: Config, last_in: Cycles, beats: Cycles) -> tuple[Cycles, Cycles]:
+    """Predict the cycles of each row's first and last output beat.
+
+    Args:
+        cfg: the configuration.
+        last_in: cycle at which each row's last input beat was taken, shape [rows], rising.
+        beats: beats of each row as the core serves it, shape [rows]; a malformed row has one.
+
+    Returns:
+        First and last output cycle, each of shape [rows], valid for a sink that never stalls.
+    """
+    depth = passes(cfg)
+    before = np.cumsum(beats) - beats
+    known = last_in
+    start = last_in
+    for gap in depth.gaps:
+        # start[n] = max(known[n] + gap, start[n-1] + beats[n-1]), unrolled over all rows.
+        start = np.maximum.accumulate(known + gap - before) + before
+        known = start + beats - 1
+    first_out = start + depth.output
+    return first_out, first_out + beats - 1
+
+
+def formula(cfg: Config) -> str:
+    """Latency of a row on an idle core, first input to last output beat, as a formula of L."""
+    depth = passes(cfg)
+    count = len(depth.gaps) + 1
+    return f"{count}*ceil(L/{cfg.lanes}) + {depth.total - count}"
+
+
+def _tree_stages(words: int) -> int:
+    """Stages of ``rtl/lib/reduce_tree.sv``: ceil(log4(words))."""
+    return ((words - 1).bit_length() + 1) // 2

@@ -1,0 +1,142 @@
+/// Holds whole rows between two passes and gives each one back beside what was learnt about it.
+///
+/// Beats are pushed as they come; a beat is popped only once its row's `info` has come in (one
+/// word a row, in order, at least two cycles after the row's last beat). A row whose last beat is
+/// marked bad gives its room back and comes out as one beat with `pop_bad_o` set and no content.
+///
+/// One ring serves all rows in flight. DEPTH >= beats of the longest row + cycles from a row's
+/// last push to its first pop keeps one beat a cycle going through for ever, whatever the mix of
+/// lengths: at any time the ring holds at most one incomplete row and what arrived while the
+/// info was under way. Two row-sized banks would cost more and stall on short rows.
+///
+/// Latency: 1 cycle from info to the row's first beat on an idle output, then one beat a cycle.
+module row_store #(
+    parameter int unsigned DATA_W = 8,
+    parameter int unsigned INFO_W = 8,
+    parameter int unsigned DEPTH = 16
+) (
+    input  logic              clk_i,
+    input  logic              rst_ni,
+    input  logic              push_valid_i,
+    output logic              push_ready_o,
+    input  logic [DATA_W-1:0] push_data_i,
+    input  logic              push_last_i,
+    input  logic              push_bad_i,
+    input  logic              push_skip_i,
+    input  logic              info_valid_i,
+    input  logic [INFO_W-1:0] info_i,
+    output logic              pop_valid_o,
+    input  logic              pop_ready_i,
+    output logic [DATA_W-1:0] pop_data_o,
+    output logic [INFO_W-1:0] pop_info_o,
+    output logic              pop_last_o,
+    output logic              pop_bad_o
+);
+
+  localparam int unsigned AddrW = $clog2(DEPTH);
+  localparam int unsigned FillW = $clog2(DEPTH + 1);
+
+  function automatic logic [AddrW-1:0] next(logic [AddrW-1:0] addr);
+    return (addr == AddrW'(DEPTH - 1)) ? '0 : addr + AddrW'(1);
+  endfunction
+
+  // Write side: `open` beats of the row coming in, `done` beats of complete rows.
+  logic [AddrW-1:0] wr_q, start_q, write_addr, next_wr;
+  logic [FillW-1:0] open_q, done_q, closed_beats;
+  logic push, store, close, issue;
+
+  assign push_ready_o = open_q + done_q < FillW'(DEPTH);
+  assign push = push_valid_i && push_ready_o;
+  assign close = push && push_last_i;
+  assign store = push && !push_skip_i;
+  // A bad row keeps one beat, its first.
+  assign write_addr = (push_last_i && push_bad_i) ? start_q : wr_q;
+  assign next_wr = next(write_addr);
+  assign closed_beats = push_bad_i ? FillW'(1) : open_q + FillW'(1);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      wr_q    <= '0;
+      start_q <= '0;
+      open_q  <= '0;
+      done_q  <= '0;
+    end else begin
+      if (store || close) wr_q <= next_wr;
+      if (close) start_q <= next_wr;
+      if (close) open_q <= '0;
+      else if (store) open_q <= open_q + FillW'(1);
+      done_q <= done_q + (close ? closed_beats : '0) - FillW'(issue);
+    end
+  end
+
+  // One descriptor a row: where it ends, whether it is bad, and its info.
+  logic row_valid, row_last, row_bad, end_valid;
+  logic [ AddrW-1:0] row_end;
+  logic [INFO_W-1:0] row_info;
+
+  fall_through_fifo #(
+      .W(AddrW + 1),
+      .DEPTH(DEPTH)
+  ) u_ends (
+      .clk_i,
+      .rst_ni,
+      .push_i (close),
+      .data_i ({write_addr, push_bad_i}),
+      .valid_o(end_valid),
+      .data_o ({row_end, row_bad}),
+      .pop_i  (issue && row_last)
+  );
+
+  fall_through_fifo #(
+      .W(INFO_W),
+      .DEPTH(DEPTH)
+  ) u_infos (
+      .clk_i,
+      .rst_ni,
+      .push_i (info_valid_i),
+      .data_i (info_i),
+      .valid_o(row_valid),
+      .data_o (row_info),
+      .pop_i  (issue && row_last)
+  );
+
+  // Read side: the memory's output register is the output stage.
+  logic [AddrW-1:0] rd_q;
+
+  assign row_last = rd_q == row_end;
+  assign issue = row_valid && (pop_ready_i || !pop_valid_o);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      rd_q        <= '0;
+      pop_valid_o <= 1'b0;
+    end else begin
+      if (issue) rd_q <= next(rd_q);
+      if (pop_ready_i || !pop_valid_o) pop_valid_o <= issue;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (issue) begin
+      pop_info_o <= row_info;
+      pop_last_o <= row_last;
+      pop_bad_o  <= row_bad;
+    end
+  end
+
+  ram_1r1w #(
+      .W(DATA_W),
+      .DEPTH(DEPTH)
+  ) u_ram (
+      .clk_i,
+      .we_i   (store),
+      .waddr_i(write_addr),
+      .wdata_i(push_data_i),
+      .re_i   (issue),
+      .raddr_i(rd_q),
+      .rdata_o(pop_data_o)
+  );
+
+  a_info_has_row : assert property (@(posedge clk_i) disable iff (!rst_ni) row_valid |-> end_valid);
+
+endmodule

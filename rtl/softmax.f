@@ -1,0 +1,21 @@
+// The one file list: packages first, paths relative to this folder.
+gen/softmax_tables_pkg.sv
+softmax_pkg.sv
+lib/stream_reg.sv
+lib/delay_line.sv
+lib/reduce_tree.sv
+lib/ram_1r1w.sv
+lib/fall_through_fifo.sv
+lib/row_store.sv
+softmax_ingress.sv
+softmax_max.sv
+softmax_count.sv
+softmax_index.sv
+softmax_exp.sv
+softmax_tenth.sv
+softmax_sum.sv
+softmax_sum_index.sv
+softmax_products.sv
+softmax_sigma.sv
+softmax_select.sv
+softmax_top.sv

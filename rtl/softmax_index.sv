@@ -1,0 +1,33 @@
+/// The table index of each element from its distance to the row maximum: golden `k`.
+///
+///   rexp:  k = min(d >> F, ENTRIES - 1)          lut2d: k = min((d * 10) >> F, ENTRIES - 1)
+///
+/// Worked value, rexp, F = 8: maximum 3.25, score 0.5: d = 2.75, k = 2.
+///
+/// Combinational; the stage around it registers.
+module softmax_index #(
+    parameter string METHOD = "rexp",
+    parameter int unsigned QW = 16,
+    parameter int unsigned F = 8,
+    parameter int unsigned LANES = 8,
+    parameter int unsigned ENTRIES = 8,
+    localparam int unsigned KW = $clog2(ENTRIES)
+) (
+    input  logic [   QW-1:0]         max_i,
+    input  logic [LANES-1:0][QW-1:0] q_i,
+    output logic [LANES-1:0][KW-1:0] k_o
+);
+
+  localparam int unsigned Steps = (METHOD == "lut2d") ? 10 : 1;
+  localparam int unsigned ScaledW = QW + 4;
+
+  logic [LANES-1:0][ScaledW-1:0] steps;
+
+  always_comb begin
+    for (int unsigned i = 0; i < LANES; i++) begin
+      steps[i] = (ScaledW'(max_i - q_i[i]) * ScaledW'(Steps)) >> F;
+      k_o[i]   = (32'(steps[i]) >= ENTRIES - 1) ? KW'(ENTRIES - 1) : KW'(steps[i]);
+    end
+  end
+
+endmodule
