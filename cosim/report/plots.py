@@ -16,8 +16,9 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cosim.report.model import AttentionMap, Floats, RunResult, WorstRow
 from cosim.report.tally import L1_EDGES
@@ -60,10 +61,12 @@ _STYLE: Any = {
     "ytick.labelcolor": _MUTED,
     "legend.frameon": False,
     "figure.facecolor": "none",
-    "figure.constrained_layout.use": True,
 }
 #: Colours of raster images, which cannot follow the page: mid tones that read on both grounds.
-_BLUE, _ORANGE = (0.16, 0.47, 0.84), (0.90, 0.42, 0.10)
+_BLUE, _ORANGE = (0.20, 0.53, 0.94), (0.93, 0.45, 0.13)
+#: Inches of a figure as wide as the page.
+_WIDTH = 10.4
+#: Dots from which a scatter becomes an image.
 _VECTOR_POINTS = 300
 _SHOWN_KEYS = 48
 
@@ -78,16 +81,19 @@ def latencies(runs: Sequence[RunResult]) -> str:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+        _margins(figure, left=0.6, right=0.1, bottom=0.5, top=0.3)
+        figure.subplots_adjust(wspace=0.08, hspace=0.28)
         for axis, run in zip(axes.flat, shown, strict=False):
             _latency(axis, run)
         for axis in axes.flat[len(shown) :]:
             axis.set_visible(False)
-        for axis in axes[-1]:
+        for axis in axes.flat[max(len(shown) - columns, 0) : len(shown)]:
             axis.set_xlabel("row length, elements")
+            axis.tick_params(labelbottom=True)
         for axis in axes[:, 0]:
             axis.set_ylabel("cycles")
 
-    return _svg(draw, (10.4, 0.5 + 2.5 * lines), "Latency against row length")
+    return _svg(draw, (_WIDTH, 0.5 + 2.4 * lines), "Latency against row length")
 
 
 def _latency(axis: Any, run: RunResult) -> None:
@@ -104,7 +110,8 @@ def _latency(axis: Any, run: RunResult) -> None:
     )
     lengths = np.arange(1, int(length.max()) + 1)
     formula = run.latency.formula
-    axis.plot(lengths, formula(lengths), color=_FLOAT, linewidth=1.4, label=str(formula))
+    cycles = formula(lengths)
+    axis.plot(lengths, cycles, color=_FLOAT, linewidth=1.4, drawstyle="steps-mid", label=formula)
     axis.set_ylim(bottom=0)
     axis.set_xlim(left=0)
     axis.set_title(run.config.name)
@@ -119,6 +126,7 @@ def distributions(runs: Sequence[RunResult]) -> str:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots(len(shown), 1, squeeze=False, sharex=True)[:, 0]
+        _margins(figure, left=1.4, right=0.1, bottom=0.5, top=0.35)
         for axis, run in zip(axes, shown, strict=True):
             for rows, color, filled in (
                 (run.distribution.datapath, _HARDWARE, True),
@@ -135,7 +143,8 @@ def distributions(runs: Sequence[RunResult]) -> str:
                     label="datapath (quantised scores)" if filled else "total (float scores)",
                 )
             axis.set_xscale("log")
-            axis.set_xlim(L1_EDGES[0], L1_EDGES[-1])
+            axis.set_xlim(*_occupied(shown))
+            axis.minorticks_off()
             axis.set_yticks([])
             axis.grid(visible=False, axis="y")
             axis.spines["left"].set_visible(False)
@@ -147,7 +156,14 @@ def distributions(runs: Sequence[RunResult]) -> str:
         )
         axes[-1].set_xlabel("L1 error of a row")
 
-    return _svg(draw, (10.4, 0.9 + 0.62 * len(shown)), "Distribution of the rows' L1 error")
+    return _svg(draw, (_WIDTH, 0.9 + 0.6 * len(shown)), "Distribution of the rows' L1 error")
+
+
+def _occupied(runs: Sequence[RunResult]) -> tuple[float, float]:
+    """The decades that hold rows; always up to 2, the largest error of a row that sums to one."""
+    rows = sum(run.distribution.datapath + run.distribution.total for run in runs)
+    lowest = float(L1_EDGES[np.flatnonzero(rows)[0]])
+    return 10 ** math.floor(math.log10(lowest) + 1e-9), float(L1_EDGES[-1])
 
 
 def attention(shown: AttentionMap) -> str:
@@ -157,8 +173,12 @@ def attention(shown: AttentionMap) -> str:
     reach = max(float(np.abs(difference).max()), 1e-12)
     queries, keys = shown.reference.shape
 
+    height = min(max(_WIDTH / 3 * queries / keys, 1.4), 3.2)
+
     def draw(figure: Figure) -> None:
         axes = figure.subplots(1, 3, sharey=True)
+        _margins(figure, left=0.5, right=0.65, bottom=0.45, top=0.3)
+        figure.subplots_adjust(wspace=0.24)
         panels = (
             ("float64", shown.reference, _RAMP, 0, top),
             ("hardware", shown.hardware, _RAMP, 0, top),
@@ -170,14 +190,15 @@ def attention(shown: AttentionMap) -> str:
             )
             axis.set_title(title)
             axis.set_xlabel("key")
+            axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+            axis.yaxis.set_major_locator(MaxNLocator(8, integer=True))
             axis.grid(visible=False)
-            bar = figure.colorbar(image, ax=axis, fraction=0.05, pad=0.02)
+            bar = figure.colorbar(image, cax=axis.inset_axes((1.03, 0, 0.035, 1)))
             bar.outline.set_visible(False)
             bar.ax.tick_params(labelsize=7.5)
         axes[0].set_ylabel("query")
 
-    height = min(max(10.4 / 3 * queries / keys, 1.6), 3.4)
-    return _svg(draw, (10.4, height + 0.7), "Attention map: float, hardware, difference")
+    return _svg(draw, (_WIDTH, height + 0.75), "Attention map: float, hardware, difference")
 
 
 def worst_row(row: WorstRow) -> str:
@@ -187,6 +208,7 @@ def worst_row(row: WorstRow) -> str:
 
     def draw(figure: Figure) -> None:
         axis = figure.subplots()
+        _margins(figure, left=0.62, right=0.05, bottom=0.45, top=0.25)
         place = np.arange(len(keys))
         for offset, values, color, label in (
             (-0.21, reference, _FLOAT, "float64"),
@@ -201,7 +223,14 @@ def worst_row(row: WorstRow) -> str:
         )
         axis.set_ylabel("probability")
         axis.margins(x=0.01)
-        axis.legend(fontsize=8, labelcolor=_MUTED, ncols=2, loc="upper right")
+        axis.legend(
+            loc="lower right",
+            bbox_to_anchor=(1, 0.97),
+            ncols=2,
+            fontsize=8,
+            labelcolor=_MUTED,
+            handlelength=1,
+        )
 
     return _svg(draw, (5.0, 2.2), f"Row {row.row}: float beside hardware, L1 {number(row.l1)}")
 
@@ -212,14 +241,20 @@ def _telling_keys(reference: Floats, hardware: Floats) -> Any:
     return np.sort(np.argsort(-size, kind="stable")[:_SHOWN_KEYS])
 
 
-def _alpha_ramp(color: tuple[float, float, float], steps: int = 128) -> Any:
-    """Clear to ``color``, dark enough at the end to read on a light and on a dark ground."""
-    alpha = np.linspace(0, 1, steps) ** 0.6
-    return np.column_stack([np.tile(color, (steps, 1)), alpha])
+def _ramp(color: tuple[float, float, float], gamma: float) -> Any:
+    """Clear to ``color``, [128, 4]; a small ``gamma`` brings out what is faint."""
+    alpha = np.linspace(0, 1, 128) ** gamma
+    return np.column_stack([np.tile(color, (128, 1)), alpha])
 
 
-_RAMP = LinearSegmentedColormap.from_list("ramp", _alpha_ramp(_BLUE))
-_DIVERGING = ListedColormap(np.vstack([_alpha_ramp(_ORANGE)[::-1], _alpha_ramp(_BLUE)]))
+_RAMP = ListedColormap(_ramp(_BLUE, 0.45))
+_DIVERGING = ListedColormap(np.vstack([_ramp(_ORANGE, 0.6)[::-1], _ramp(_BLUE, 0.6)]))
+
+
+def _margins(figure: Figure, *, left: float, right: float, bottom: float, top: float) -> None:
+    """Leave these inches around the axes; fixed, as measuring text costs more than drawing it."""
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
 
 
 def _svg(draw: Callable[[Figure], None], inches: tuple[float, float], title: str) -> str:

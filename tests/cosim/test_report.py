@@ -409,7 +409,8 @@ def test_good_page_is_green_and_bad_pages_are_red(good: Report, bad: Report, emp
     assert '<td class="bad"><data value="6">' in red
     assert '<td class="warn"><data value="2">' in red
     assert "What went wrong" in red
-    assert bad.runs[0].failures[0].command in red
+    assert bad.runs[0].failures[0].command in Page(red).text
+    assert good.runs[0].worst[0].detail.command in Page(render(good)).text
 
     assert '<h1 class="verdict bad">Nothing was compared' in render(empty)
 
