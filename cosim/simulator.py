@@ -81,6 +81,8 @@ class Simulator:
         self.timeout = timeout
         self.time = 0
         """Simulation time in steps at the end of the last batch, since the process started."""
+        self.cycles = 0
+        """``bulk`` only: clock cycles of all batches since the process started."""
         self._waves = waves
         self._build = built or _build(config, transport, run_ahead, waves is not None)
         self._memory_fd = os.memfd_create("cosim")
@@ -127,7 +129,7 @@ class Simulator:
 
         Args:
             rows: the scores; a row longer than ``max_len`` comes back with its error flag set.
-            stalls: name of a stall profile of ``tb.stalls``.
+            stalls: name of a stall profile of ``configs.stalls``.
             seed: of the stall profile.
 
         Raises:
@@ -153,7 +155,7 @@ class Simulator:
             self._stream.write(json.dumps(command).encode() + b"\n")
             self._stream.flush()
         answer = self._receive(self.timeout)
-        self.time = answer["time"]
+        self.time, self.cycles = answer["time"], answer["cycles"]
         if "failed" in answer:
             raise RuntimeError(f"the testbench failed:\n{answer['failed']}")
         results = batch.results()

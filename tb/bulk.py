@@ -20,7 +20,7 @@ from cocotb.utils import get_sim_steps
 from configs import Config
 from golden.exchange import Broken, NoProgress
 from golden.rows import Results, Rows
-from tb.stalls import StallProfile
+from configs.stalls import StallProfile
 
 __all__ = ["PERIOD_NS", "Bulk"]
 

@@ -12,7 +12,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, NoReturn, ParamSpec
 
@@ -25,10 +25,10 @@ from golden.rows import Rows
 from tb.pack import Beats, pack
 from tb.scoreboard import Mismatch, Scoreboard
 from tb.signal import Signal
-from tb.stalls import StallProfile, profile
+from configs.stalls import StallProfile, profile
 from tb.transactions import StreamRow
 
-__all__ = ["Bench", "Played", "case"]
+__all__ = ["Bench", "Played", "case", "each"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 _IDLE_CYCLES = 64
@@ -135,6 +135,13 @@ class Bench:
             shown = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path
             lines.append(f"just that row: .venv/bin/python -m cosim.regression {shown}")
         raise AssertionError("\n  ".join(lines))
+
+
+def each(**names: Iterable[str]) -> Callable[[TestGenerator], TestGenerator]:
+    """One test for each combination of names; cocotb alone would number them when they are long."""
+    return cocotb.parametrize(
+        **{key: [cocotb.Param(name, name) for name in values] for key, values in names.items()}
+    )
 
 
 def case(body: Callable[Concatenate[Bench, P], Awaitable[None]]) -> TestGenerator:

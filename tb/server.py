@@ -23,7 +23,7 @@ from cocotb.utils import get_sim_time
 from configs import Config
 from golden.exchange import Broken, Exchange
 from golden.rows import Results, Rows
-from tb.stalls import StallProfile, profile
+from configs.stalls import StallProfile, profile
 
 #: Transport by name: module and class.
 TRANSPORTS = {"signal": ("tb.signal", "Signal"), "bulk": ("tb.bulk", "Bulk")}
@@ -84,4 +84,4 @@ async def _play(
         answer = {"broken": type(broken).__name__, "message": str(broken)}
     except Exception:
         answer = {"failed": traceback.format_exc()}
-    return answer | {"time": get_sim_time("step")}
+    return answer | {"time": get_sim_time("step"), "cycles": getattr(transport, "cycles", 0)}

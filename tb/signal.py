@@ -23,7 +23,7 @@ from configs import Config
 from golden.exchange import Broken, NoProgress
 from golden.rows import Results, Rows
 from tb.pack import Beat, Beats, pack, unpack_probabilities
-from tb.stalls import PATTERNS, SINK, SOURCE, Gate, StallProfile
+from configs.stalls import PATTERNS, SINK, SOURCE, Gate, StallProfile
 from tb.transactions import StreamRow
 
 __all__ = ["PERIOD_NS", "ProtocolError", "Signal", "Sink", "Source", "StreamMonitor"]

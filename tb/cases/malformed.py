@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import cocotb
-
-from tb.env import Bench, case
+from tb.env import Bench, case, each
 from tb.pack import Beats, pack
 from tb.stimulus import LENGTHS, MALFORMED, malformed_row, rows
 
@@ -19,7 +17,7 @@ def _between_good_rows(bench: Bench, kinds: list[str]) -> Beats:
     return Beats.from_ints(beats, cfg.lanes * cfg.in_w)
 
 
-@cocotb.parametrize(kind=list(MALFORMED), stalls=["none", "bursty"])
+@each(kind=MALFORMED, stalls=["none", "bursty"])
 @case
 async def one_kind(bench: Bench, kind: str, stalls: str) -> None:
     """One way to break the rules, again and again, good rows between."""

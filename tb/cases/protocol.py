@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tb.env import Bench, case
 from tb.pack import pack
-from tb.stalls import PATTERNS, Pattern, StallProfile
+from configs.stalls import PATTERNS, Pattern, StallProfile
 from tb.stimulus import rows
 
 _NEVER = Pattern(open=(0, 0), shut=(1, 1))

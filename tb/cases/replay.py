@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tb.env import Bench, case
 from tb.pack import Beats
-from tb.stalls import Pattern, StallProfile
+from configs.stalls import Pattern, StallProfile
 
 
 @case

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import cocotb
-
-from tb.env import Bench, case
+from tb.env import Bench, case, each
 from tb.pack import pack
-from tb.stalls import profile
+from configs.stalls import profile
 from tb.stimulus import LENGTHS, rows
 
 _RESETS = 12
 
 
-@cocotb.parametrize(stalls=["none", "light", "none/heavy"])
+@each(stalls=["none", "light", "none/heavy"])
 @case
 async def in_flight(bench: Bench, stalls: str) -> None:
     """Reset after any number of cycles of traffic; :meth:`Signal.reset` sees that it is quiet."""

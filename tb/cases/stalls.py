@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import cocotb
-
-from tb.env import Bench, case
-from tb.stalls import PATTERNS, Pattern, StallProfile
+from tb.env import Bench, case, each
+from configs.stalls import PATTERNS, Pattern, StallProfile
 from tb.stimulus import LENGTHS, rows
 
 PACED = [name for name in PATTERNS if name != "stuck"]
 
 
-@cocotb.parametrize(source=PACED, sink=PACED)
+@each(source=PACED, sink=PACED)
 @case
 async def crossed(bench: Bench, source: str, sink: str) -> None:
     """Mixed rows under one pattern a side."""

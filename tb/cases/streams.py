@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import cocotb
-
-from tb.env import Bench, case
+from tb.env import Bench, case, each
 from tb.stimulus import LENGTHS, MASKS, SCORES, rows
 
 
-@cocotb.parametrize(length=list(LENGTHS))
+@each(length=LENGTHS)
 @case
 async def lengths(bench: Bench, length: str) -> None:
     """Rows of one kind of length, back to back, masks mixed."""
@@ -16,7 +14,7 @@ async def lengths(bench: Bench, length: str) -> None:
     await bench.play(rows(bench.cfg, bench.rng, drawn))
 
 
-@cocotb.parametrize(mask=list(MASKS))
+@each(mask=MASKS)
 @case
 async def masks(bench: Bench, mask: str) -> None:
     """Mixed lengths under one kind of mask."""
@@ -24,7 +22,7 @@ async def masks(bench: Bench, mask: str) -> None:
     await bench.play(rows(bench.cfg, bench.rng, drawn, mask=mask))
 
 
-@cocotb.parametrize(kind=list(SCORES))
+@each(kind=SCORES)
 @case
 async def scores(bench: Bench, kind: str) -> None:
     """Mixed lengths of one kind of score; without masks, then with."""

@@ -50,7 +50,7 @@ struct Batch {
   uint8_t s_valid, s_ready, m_valid, m_ready;  // handshakes at the last edge
 };
 
-/// A seeded stall pattern: open or shut in every cycle. Equal to `tb.stalls.Gate` to the bit.
+/// A seeded stall pattern: open or shut in every cycle. Equal to `configs.stalls.Gate` to the bit.
 class Gate {
  public:
   Gate(const uint32_t pattern[4], uint64_t seed, unsigned side)

@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from configs.errors import UsageError
-from tb.stalls import ALIASES, PATTERNS, SINK, SOURCE, Gate, Pattern, profile
+from configs.stalls import ALIASES, PATTERNS, SINK, SOURCE, Gate, Pattern, profile
 
 
 def steps(pattern: Pattern, seed: int, side: int, cycles: int) -> str:
