@@ -106,6 +106,15 @@ def test_ocr_reads_what_was_drawn(ocr):
     np.testing.assert_allclose(output.sum(axis=-1), 1, atol=1e-5)
 
 
+def test_ocr_pixels_are_ink_paper_and_padding(ocr):
+    pixels = ocr.prepare(["a narrow line", "a line that is a good deal wider"]).inputs
+    assert pixels.shape[1:3] == (3, 48)
+    assert pixels.shape[3] % 8 == 0
+    assert (pixels[0].min(), pixels[0].max()) == (-1, 1)
+    assert (pixels[0, :, :, -200:] == 0).all()  # padding is grey, not paper
+    np.testing.assert_array_equal(pixels[:, 0], pixels[:, 2])
+
+
 def test_ocr_scores_are_those_before_softmax(ocr):
     """Softmax of a tap, put in the place of the model's own, gives the model's output again."""
     onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
