@@ -21,7 +21,7 @@ from configs import Config
 from configs.errors import UsageError
 from cosim import toolchain
 
-__all__ = ["PROFILES", "ROOT", "Build", "build", "parameters_of", "rtl_sources"]
+__all__ = ["PROFILES", "ROOT", "Build", "build", "literal", "parameters_of", "rtl_sources"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -157,7 +157,7 @@ def build(
             *(["--public-flat-rw"] if public else []),
             *(["--trace"] if waves else []),
             *toolchain.verilator_arguments(args),
-            *(f"-G{key}={_literal(value)}" for key, value in values.items()),
+            *(f"-G{key}={literal(value)}" for key, value in values.items()),
         ],
         control="" if public else _ports_only(top),
         make=[*toolchain.make_arguments(), *PROFILES[profile]],
@@ -212,7 +212,8 @@ class _Job:
         return digest.hexdigest()[:12]
 
 
-def _literal(value: str | int) -> str:
+def literal(value: str | int) -> str:
+    """A parameter's value as SystemVerilog writes it."""
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
