@@ -9,7 +9,7 @@ from golden.rows import Rows
 
 
 @st.composite
-def configs(draw: st.DrawFn, **fixed: object) -> Config:
+def configs(draw: st.DrawFn, /, **fixed: object) -> Config:
     """Any configuration the hardware can be built for; ``fixed`` pins fields."""
     in_w = draw(st.integers(4, 16))
     fields: dict[str, object] = {
@@ -39,7 +39,7 @@ def rows(draw: st.DrawFn, cfg: Config, most: int = 6, longest: int = 24) -> Rows
 
 
 @st.composite
-def cases(draw: st.DrawFn, **fixed: object) -> tuple[Config, Rows]:
+def cases(draw: st.DrawFn, /, **fixed: object) -> tuple[Config, Rows]:
     """A configuration and a batch that fits it."""
     cfg = draw(configs(**fixed))
     return cfg, draw(rows(cfg))
