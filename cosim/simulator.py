@@ -17,13 +17,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from configs import Config
 from configs.errors import UsageError
-from cosim.build import ROOT, Build, build
+from cosim.build import ROOT, build
 from golden.exchange import Broken, Exchange, NoProgress
 from golden.rows import Results, Rows
 
@@ -56,7 +57,9 @@ class Simulator:
         patience: int = 100_000,
         waves: Path | None = None,
         timeout: float | None = None,
-        built: Build | None = None,
+        sources: Sequence[Path] | None = None,
+        profile: str = "fast",
+        args: Sequence[str] = (),
     ) -> None:
         """Build the simulation, unless it is there already.
 
@@ -68,7 +71,10 @@ class Simulator:
             patience: cycles without a beat in either direction after which a batch fails.
             waves: write a waveform (VCD) to this file.
             timeout: wall-clock seconds a batch may take; None is without limit.
-            built: use this simulation instead of building one.
+            sources: SystemVerilog files, packages first, of another core named
+                ``softmax_top`` with the same parameters and ports.
+            profile: compiler options, a key of ``cosim.build.PROFILES``.
+            args: further arguments for Verilator.
 
         Raises:
             UsageError: an unknown transport, or the build failed.
@@ -81,10 +87,17 @@ class Simulator:
         self.timeout = timeout
         self.time = 0
         """Simulation time in steps at the end of the last batch, since the process started."""
-        self.cycles = 0
-        """``bulk`` only: clock cycles of all batches since the process started."""
+        self.edges = 0
+        """``bulk`` only: rising clock edges of all batches since the process started."""
         self._waves = waves
-        self._build = built or _build(config, transport, run_ahead, waves is not None)
+        self._build = build(
+            config,
+            sources=sources,
+            waves=waves is not None,
+            profile=profile,
+            args=args,
+            **(_bulk(run_ahead) if transport == "bulk" else {}),
+        )
         self._memory_fd = os.memfd_create("cosim")
         self._memory: mmap.mmap | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -155,7 +168,7 @@ class Simulator:
             self._stream.write(json.dumps(command).encode() + b"\n")
             self._stream.flush()
         answer = self._receive(self.timeout)
-        self.time, self.cycles = answer["time"], answer["cycles"]
+        self.time, self.edges = answer["time"], answer["edges"]
         if "failed" in answer:
             raise RuntimeError(f"the testbench failed:\n{answer['failed']}")
         results = batch.results()
@@ -249,17 +262,12 @@ class Simulator:
         return code
 
 
-def _build(config: Config, transport: str, run_ahead: bool, waves: bool) -> Build:
-    """The simulation of a configuration over a transport."""
-    if transport == "signal":
-        return build(config, waves=waves, profile="fast")
-    return build(
-        config,
-        top="softmax_tb",
-        extra_sources=[_DPI / "softmax_tb.sv"],
-        cpp=[_DPI / "transactor.cpp"],
-        main=_DPI / "main.cpp" if run_ahead else None,
-        public=False,
-        waves=waves,
-        profile="fast",
-    )
+def _bulk(run_ahead: bool) -> dict[str, Any]:
+    """What goes into a build for the bulk transport."""
+    return {
+        "top": "softmax_tb",
+        "extra_sources": [_DPI / "softmax_tb.sv"],
+        "cpp": [_DPI / "transactor.cpp"],
+        "main": _DPI / "main.cpp" if run_ahead else None,
+        "public": False,
+    }

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from cocotb.clock import Clock
 from cocotb.handle import HierarchyObject, LogicObject
-from cocotb.triggers import Timer, ValueChange
+from cocotb.triggers import ReadWrite, Timer, ValueChange
 from cocotb.utils import get_sim_steps
 
 from configs import Config
+from configs.stalls import StallProfile
 from golden.exchange import Broken, NoProgress
 from golden.rows import Results, Rows
-from configs.stalls import StallProfile
 
 __all__ = ["PERIOD_NS", "Bulk"]
 
@@ -77,14 +77,14 @@ class Bulk:
         clock, done = dut.clk_i, dut.done_o
         assert isinstance(clock, LogicObject)
         assert isinstance(done, LogicObject)
-        self._done = done
+        self._pin, self._done = clock, done
         self._library = ctypes.CDLL(None)
         runs_ahead = hasattr(self._library, "softmax_runs_ahead")
         self._clock = None if runs_ahead else Clock(clock, PERIOD_NS, "ns")
         self._half_period = get_sim_steps(PERIOD_NS, "ns") // 2
         self._config = config
         self._patience = patience
-        self.cycles = 0
+        self.edges = 0
         """Rising clock edges of all batches so far, resets included."""
 
     async def run(self, rows: Rows, stalls: StallProfile, seed: int) -> Results:
@@ -110,6 +110,10 @@ class Bulk:
             in_w=self._config.in_w,
             out_w=self._config.out_w,
         )
+        if self.edges == 0:
+            # The pin may have woken up high, which would count as an edge of this batch.
+            self._pin.value = 0
+            await ReadWrite()
         self._library.softmax_begin(ctypes.byref(batch))
         if self._clock:
             self._clock.start(start_high=False)
@@ -118,7 +122,7 @@ class Bulk:
         if self._clock:
             self._clock.stop()
             await Timer(self._half_period, "step")  # the last cycle's high half
-        self.cycles += batch.edges
+        self.edges += batch.edges
         if batch.status == _NO_PROGRESS:
             raise NoProgress(_hang(batch, rows.beats(self._config.lanes)), results)
         if batch.status == _SURPLUS:

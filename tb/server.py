@@ -21,9 +21,9 @@ from cocotb.handle import HierarchyObject
 from cocotb.utils import get_sim_time
 
 from configs import Config
+from configs.stalls import StallProfile, profile
 from golden.exchange import Broken, Exchange
 from golden.rows import Results, Rows
-from configs.stalls import StallProfile, profile
 
 #: Transport by name: module and class.
 TRANSPORTS = {"signal": ("tb.signal", "Signal"), "bulk": ("tb.bulk", "Bulk")}
@@ -84,4 +84,4 @@ async def _play(
         answer = {"broken": type(broken).__name__, "message": str(broken)}
     except Exception:
         answer = {"failed": traceback.format_exc()}
-    return answer | {"time": get_sim_time("step"), "cycles": getattr(transport, "cycles", 0)}
+    return answer | {"time": get_sim_time("step"), "edges": getattr(transport, "edges", 0)}
