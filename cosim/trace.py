@@ -79,11 +79,12 @@ class Layer:
         """The tensor's name in the file."""
         return f"layer.{self.index}.scores"
 
-    def flatten(self, start: int = 0, stop: int | None = None) -> LayerRows:
-        """Rows ``start`` to ``stop`` in the tensor's order: query runs fastest, then head."""
+    def flatten(self, rows: npt.NDArray[np.int64] | None = None) -> LayerRows:
+        """Rows by number (None: all): query runs fastest, then head, then batch."""
         batch, heads, queries, keys = self.scores.shape
-        rows = np.arange(batch * heads * queries)[start:stop]
-        scores = self.scores.reshape(-1, keys)[start:stop]
+        if rows is None:
+            rows = np.arange(batch * heads * queries)
+        scores = self.scores.reshape(-1, keys)[rows]
         keep = unmasked(scores)
         b, h, q = np.unravel_index(rows, (batch, heads, queries))
         if self.mask is not None:
@@ -137,17 +138,26 @@ class Trace:
         """Elements of the longest row."""
         return max(keys for *_, keys in self.shapes.values())
 
-    def layers(self, only: Iterable[int] | None = None) -> Iterator[Layer]:
-        """Read layer after layer, in rising order; ``only`` these when given.
+    def check_layers(self, only: Iterable[int] | None = None) -> list[int]:
+        """The layers there are, in rising order; ``only`` these when given.
 
         Raises:
-            UsageError: a layer that the trace has not got; a score that is NaN or +inf.
+            UsageError: a layer that the trace has not got.
         """
         chosen = sorted(set(self.shapes if only is None else only))
         for index in chosen:
             if index not in self.shapes:
                 there = ", ".join(map(str, self.shapes))
                 raise UsageError(f"{self.path} has no layer {index}; it has layers {there}")
+        return chosen
+
+    def layers(self, only: Iterable[int] | None = None) -> Iterator[Layer]:
+        """Read layer after layer, in rising order; ``only`` these when given.
+
+        Raises:
+            UsageError: a layer that the trace has not got; a score that is NaN or +inf.
+        """
+        chosen = self.check_layers(only)
         with self._open() as file:
             for index in chosen:
                 name = f"layer.{index}.mask"

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from configs import Config
 from golden.tables import lut_1e
 
-__all__ = ["Passes", "formula", "passes", "predict"]
+__all__ = ["Passes", "passes", "predict"]
 
 Cycles = npt.NDArray[np.int64]
 
@@ -25,14 +25,19 @@ class Passes:
     """Cycles between the events of one row in an idle core."""
 
     gaps: tuple[int, ...]
-    """For each pass after the first: cycles from the previous pass' last beat to its first issue."""
+    """For each pass after the first: cycles from the last beat of the one before to its start."""
     output: int
     """Cycles from the last pass' issue of a beat to the beat at the output."""
 
     @property
-    def total(self) -> int:
-        """Cycles a row of one beat takes, from its input to its output beat."""
-        return sum(self.gaps) + self.output
+    def count(self) -> int:
+        """Passes over the row, the input included."""
+        return len(self.gaps) + 1
+
+    @property
+    def overhead(self) -> int:
+        """Cycles that a row in an idle core takes beyond ``count`` times its beats."""
+        return sum(self.gaps) + self.output - self.count
 
 
 def passes(cfg: Config) -> Passes:
@@ -74,13 +79,6 @@ def predict(cfg: Config, last_in: Cycles, beats: Cycles) -> tuple[Cycles, Cycles
         known = start + beats - 1
     first_out = start + depth.output
     return first_out, first_out + beats - 1
-
-
-def formula(cfg: Config) -> str:
-    """Latency of a row on an idle core, first input to last output beat, as a formula of L."""
-    depth = passes(cfg)
-    count = len(depth.gaps) + 1
-    return f"{count}*ceil(L/{cfg.lanes}) + {depth.total - count}"
 
 
 def _tree_stages(words: int) -> int:

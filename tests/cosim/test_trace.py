@@ -98,7 +98,7 @@ def test_rows_know_where_they_are_from():
         np.testing.assert_array_equal(rows.scores[n], layer.scores[b, h, q])
     assert rows.layer == 3
     assert rows.keep.all()
-    some = layer.flatten(5, 9)
+    some = layer.flatten(np.arange(5, 9))
     np.testing.assert_array_equal(some.scores, rows.scores[5:9])
     np.testing.assert_array_equal(some.head, rows.head[5:9])
 
@@ -110,7 +110,7 @@ def test_masks_broadcast(path, shape):
     (layer,) = Trace(path).layers()
     expected = np.broadcast_to(mask, SHAPE).reshape(-1, 5)
     np.testing.assert_array_equal(layer.flatten().keep, expected)
-    np.testing.assert_array_equal(layer.flatten(7, 20).keep, expected[7:20])
+    np.testing.assert_array_equal(layer.flatten(np.arange(7, 20)).keep, expected[7:20])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
