@@ -32,14 +32,12 @@ _HEADER = """\
 ///   L_P[j][c] = floor(M * (c/10) / j)     LUT_sigma of lut2d, row 0 unused
 /// Worked values at UINT8: T[1] = 93, A[3] = 85, E[10] = 93, L[2][5] = 63.
 
-// Names are <symbol>_<precision>, as in the golden model; a design takes some tables, never all.
-// verilog_lint: waive-start parameter-name-style
+// A design takes some of the tables, never all:
 // verilator lint_off UNUSEDPARAM
 package softmax_tables_pkg;
 """
 _FOOTER = """\
 // verilator lint_on UNUSEDPARAM
-// verilog_lint: waive-stop parameter-name-style
 endpackage : softmax_tables_pkg
 """
 _WORDS_PER_LINE = 8

@@ -43,7 +43,7 @@ def run(
 ) -> dict[str, npt.NDArray[Any]]:
     """Every stage of a batch of rows: ``max``, ``k``, ``s``, ``sum``, ``j``, ``y``."""
     lengths = np.diff(starts, append=len(q))
-    q = shell.unmasked(cfg, q, keep)
+    q = shell.lower_masked(cfg, q, keep)
     top = shell.row_max(q, starts)
     index = k(cfg, q, np.repeat(top, lengths))
     term = s(cfg, index, keep)

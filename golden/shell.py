@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from configs import Config
 
-__all__ = ["Ints", "chunks", "div_m", "j", "row_max", "row_sum", "unmasked"]
+__all__ = ["Ints", "chunks", "div_m", "j", "lower_masked", "row_max", "row_sum"]
 
 Ints = npt.NDArray[np.int32]
 
@@ -30,7 +30,7 @@ def chunks(offsets: npt.NDArray[np.int64], elements: int = CHUNK) -> Iterator[tu
         start = stop
 
 
-def unmasked(cfg: Config, q: Ints, keep: npt.NDArray[np.bool_]) -> Ints:
+def lower_masked(cfg: Config, q: Ints, keep: npt.NDArray[np.bool_]) -> Ints:
     """The scores with every masked one at the lowest code, so that it cannot raise the maximum."""
     return np.where(keep, q, np.int32(-(2 ** (cfg.in_w - 1))))
 

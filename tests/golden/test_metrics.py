@@ -73,6 +73,7 @@ def test_top1_where_the_reference_ties() -> None:
 def test_top1_looks_at_kept_elements_only() -> None:
     keep = [True, True, False]
     assert measure([0.6, 0.4, 0.0], [0.5, 0.4, 0.9], keep).top1.tolist() == [AGREE]
+    assert measure([0.6, 0.4, 0.0], [0.4, 0.5, 0.9], keep).top1.tolist() == [WRONG]
     assert measure([0.6, 0.4, 0.0], [0.0, 0.0, 0.0], keep).top1.tolist() == [TIE]
 
 
