@@ -21,11 +21,12 @@ import numpy as np
 from cocotb.regression import TestGenerator
 
 from configs import Config
+from configs.stalls import StallProfile, profile
 from golden.rows import Rows
-from tb.pack import Beats, pack
+from golden.timing import predict
+from tb.pack import Beats, malformed, pack
 from tb.scoreboard import Mismatch, Scoreboard
 from tb.signal import Signal
-from configs.stalls import StallProfile, profile
 from tb.transactions import StreamRow
 
 __all__ = ["Bench", "Played", "case", "each"]
@@ -52,6 +53,7 @@ class Bench:
         self.name = name
         self.setup: dict[str, Any] = json.loads(os.environ["COSIM_REGRESSION"])
         self.cfg = Config(**self.setup["config"])
+        self._in_bits = self.cfg.lanes * self.cfg.in_w
         self.dut = dut
         self.signal = Signal(dut, self.cfg)
         self.scoreboard = Scoreboard(self.cfg)
@@ -68,8 +70,11 @@ class Bench:
     ) -> Played:
         """Play rows until all of them came out, and compare each with the golden model.
 
+        With a sink that never stalls, the cycles are compared with the timing model too.
+
         Raises:
-            AssertionError: a row is wrong, missing, or nobody sent it; or nothing moves any more.
+            AssertionError: a row is wrong, late, early, missing, or nobody sent it; or nothing
+                moves any more.
         """
         stalls = profile(stalls) if isinstance(stalls, str) else stalls
         seed = int(self.rng.integers(2**32)) if seed is None else seed
@@ -78,7 +83,7 @@ class Bench:
         return await self.settle(int(beats.tlast.sum()), stalls, seed)
 
     async def settle(self, rows: int, stalls: StallProfile, seed: int) -> Played:
-        """Wait for so many rows that are under way, and compare each with the golden model.
+        """Wait for so many rows that are under way, and judge them.
 
         Raises:
             AssertionError: as :meth:`play`.
@@ -95,7 +100,27 @@ class Bench:
         if mismatch:
             self._fail(mismatch, stalls, seed, hang)
         assert not hang, hang
+        if stalls.sink.always_open:
+            self._check_cycles(played)
         return played
+
+    def _check_cycles(self, played: Played) -> None:
+        """See that every row left in the very cycles that the timing model predicts."""
+        error_beats = malformed(
+            Beats.from_ints((b for row in played.sent for b in row.beats), self._in_bits), self.cfg
+        )
+        beats = np.array([len(row.beats) for row in played.sent])
+        predicted = predict(
+            self.cfg,
+            np.array([row.last for row in played.sent]),
+            np.where(error_beats, 1, beats),
+        )
+        for n, (row, first, last) in enumerate(zip(played.received, *predicted, strict=True)):
+            assert (row.first, row.last) == (first, last), (
+                f"row {n} of this batch ({beats[n]} beats, in from cycle {played.sent[n].first} to "
+                f"{played.sent[n].last}) came out in cycles {row.first} to {row.last}; "
+                f"predicted: {first} to {last}"
+            )
 
     async def finish(self) -> None:
         """See that nothing is left over: no beat, no row, on either side.

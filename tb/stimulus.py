@@ -26,7 +26,7 @@ LENGTHS: dict[str, Callable[[Config, Rng], list[int]]] = {
     "lanes_and_one": lambda cfg, rng: [cfg.lanes + 1] * 12,
     "long": lambda cfg, rng: _some(rng, max(cfg.max_len // 2, 1), cfg.max_len, 4),
     "max_len": lambda cfg, rng: [cfg.max_len] * 3,
-    "mixed": lambda cfg, rng: _mixed(cfg, rng, 40),
+    "mixed": lambda cfg, rng: _mixed(cfg, rng, 60),
     "few_short": lambda cfg, rng: _some(rng, 1, min(cfg.max_len, 3 * cfg.lanes), 4),
 }
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from configs.stalls import PATTERNS, Pattern, StallProfile
 from tb.env import Bench, case
 from tb.pack import pack
-from configs.stalls import PATTERNS, Pattern, StallProfile
 from tb.stimulus import rows
 
 _NEVER = Pattern(open=(0, 0), shut=(1, 1))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from configs.stalls import Pattern, StallProfile
 from tb.env import Bench, case
 from tb.pack import Beats
-from configs.stalls import Pattern, StallProfile
 
 
 @case

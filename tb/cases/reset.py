@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from configs.stalls import profile
 from tb.env import Bench, case, each
 from tb.pack import pack
-from configs.stalls import profile
 from tb.stimulus import LENGTHS, rows
 
-_RESETS = 12
+_RESETS = 20
 
 
 @each(stalls=["none", "light", "none/heavy"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tb.env import Bench, case, each
 from configs.stalls import PATTERNS, Pattern, StallProfile
+from tb.env import Bench, case, each
 from tb.stimulus import LENGTHS, rows
 
 PACED = [name for name in PATTERNS if name != "stuck"]

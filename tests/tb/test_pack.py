@@ -16,8 +16,9 @@ def batches(draw: st.DrawFn) -> tuple[Config, Rows]:
     cfg = Config("any", "rexp", "uint8", in_w=in_w, frac=0, lanes=draw(st.sampled_from(LANES)))
     lengths = draw(st.lists(st.integers(1, 70), min_size=1, max_size=8))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    scores = [rng.integers(-(2 ** (in_w - 1)), 2 ** (in_w - 1), length) for length in lengths]
-    return cfg, Rows.of(scores, [rng.random(length) < 0.7 for length in lengths])
+    total = sum(lengths)
+    q = rng.integers(-(2 ** (in_w - 1)), 2 ** (in_w - 1), total, dtype=np.int32)
+    return cfg, Rows(q, rng.random(total) < 0.7, np.cumsum([0, *lengths], dtype=np.int64))
 
 
 @given(batches())
@@ -50,7 +51,7 @@ def test_every_lane_lies_where_the_interface_says(batch: tuple[Config, Rows]) ->
 
 
 def test_a_worked_value() -> None:
-    beats = pack(Rows.of([[1, -2, 3, 4, 5], [7]], [[1, 1, 0, 1, 1], [1]]), CFG)
+    beats = pack(Rows.of([[1, -2, 3, 4, 5], [7]], [[True, True, False, True, True], [True]]), CFG)
     assert beats.to_ints() == [
         (0x0004_0003_FFFE_0001, 0b1111, 0b0100, 0),
         (0x0005, 0b0001, 0, 1),
