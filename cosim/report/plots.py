@@ -271,7 +271,6 @@ def _svg(draw: Callable[[Figure], None], inches: tuple[float, float], title: str
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text)
     size = re.search(r'viewBox="[^"]*"', text)
     assert size is not None
     opening = f'<svg role="img" aria-label="{html.escape(title)}" {size[0]}>'

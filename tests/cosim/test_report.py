@@ -317,6 +317,16 @@ def test_figures_equal_those_of_all_rows_at_once(good: Report) -> None:
     assert good.runs[0].latency.pairs[:, 2].sum() == 320
 
 
+def test_percentiles_are_nearest_ranks_over_all_batches() -> None:
+    config = configs.load("rexp_uint8")
+    tally = Tally(config, table_bytes=1, formula=Formula(3, 11, config.lanes))
+    first, second = batches(config)
+    for start, batch in ((160, first), (0, second)):
+        tally.add(replace(batch, last_out=batch.first_in + start + np.arange(160) + 1))
+    latency = tally.result(cycles=1, wall_s=1.0).latency
+    assert (latency.min, latency.p50, latency.p99, latency.max) == (1, 160, 317, 320)
+
+
 def test_worst_rows_are_the_worst_of_each_head(good: Report) -> None:
     worst = good.runs[0].worst
     of_head: dict[tuple[str, int], tuple[float, int]] = {}
@@ -351,6 +361,8 @@ def test_faults_are_counted_and_kept_out_of_the_figures(bad: Report, good: Repor
     assert run.latency.prediction_errors == 2
     assert run.latency.predicted == 318
     assert run.latency.pairs[:, 2].sum() == run.distribution.total.sum() == 318
+    came_out = [np.delete(batch.total.l1, 9) for batch in batches(run.config)]
+    assert run.total.l1 == pytest.approx(np.concatenate(came_out).mean(), rel=1e-12)
     assert run.rows == fine.rows
     assert not run.exact
     assert not bad.exact
