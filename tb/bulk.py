@@ -21,6 +21,7 @@ from configs import Config
 from configs.stalls import StallProfile
 from golden.exchange import Broken, NoProgress
 from golden.rows import Results, Rows
+from tb.hang import describe
 
 __all__ = ["PERIOD_NS", "Bulk"]
 
@@ -124,7 +125,15 @@ class Bulk:
             await Timer(self._half_period, "step")  # the last cycle's high half
         self.edges += batch.edges
         if batch.status == _NO_PROGRESS:
-            raise NoProgress(_hang(batch, rows.beats(self._config.lanes)), results)
+            message = describe(
+                self._patience,
+                rows=len(rows),
+                taken=(batch.row_in, batch.beat_in),
+                given=(batch.row_out, batch.beat_out),
+                handshakes=f"s_axis tvalid={batch.s_valid} tready={batch.s_ready}, "
+                f"m_axis tvalid={batch.m_valid} tready={batch.m_ready}",
+            )
+            raise NoProgress(message, results)
         if batch.status == _SURPLUS:
             raise Broken(f"row {batch.row_out}: output that no input row accounts for", results)
         return results
@@ -149,17 +158,3 @@ def _array(rows: Rows, results: Results, name: str) -> npt.NDArray[Any]:
     """One of the arrays in the form in which the transactors expect it."""
     array = getattr(rows if hasattr(rows, name) else results, name)
     return np.ascontiguousarray(array, dtype=_ARRAYS[name])
-
-
-def _hang(batch: Any, beats: npt.NDArray[np.int64]) -> str:
-    """What stands still, and where."""
-    if batch.row_out < batch.row_in or batch.beat_out:
-        row, beat, direction = batch.row_out, batch.beat_out, "output"
-    else:
-        row, beat, direction = batch.row_in, batch.beat_in, "input"
-    return (
-        f"no progress for {batch.patience} cycles: {direction} of row {row} stands at beat {beat} "
-        f"of {beats[row]} (s_axis_tvalid={batch.s_valid} s_axis_tready={batch.s_ready} "
-        f"m_axis_tvalid={batch.m_valid} m_axis_tready={batch.m_ready}; "
-        f"{batch.row_in} rows in, {batch.row_out} out of {len(beats)})"
-    )

@@ -20,15 +20,18 @@ from cocotb_bus.drivers import BusDriver  # type: ignore[import-untyped]
 from cocotb_bus.monitors import BusMonitor  # type: ignore[import-untyped]
 
 from configs import Config
+from configs.stalls import PATTERNS, SINK, SOURCE, Gate, StallProfile
 from golden.exchange import Broken, NoProgress
 from golden.rows import Results, Rows
+from tb.hang import describe
 from tb.pack import Beat, Beats, pack, unpack_probabilities
-from configs.stalls import PATTERNS, SINK, SOURCE, Gate, StallProfile
 from tb.transactions import StreamRow
 
 __all__ = ["PERIOD_NS", "ProtocolError", "Signal", "Sink", "Source", "StreamMonitor"]
 
 PERIOD_NS = 10
+
+_DRAIN_CYCLES = 8  # after the last row, in which nothing may come out
 
 _SIGNALS = ["tvalid", "tready", "tdata", "tkeep", "tuser", "tlast"]
 
@@ -137,6 +140,11 @@ class StreamMonitor(BusMonitor):  # type: ignore[misc]  # cocotb-bus has no type
     def inside_row(self) -> bool:
         """True if a row has begun and not ended."""
         return bool(self._beats)
+
+    @property
+    def beats_of_row(self) -> int:
+        """Beats seen of the row that has begun and not ended."""
+        return len(self._beats)
 
     @property
     def handshake(self) -> str:
@@ -293,11 +301,14 @@ class Signal:
         while len(self.sent) < rows or len(self.received) < rows:
             before, moved = moved, self.inlet.beats_seen + self.outlet.beats_seen
             if before == moved:
-                raise TimeoutError(
-                    f"no progress for {self.patience} cycles: {len(self.sent)} of {rows} rows "
-                    f"went in, {len(self.received)} came out; {self.inlet.handshake}, "
-                    f"{self.outlet.handshake}"
+                message = describe(
+                    self.patience,
+                    rows=rows,
+                    taken=(len(self.sent), self.inlet.beats_of_row),
+                    given=(len(self.received), self.outlet.beats_of_row),
+                    handshakes=f"{self.inlet.handshake}, {self.outlet.handshake}",
                 )
+                raise TimeoutError(message)
             self._changed.clear()
             await First(self._changed.wait(), Timer(self.patience * self._period))
 
@@ -314,6 +325,7 @@ class Signal:
             await self.wait(len(rows))
         except TimeoutError as error:
             raise NoProgress(str(error), self._results(rows)) from None
+        await self.cycles(_DRAIN_CYCLES)
         if len(self.received) > len(rows) or self.outlet.inside_row:
             raise Broken("more rows came out than went in", self._results(rows))
         return self._results(rows)

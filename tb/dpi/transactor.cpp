@@ -107,7 +107,6 @@ bool Player::given(const Seen& seen, int64_t cycle) {
   const int64_t row = batch_.row_out;
   if (row >= batch_.row_in && (row > batch_.row_in || batch_.beat_in == 0)) return false;
   if (batch_.beat_out++ == 0) batch_.first_out[row] = cycle;
-  const int64_t start = batch_.offsets[row];
   const int64_t end = batch_.offsets[row + 1];
   const int count = static_cast<int>(std::min<int64_t>(end - filled_, batch_.lanes));
   const bool error = seen.m_user & 1;
@@ -126,8 +125,10 @@ bool Player::given(const Seen& seen, int64_t cycle) {
     batch_.last_out[row] = cycle;
     batch_.error[row] = error;
     batch_.exponent[row] = (seen.m_user >> 1) & 15;
+    if (error) blank(row);
+  } else {
+    lose(row);
   }
-  if (!whole_ || error) std::fill(batch_.y + start, batch_.y + end, 0);
   batch_.row_out++;
   batch_.beat_out = 0;
   filled_ = end;
@@ -135,15 +136,24 @@ bool Player::given(const Seen& seen, int64_t cycle) {
   return true;
 }
 
+void Player::blank(int64_t row) {
+  std::fill(batch_.y + batch_.offsets[row], batch_.y + batch_.offsets[row + 1], 0);
+}
+
+/// What came out of this row was not whole.
+void Player::lose(int64_t row) {
+  blank(row);
+  batch_.first_out[row] = -1;
+}
+
 void Player::finish(Status status, const Seen& seen) {
   batch_.s_valid = driven_.s_valid;
   batch_.s_ready = seen.s_ready;
   batch_.m_valid = seen.m_valid;
   batch_.m_ready = driven_.m_ready;
-  if (batch_.row_out < batch_.rows && batch_.beat_out > 0) {  // half a row is no result
-    const int64_t* bounds = batch_.offsets + batch_.row_out;
-    std::fill(batch_.y + bounds[0], batch_.y + bounds[1], 0);
-  }
+  // Half a row is no result.
+  if (batch_.beat_in > 0) batch_.first_in[batch_.row_in] = -1;
+  if (batch_.row_out < batch_.rows && batch_.beat_out > 0) lose(batch_.row_out);
   batch_.status = status;
   driven_ = Driven{.reset_n = true};
 }

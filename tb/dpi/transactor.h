@@ -119,6 +119,8 @@ class Player {
   void offer();
   void taken(int64_t cycle);
   bool given(const Seen& seen, int64_t cycle);
+  void blank(int64_t row);
+  void lose(int64_t row);
   void finish(Status status, const Seen& seen);
 
   Batch& batch_;
