@@ -24,6 +24,7 @@ from typing import IO, Any, Self
 
 from configs import Config
 from configs.errors import UsageError
+from configs.stalls import profile
 from cosim.build import ROOT, build
 from golden.exchange import Broken, Exchange, NoProgress
 from golden.rows import Results, Rows
@@ -58,7 +59,7 @@ class Simulator:
         waves: Path | None = None,
         timeout: float | None = None,
         sources: Sequence[Path] | None = None,
-        profile: str = "fast",
+        optimise: str = "fast",
         args: Sequence[str] = (),
     ) -> None:
         """Build the simulation, unless it is there already.
@@ -73,7 +74,7 @@ class Simulator:
             timeout: wall-clock seconds a batch may take; None is without limit.
             sources: SystemVerilog files, packages first, of another core named
                 ``softmax_top`` with the same parameters and ports.
-            profile: compiler options, a key of ``cosim.build.PROFILES``.
+            optimise: compiler options, a key of ``cosim.build.PROFILES``.
             args: further arguments for Verilator.
 
         Raises:
@@ -94,7 +95,7 @@ class Simulator:
             config,
             sources=sources,
             waves=waves is not None,
-            profile=profile,
+            profile=optimise,
             args=args,
             **(_bulk(run_ahead) if transport == "bulk" else {}),
         )
@@ -146,11 +147,13 @@ class Simulator:
             seed: of the stall profile.
 
         Raises:
+            UsageError: there is no such stall profile.
             NoProgress: the design stopped taking or giving data; holds the results so far.
             Broken: the design gave something that no row accounts for; likewise.
             SimulatorCrash: the process died, or took longer than ``timeout``; the next call
                 starts a new one.
         """
+        profile(stalls)
         self.start()
         assert self._stream is not None
         count, elements = len(rows), len(rows.q)
@@ -216,10 +219,10 @@ class Simulator:
             line = self._stream.readline()
         except TimeoutError:
             raise self._crash(f"gave no answer in {timeout:g} s") from None
-        except BaseException as error:  # an interrupted answer would be read as the next one's
+        except ConnectionError:
+            line = b""
+        except BaseException:  # or the answer would be taken for that of the next batch
             self._end(kill=True)
-            if isinstance(error, ConnectionError):
-                raise SimulatorCrash(f"the simulator of {self.config.name} hung up") from error
             raise
         if not line.endswith(b"\n"):
             raise self._crash("died")

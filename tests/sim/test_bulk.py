@@ -39,9 +39,9 @@ def modes(request: pytest.FixtureRequest) -> Iterator[dict[str, Simulator]]:
     config = CONFIGS[request.param]
     with ExitStack() as stack:
         yield {
-            "signal": stack.enter_context(Simulator(config, "signal", profile="test")),
-            "stock main": stack.enter_context(Simulator(config, run_ahead=False, profile="test")),
-            "run-ahead": stack.enter_context(Simulator(config, profile="test")),
+            "signal": stack.enter_context(Simulator(config, "signal", optimise="test")),
+            "stock main": stack.enter_context(Simulator(config, run_ahead=False, optimise="test")),
+            "run-ahead": stack.enter_context(Simulator(config, optimise="test")),
         }
 
 

@@ -29,7 +29,7 @@ def simulator(mode: str, waves: Path | None = None) -> Simulator:
         run_ahead=run_ahead,
         patience=PATIENCE,
         sources=DESIGN,
-        profile="test",
+        optimise="test",
         waves=waves,
     )
 
