@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from configs import UsageError
-from cosim import doctor, extract, replay
+from cosim import doctor, extract
 
 __all__ = ["main"]
 
@@ -32,12 +33,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("replay", help="play traces through the RTL and score them")
-    replay.add_arguments(command)
-    command.set_defaults(run=lambda args: replay.run(args, simulate=True))
+    _replay_arguments(command)
+    command.set_defaults(run=lambda args: _replay(args, simulate=True))
 
     command = commands.add_parser("score", help="the same with the golden model alone")
-    replay.add_arguments(command)
-    command.set_defaults(run=lambda args: replay.run(args, simulate=False))
+    _replay_arguments(command)
+    command.set_defaults(run=lambda args: _replay(args, simulate=False))
 
     command = commands.add_parser("extract", help="record a trace from a model")
     extract.add_arguments(command)
@@ -46,6 +47,51 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("doctor", help="say what was found and what is worked around")
     command.set_defaults(run=lambda args: doctor.run())
     return parser
+
+
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("traces", nargs="+", metavar="TRACE", help="attention-trace file")
+    add("--config", nargs="+", required=True, metavar="NAME", help="configuration or .toml file")
+    add("--layers", type=_numbers, metavar="A,B", help="only these layers")
+    add("--rows", type=_numbers, metavar="I,J", help="only these rows of each layer")
+    add("--max-rows", type=_count, metavar="N", help="at most N rows a trace, spread evenly")
+    add("--lanes", type=_count, metavar="N", help="elements a beat, instead of the configuration's")
+    add("--stalls", default="none", metavar="NAME", help="stall profile (default: none)")
+    add("--seed", type=int, default=0, metavar="S", help="of the stall profile (default: 0)")
+    add("--transport", choices=("bulk", "signal"), default="bulk", help="default: bulk")
+    add("--waves", action="store_true", help="write <config>.vcd beside the report")
+    add("--save-outputs", action="store_true", help="write outputs.safetensors")
+    add("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
+
+
+def _replay(args: argparse.Namespace, *, simulate: bool) -> int:
+    from cosim import (
+        replay,  # it draws and writes Parquet: half a second that --help can do without
+    )
+
+    return replay.run(args, simulate=simulate)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Numbers from 0 up, separated by commas."""
+    numbers = tuple(int(word) for word in text.split(","))
+    if min(numbers) < 0:
+        raise ValueError
+    return numbers
+
+
+def _count(text: str) -> int:
+    """A number from 1 up."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+# argparse names the type in its error.
+_numbers.__name__ = "list of numbers"
+_count.__name__ = "positive number"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -43,7 +42,7 @@ from cosim.trace import Layer, Trace
 from golden import tables, timing
 from golden.rows import Results, Rows
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["run"]
 
 #: Queries and keys of a drawn attention map at most: finer than that nobody sees.
 MAP_SIDE = 128
@@ -54,25 +53,12 @@ INTERRUPTED = 130
 Plan = list[tuple[Trace, Picked]]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``cosim replay`` and ``cosim score``."""
-    add = parser.add_argument
-    add("traces", nargs="+", metavar="TRACE", help="attention-trace file")
-    add("--config", nargs="+", required=True, metavar="NAME", help="configuration or .toml file")
-    add("--layers", type=_numbers, metavar="A,B", help="only these layers")
-    add("--rows", type=_numbers, metavar="I,J", help="only these rows of each layer")
-    add("--max-rows", type=_count, metavar="N", help="at most N rows a trace, spread evenly")
-    add("--lanes", type=_count, metavar="N", help="elements a beat, instead of the configuration's")
-    add("--stalls", default="none", metavar="NAME", help="stall profile (default: none)")
-    add("--seed", type=int, default=0, metavar="S", help="of the stall profile (default: 0)")
-    add("--transport", choices=("bulk", "signal"), default="bulk", help="default: bulk")
-    add("--waves", action="store_true", help="write <config>.vcd beside the report")
-    add("--save-outputs", action="store_true", help="write outputs.safetensors")
-    add("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
-
-
 def run(args: argparse.Namespace, *, simulate: bool) -> int:
     """Replay, or only score with the golden model, and write the report.
+
+    Args:
+        args: the options of ``cosim replay``, as :mod:`cosim.cli` parses them.
+        simulate: play the rows through the RTL.
 
     Returns:
         0 when every element is exact; 1 after a mismatch or a lost row; 130 when interrupted,
@@ -235,27 +221,6 @@ class _Player:
 def _configured(name: str, lanes: int | None) -> Config:
     cfg = configs.load(name)
     return cfg if lanes is None else cfg.replace(lanes=lanes)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """Numbers from 0 up, separated by commas."""
-    numbers = tuple(int(word) for word in text.split(","))
-    if min(numbers) < 0:
-        raise ValueError
-    return numbers
-
-
-def _count(text: str) -> int:
-    """A number from 1 up."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-# argparse names the type in its error.
-_numbers.__name__ = "list of numbers"
-_count.__name__ = "positive number"
 
 
 @contextmanager
