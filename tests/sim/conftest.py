@@ -3,7 +3,7 @@
 cocotb 2.1 carries a pytest plugin of its own, but it is private and about to be redesigned, so
 this file is all there is between the two: it collects which items of a parameter set are selected
 (after ``-k`` and friends), and the first of them to run runs them all. With ``-n`` the items of a
-set stay in one worker (``--dist loadgroup``).
+set stay in one worker (``tests/conftest.py``).
 """
 
 from __future__ import annotations

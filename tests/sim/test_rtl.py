@@ -38,7 +38,6 @@ def _items() -> list[Any]:
             cfg,
             case,
             id=f"{cfg.name}-{case.removeprefix('tb.cases.')}",
-            marks=pytest.mark.xdist_group(cfg.name),
         )
         for cfg in PARAMETER_SETS
         for case in _cases()
