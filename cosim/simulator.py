@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import io
 import json
-import mmap
 import os
 import signal
 import socket
@@ -26,7 +25,7 @@ from configs import Config
 from configs.errors import UsageError
 from configs.stalls import profile
 from cosim.build import ROOT, build
-from golden.exchange import Broken, Exchange, NoProgress
+from golden.exchange import Broken, Memory, NoProgress
 from golden.rows import Results, Rows
 
 __all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash"]
@@ -100,7 +99,7 @@ class Simulator:
             **(_bulk(run_ahead) if transport == "bulk" else {}),
         )
         self._memory_fd = os.memfd_create("cosim")
-        self._memory: mmap.mmap | None = None
+        self._memory = Memory(self._memory_fd)
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._stream: io.BufferedRWPair | None = None
@@ -123,7 +122,6 @@ class Simulator:
             "socket": theirs.fileno(),
             "memory": self._memory_fd,
         }
-        self._grow(mmap.PAGESIZE)
         environment = self._build.environment("tb.server", results=Path(os.devnull))
         with theirs:
             self._process = subprocess.Popen(
@@ -156,17 +154,9 @@ class Simulator:
         profile(stalls)
         self.start()
         assert self._stream is not None
-        count, elements = len(rows), len(rows.q)
-        needed = Exchange.size(count, elements)
-        batch = Exchange(self._grow(needed), count, elements)
+        batch = self._memory.exchange(len(rows), len(rows.q))
         batch.write_rows(rows)
-        command = {
-            "rows": count,
-            "elements": elements,
-            "bytes": needed,
-            "stalls": stalls,
-            "seed": seed,
-        }
+        command = {"rows": len(rows), "elements": len(rows.q), "stalls": stalls, "seed": seed}
         with contextlib.suppress(ConnectionError):  # the answer will be missing, and say why
             self._stream.write(json.dumps(command).encode() + b"\n")
             self._stream.flush()
@@ -201,14 +191,6 @@ class Simulator:
         if hasattr(self, "_channel"):
             self._end(kill=True)
             os.close(self._memory_fd)
-
-    def _grow(self, needed: int) -> mmap.mmap:
-        """The shared memory, at least ``needed`` bytes."""
-        if self._memory is None or len(self._memory) < needed:
-            size = -(-needed // mmap.PAGESIZE) * mmap.PAGESIZE
-            os.ftruncate(self._memory_fd, size)
-            self._memory = mmap.mmap(self._memory_fd, size)
-        return self._memory
 
     def _receive(self, timeout: float | None) -> dict[str, Any]:
         """The simulator's next answer."""

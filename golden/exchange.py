@@ -6,8 +6,9 @@ both sides see the same numbers without a copy, a file or a serialised form betw
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import mmap
+import os
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from golden.rows import Results, Rows
 
-__all__ = ["Broken", "Exchange", "NoProgress"]
+__all__ = ["Broken", "Exchange", "Memory", "NoProgress"]
 
 _ALIGNMENT = 64  # bytes: a cache line
 _ROW_FIELDS = {
@@ -26,6 +27,8 @@ _ROW_FIELDS = {
     "first_out": np.int64,
     "last_out": np.int64,
 }
+_ROWS = ("q", "keep", "offsets")
+_RESULTS = ("y", *_ROW_FIELDS)
 
 
 class Broken(RuntimeError):
@@ -41,11 +44,36 @@ class NoProgress(Broken):
     """The design stopped taking or giving data; the message names the row and the handshakes."""
 
 
+class Memory:
+    """Memory behind a file descriptor that both processes have."""
+
+    def __init__(self, descriptor: int) -> None:
+        """The descriptor of a file that may be empty, and that this process may make longer."""
+        self._descriptor = descriptor
+        self._buffer = mmap.mmap(-1, mmap.PAGESIZE)
+        self._last: Exchange | None = None
+
+    def exchange(self, rows: int, elements: int) -> Exchange:
+        """The place of a batch of ``rows`` rows of together ``elements`` elements.
+
+        The same object again for the same numbers, as long as nothing else was asked for.
+        """
+        if self._last is None or self._last.shape != (rows, elements):
+            needed = _size(rows, elements)
+            if os.fstat(self._descriptor).st_size < needed:
+                os.ftruncate(self._descriptor, -(-needed // mmap.PAGESIZE) * mmap.PAGESIZE)
+            if len(self._buffer) < needed or self._last is None:
+                self._buffer = mmap.mmap(self._descriptor, 0)
+            self._last = Exchange(self._buffer, rows, elements)
+        return self._last
+
+
 class Exchange:
-    """The arrays of one batch, as views into a shared buffer."""
+    """The arrays of one batch, as views into shared memory."""
 
     def __init__(self, buffer: mmap.mmap, rows: int, elements: int) -> None:
-        """Lay out ``rows`` rows of together ``elements`` elements; see :meth:`size`."""
+        """Lay the arrays out from the start of the buffer."""
+        self.shape = rows, elements
         self._arrays: dict[str, npt.NDArray[Any]] = {}
         end = 0
         for name, dtype, count in _fields(rows, elements):
@@ -53,30 +81,30 @@ class Exchange:
             self._arrays[name] = np.frombuffer(buffer, dtype, count, start)
             end = start + dtype.itemsize * count
 
-    @staticmethod
-    def size(rows: int, elements: int) -> int:
-        """Bytes that a batch of ``rows`` rows of together ``elements`` elements needs."""
-        fields = _fields(rows, elements)
-        return sum(dtype.itemsize * count + _ALIGNMENT for _, dtype, count in fields)
+    @functools.cached_property
+    def rows(self) -> Rows:
+        """The batch, as views; the same object for every batch that is written here."""
+        return Rows(self._arrays["q"], self._arrays["keep"], self._arrays["offsets"])
 
     def write_rows(self, rows: Rows) -> None:
         """Copy a batch in."""
-        for name in ("q", "keep", "offsets"):
+        for name in _ROWS:
             self._arrays[name][:] = getattr(rows, name)
-
-    def rows(self) -> Rows:
-        """The batch, as views."""
-        return Rows(self._arrays["q"], self._arrays["keep"], self._arrays["offsets"])
 
     def write_results(self, results: Results) -> None:
         """Copy the results of the batch in."""
-        for name in ("y", *_ROW_FIELDS):
+        for name in _RESULTS:
             self._arrays[name][:] = getattr(results, name)
 
     def results(self) -> Results:
         """The results of the batch, copied out."""
-        fields = dataclasses.fields(Results)
-        return Results(**{field.name: self._arrays[field.name].copy() for field in fields})
+        return Results(**{name: self._arrays[name].copy() for name in _RESULTS})
+
+
+def _size(rows: int, elements: int) -> int:
+    """Bytes that are enough for a batch."""
+    fields = _fields(rows, elements)
+    return sum(dtype.itemsize * count + _ALIGNMENT for _, dtype, count in fields)
 
 
 def _fields(rows: int, elements: int) -> list[tuple[str, np.dtype[Any], int]]:

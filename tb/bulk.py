@@ -79,43 +79,36 @@ class Bulk:
         assert isinstance(clock, LogicObject)
         assert isinstance(done, LogicObject)
         self._pin, self._done = clock, done
-        self._library = ctypes.CDLL(None)
-        runs_ahead = hasattr(self._library, "softmax_runs_ahead")
+        library = ctypes.CDLL(None)
+        self._begin = library.softmax_begin
+        runs_ahead = hasattr(library, "softmax_runs_ahead")
         self._clock = None if runs_ahead else Clock(clock, PERIOD_NS, "ns")
         self._half_period = get_sim_steps(PERIOD_NS, "ns") // 2
         self._config = config
         self._patience = patience
+        self._last: tuple[Rows, Any, Results] | None = None
         self.edges = 0
         """Rising clock edges of all batches so far, resets included."""
 
     async def run(self, rows: Rows, stalls: StallProfile, seed: int) -> Results:
         """Reset the design, play the rows, wait for every result.
 
-        Cycle 0 is the first rising edge that sees reset released.
+        Cycle 0 is the first rising edge that sees reset released. The arrays of the results serve
+        again when the same rows, as an object, are run again.
 
         Raises:
             NoProgress: ``patience`` cycles went by without a beat in either direction.
             Broken: an output beat came that no row of input accounts for.
         """
-        results = _empty_results(len(rows), len(rows.q))
-        arrays = {name: _array(rows, results, name) for name in _ARRAYS}
-        batch = _Batch(
-            **{name: array.ctypes.data for name, array in arrays.items()},
-            rows=len(rows),
-            seed=seed % 2**64,
-            source_pattern=stalls.source.words,
-            sink_pattern=stalls.sink.words,
-            patience=self._patience,
-            half_period=self._half_period,
-            lanes=self._config.lanes,
-            in_w=self._config.in_w,
-            out_w=self._config.out_w,
-        )
+        batch, results = self._batch(rows)
+        batch.seed = seed % 2**64
+        batch.source_pattern = stalls.source.words
+        batch.sink_pattern = stalls.sink.words
         if self.edges == 0:
             # The pin may have woken up high, which would count as an edge of this batch.
             self._pin.value = 0
             await ReadWrite()
-        self._library.softmax_begin(ctypes.byref(batch))
+        self._begin(ctypes.byref(batch))
         if self._clock:
             self._clock.start(start_high=False)
         while batch.status == _UNDER_WAY:
@@ -138,6 +131,22 @@ class Bulk:
             raise Broken(f"row {batch.row_out}: output that no input row accounts for", results)
         return results
 
+    def _batch(self, rows: Rows) -> tuple[Any, Results]:
+        """The batch for the transactors, and the results it points to."""
+        if self._last is None or self._last[0] is not rows:
+            results = _empty_results(len(rows), len(rows.q))
+            batch = _Batch(
+                **{name: _address(rows, results, name) for name in _ARRAYS},
+                rows=len(rows),
+                patience=self._patience,
+                half_period=self._half_period,
+                lanes=self._config.lanes,
+                in_w=self._config.in_w,
+                out_w=self._config.out_w,
+            )
+            self._last = rows, batch, results
+        return self._last[1:]
+
 
 def _empty_results(rows: int, elements: int) -> Results:
     def stamps() -> npt.NDArray[np.int64]:
@@ -154,7 +163,10 @@ def _empty_results(rows: int, elements: int) -> Results:
     )
 
 
-def _array(rows: Rows, results: Results, name: str) -> npt.NDArray[Any]:
-    """One of the arrays in the form in which the transactors expect it."""
+def _address(rows: Rows, results: Results, name: str) -> int:
+    """Where an array lies that has the form the transactors expect."""
     array = getattr(rows if hasattr(rows, name) else results, name)
-    return np.ascontiguousarray(array, dtype=_ARRAYS[name])
+    if array.dtype != _ARRAYS[name] or not array.flags.c_contiguous:
+        raise TypeError(f"{name} must be contiguous and of type {_ARRAYS[name].__name__}")
+    address: int = array.ctypes.data
+    return address

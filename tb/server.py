@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import mmap
 import os
 import socket
 import traceback
@@ -22,7 +21,7 @@ from cocotb.utils import get_sim_time
 
 from configs import Config
 from configs.stalls import StallProfile, profile
-from golden.exchange import Broken, Exchange
+from golden.exchange import Broken, Exchange, Memory
 from golden.rows import Results, Rows
 
 #: Transport by name: module and class.
@@ -52,7 +51,7 @@ async def serve(dut: HierarchyObject) -> None:
     transport: Transport = getattr(importlib.import_module(module), name)(
         dut, Config(**setup["config"]), setup["patience"]
     )
-    memory = mmap.mmap(setup["memory"], 0)
+    memory = Memory(setup["memory"])
     with socket.socket(fileno=setup["socket"]) as channel, channel.makefile("rwb") as stream:
         answer: dict[str, Any] = {}
         while True:
@@ -65,11 +64,8 @@ async def serve(dut: HierarchyObject) -> None:
             if not line.endswith(b"\n"):
                 return
             command = json.loads(line)
-            if len(memory) < command["bytes"]:
-                memory = mmap.mmap(setup["memory"], 0)
-            batch = Exchange(memory, command["rows"], command["elements"])
-            stalls = profile(command["stalls"])
-            answer = await _play(transport, batch, stalls, command["seed"])
+            batch = memory.exchange(command["rows"], command["elements"])
+            answer = await _play(transport, batch, profile(command["stalls"]), command["seed"])
 
 
 async def _play(
@@ -78,7 +74,7 @@ async def _play(
     """Play one batch in place; the answer says how it ended."""
     answer: dict[str, Any] = {}
     try:
-        batch.write_results(await transport.run(batch.rows(), stalls, seed))
+        batch.write_results(await transport.run(batch.rows, stalls, seed))
     except Broken as broken:
         batch.write_results(broken.results)
         answer = {"broken": type(broken).__name__, "message": str(broken)}
