@@ -23,7 +23,7 @@ from golden.exchange import Broken, NoProgress
 from golden.rows import Results, Rows
 from tb.hang import describe
 
-__all__ = ["PERIOD_NS", "Bulk"]
+__all__ = ["PERIOD_NS", "Batch", "Bulk", "batch_of", "empty_results"]
 
 PERIOD_NS = 10
 
@@ -43,7 +43,7 @@ _ARRAYS = {
 }
 
 
-class _Batch(ctypes.Structure):
+class Batch(ctypes.Structure):
     """``bulk::Batch`` of ``tb/dpi/transactor.h``."""
 
     _fields_ = (
@@ -86,7 +86,7 @@ class Bulk:
         self._half_period = get_sim_steps(PERIOD_NS, "ns") // 2
         self._config = config
         self._patience = patience
-        self._last: tuple[Rows, Any, Results] | None = None
+        self._last: tuple[Rows, Batch, Results] | None = None
         self.edges = 0
         """Rising clock edges of all batches so far, resets included."""
 
@@ -131,35 +131,50 @@ class Bulk:
             raise Broken(f"row {batch.row_out}: output that no input row accounts for", results)
         return results
 
-    def _batch(self, rows: Rows) -> tuple[Any, Results]:
+    def _batch(self, rows: Rows) -> tuple[Batch, Results]:
         """The batch for the transactors, and the results it points to."""
         if self._last is None or self._last[0] is not rows:
-            results = _empty_results(len(rows), len(rows.q))
-            batch = _Batch(
-                **{name: _address(rows, results, name) for name in _ARRAYS},
-                rows=len(rows),
-                patience=self._patience,
-                half_period=self._half_period,
-                lanes=self._config.lanes,
-                in_w=self._config.in_w,
-                out_w=self._config.out_w,
-            )
+            results = empty_results(rows)
+            batch = batch_of(rows, results, self._config, self._patience, self._half_period)
             self._last = rows, batch, results
         return self._last[1:]
 
 
-def _empty_results(rows: int, elements: int) -> Results:
-    def stamps() -> npt.NDArray[np.int64]:
-        return np.empty(rows, np.int64)
+def empty_results(rows: Rows) -> Results:
+    """Arrays for the results of a batch, not filled in."""
+
+    def per_row(dtype: type[np.generic]) -> npt.NDArray[Any]:
+        return np.empty(len(rows), dtype)
 
     return Results(
-        y=np.empty(elements, np.uint16),
-        error=np.empty(rows, np.bool_),
-        exponent=np.empty(rows, np.uint8),
-        first_in=stamps(),
-        last_in=stamps(),
-        first_out=stamps(),
-        last_out=stamps(),
+        y=np.empty(len(rows.q), np.uint16),
+        error=per_row(np.bool_),
+        exponent=per_row(np.uint8),
+        first_in=per_row(np.int64),
+        last_in=per_row(np.int64),
+        first_out=per_row(np.int64),
+        last_out=per_row(np.int64),
+    )
+
+
+def batch_of(
+    rows: Rows, results: Results, config: Config, patience: int, half_period: int
+) -> Batch:
+    """A batch that plays ``rows`` without stalls and fills ``results``.
+
+    It holds addresses: both must live, and keep their arrays, as long as it is used.
+    """
+    never_shut = (1, 1, 0, 0)
+    return Batch(
+        **{name: _address(rows, results, name) for name in _ARRAYS},
+        rows=len(rows),
+        source_pattern=never_shut,
+        sink_pattern=never_shut,
+        patience=patience,
+        half_period=half_period,
+        lanes=config.lanes,
+        in_w=config.in_w,
+        out_w=config.out_w,
     )
 
 

@@ -14,12 +14,10 @@ constexpr int64_t kDrainCycles = 8;  // after the last row, in which nothing may
 
 uint32_t ones(int64_t count) { return count >= 32 ? ~0u : (1u << count) - 1; }
 
-/// `width` bits of a little-endian bit string of 32-bit words, from bit `at`.
-uint16_t field(const uint32_t* words, int at, int width) {
-  const int word = at / 32;
-  uint64_t window = words[word];
-  if (at % 32 + width > 32) window |= uint64_t(words[word + 1]) << 32;
-  return (window >> (at % 32)) & ones(width);
+/// Lane of a bit string of 32-bit words, lowest first; its width divides 32.
+uint16_t lane_of(const uint32_t* words, int lane, int width) {
+  const int at = lane * width;
+  return (words[at / 32] >> (at % 32)) & ones(width);
 }
 
 }  // namespace
@@ -114,7 +112,7 @@ bool Player::given(const Seen& seen, int64_t cycle) {
     // A row that the design rejects comes out as one empty beat.
   } else if (whole_ && seen.m_keep == ones(count) && seen.m_last == (filled_ + count == end)) {
     for (int lane = 0; lane < count; lane++) {
-      batch_.y[filled_ + lane] = field(seen.m_data, lane * batch_.out_w, batch_.out_w);
+      batch_.y[filled_ + lane] = lane_of(seen.m_data, lane, batch_.out_w);
     }
     filled_ += count;
   } else {
@@ -155,7 +153,8 @@ void Player::finish(Status status, const Seen& seen) {
   if (batch_.beat_in > 0) batch_.first_in[batch_.row_in] = -1;
   if (batch_.row_out < batch_.rows && batch_.beat_out > 0) lose(batch_.row_out);
   batch_.status = status;
-  driven_ = Driven{.reset_n = true};
+  driven_ = Driven{};
+  driven_.reset_n = true;
 }
 
 }  // namespace bulk

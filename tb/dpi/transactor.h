@@ -39,7 +39,7 @@ struct Batch {
   int64_t half_period;  // of the clock, in simulation time steps
   int32_t lanes;
   int32_t in_w;
-  int32_t out_w;
+  int32_t out_w;  // 2, 4, 8 or 16
   // Returned, once `status` is not kUnderWay.
   int32_t status;
   int64_t edges;     // rising clock edges the batch took, reset included

@@ -1,0 +1,255 @@
+"""The C++ source and sink, compiled alone and clocked from Python with a design of a few lines."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import configs
+from configs.stalls import PATTERNS, SINK, SOURCE, Gate
+from cosim.build import ROOT
+from golden.rows import Results, Rows
+from tb import pack
+from tb.bulk import Batch, batch_of, empty_results
+
+UNDER_WAY, DONE, NO_PROGRESS, SURPLUS = range(4)
+PATIENCE = 50
+Beat = tuple[int, int, int, int]  # tdata, tkeep, tuser, tlast
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    target = tmp_path_factory.mktemp("transactor") / "transactor.so"
+    source = ROOT / "tb" / "dpi" / "transactor.cpp"
+    flags = ["-std=c++17", "-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    undefined = ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-static-libubsan"]
+    subprocess.run(["g++", *flags, *undefined, source, "-o", target], check=True)
+    return ctypes.CDLL(str(target))
+
+
+@dataclass
+class Design:
+    """Takes a beat when its gate is open, and answers with ``answer`` of it in a later cycle."""
+
+    config: configs.Config
+    gate: Gate
+    taken: list[tuple[int, Beat]] = field(default_factory=list)
+    given: list[int] = field(default_factory=list)
+    offered: list[bool] = field(default_factory=list)
+    ready: list[bool] = field(default_factory=list)
+    waiting: deque[Beat] = field(default_factory=deque)
+
+    def answer(self, beat: Beat) -> list[Beat]:
+        """Output beats for an input beat: the low bits of every score."""
+        cfg = self.config
+        data = 0
+        for lane in range(cfg.lanes):
+            score = beat[0] >> lane * cfg.in_w
+            data |= (score & (2 ** min(cfg.out_w, cfg.in_w) - 1)) << lane * cfg.out_w
+        return [(data, beat[1], 0, beat[3])]
+
+
+def play(library: Any, design: Design, rows: Rows, seed: int = 0, stalls: str = "none") -> Any:
+    """Clock a batch to its end; returns the batch and the results."""
+    cfg = design.config
+    results = empty_results(rows)
+    batch = batch_of(rows, results, cfg, PATIENCE, 1)
+    batch.seed = seed
+    batch.source_pattern = batch.sink_pattern = PATTERNS[stalls].words
+    words = (ctypes.c_uint32 * 16)()
+    m_data = (ctypes.c_uint32 * 16)()
+    reset_n, s_valid, s_last, m_ready, done = (ctypes.c_uint8() for _ in range(5))
+    s_keep, s_user = ctypes.c_uint32(), ctypes.c_uint32()
+    library.softmax_begin(ctypes.byref(batch))
+    cycle = -1
+    while batch.status == UNDER_WAY:
+        in_reset = not reset_n.value
+        cycle = -1 if in_reset else cycle + 1
+        open_ = not in_reset and design.gate.step()
+        show = design.waiting[0] if design.waiting else None
+        took = bool(s_valid.value and open_)
+        gave = bool(m_ready.value and show)
+        beat = (int.from_bytes(words, "little"), s_keep.value, s_user.value, s_last.value)
+        data, keep, user, last = show or (0, 0, 0, 0)
+        m_data[:] = np.frombuffer(data.to_bytes(64, "little"), np.uint32).tolist()
+        if not in_reset:
+            design.offered.append(bool(s_valid.value))
+            design.ready.append(bool(m_ready.value))
+        library.softmax_cycle(
+            *(int(open_), int(show is not None), last, keep, user, m_data),
+            *map(ctypes.byref, (reset_n, s_valid, s_last, s_keep, s_user)),
+            *(words, ctypes.byref(m_ready), ctypes.byref(done)),
+        )
+        if gave:
+            design.waiting.popleft()
+            design.given.append(cycle)
+        if took:
+            design.taken.append((cycle, beat))
+            design.waiting.extend(design.answer(beat))
+    return batch, results
+
+
+def design(config: configs.Config, seed: int = 0) -> Design:
+    return Design(config, Gate(PATTERNS["light"], seed, SOURCE))
+
+
+def make(config: configs.Config, lengths: list[int], seed: int = 0) -> Rows:
+    rng = np.random.default_rng(seed)
+    offsets = np.concatenate([[0], np.cumsum(np.array(lengths, np.int64))])
+    limit = 2 ** (config.in_w - 1)
+    q = rng.integers(-limit, limit, offsets[-1]).astype(np.int32)
+    return Rows(q, rng.random(len(q)) < 0.7, offsets)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    lanes=st.sampled_from(configs.LANES),
+    in_w=st.integers(4, 16),
+    precision=st.sampled_from(list(configs.PRECISIONS)),
+    lengths=st.lists(st.integers(1, 70), min_size=1, max_size=6),
+    stalls=st.sampled_from(["none", "light", "bursty", "heavy"]),
+    seed=st.integers(0, 2**64 - 1),
+)
+def test_beats_stamps_and_gates_are_those_of_the_python_side(
+    library: Any,
+    lanes: int,
+    in_w: int,
+    precision: str,
+    lengths: list[int],
+    stalls: str,
+    seed: int,
+) -> None:
+    base = configs.load("rexp_uint8")
+    cfg = base.replace(lanes=lanes, in_w=in_w, frac=2, precision=precision)
+    rows, core = make(cfg, lengths), design(cfg, seed)
+    batch, results = play(library, core, rows, seed, stalls)
+    assert batch.status == DONE
+    assert [beat for _, beat in core.taken] == pack.pack(rows, cfg).to_ints()
+    mask = 2 ** min(cfg.out_w, in_w) - 1
+    np.testing.assert_array_equal(results.y, rows.q & mask)
+    # Stamps.
+    ends = np.cumsum(rows.beats(lanes)) - 1
+    starts = ends - rows.beats(lanes) + 1
+    taken, given = np.array([cycle for cycle, _ in core.taken]), np.array(core.given)
+    np.testing.assert_array_equal(results.first_in, taken[starts])
+    np.testing.assert_array_equal(results.last_in, taken[ends])
+    np.testing.assert_array_equal(results.first_out, given[starts])
+    np.testing.assert_array_equal(results.last_out, given[ends])
+    # Stalls: cycle 0 is quiet, then both gates step once a cycle.
+    source = Gate(PATTERNS[stalls], seed, SOURCE)
+    sink = Gate(PATTERNS[stalls], seed, SINK)
+    assert not core.offered[0]
+    assert not core.ready[0]
+    took = {cycle for cycle, _ in core.taken}
+    last_in, last_out = int(results.last_in[-1]), int(results.last_out[-1])
+    for cycle in range(1, last_out + 1):
+        open_ = source.step()
+        if cycle <= last_in and (not core.offered[cycle - 1] or cycle - 1 in took):
+            assert core.offered[cycle] == open_
+        assert core.ready[cycle] == sink.step()
+
+
+CFG = configs.load("rexp_uint8").replace(max_len=64)
+THREE = make(CFG, [20, 9, 30])
+
+
+def lost(results: Results) -> list[bool]:
+    return list(results.lost)
+
+
+def test_a_rejected_row_is_an_error_and_not_lost(library: Any) -> None:
+    class Rejecting(Design):
+        def answer(self, beat: Beat) -> list[Beat]:
+            row = sum(last for _, (_, _, _, last) in self.taken[:-1])
+            if row == 1:
+                return [(0, 0, 0b1, 1)] if beat[3] else []
+            return super().answer(beat)
+
+    core = Rejecting(CFG, Gate(PATTERNS["none"], 0, SOURCE))
+    batch, results = play(library, core, THREE)
+    assert batch.status == DONE
+    assert lost(results) == [False, False, False]
+    assert list(results.error) == [False, True, False]
+    low, high = THREE.offsets[1:3]
+    assert not results.y[low:high].any()
+    np.testing.assert_array_equal(results.y[high:], THREE.q[high:] & 255)
+
+
+@pytest.mark.parametrize("fault", ["short", "long", "holed", "overfull"])
+def test_a_row_of_another_shape_is_lost_and_the_others_are_not(library: Any, fault: str) -> None:
+    class Misshaping(Design):
+        def answer(self, beat: Beat) -> list[Beat]:
+            row = sum(last for _, (_, _, _, last) in self.taken[:-1])
+            (out,) = super().answer(beat)
+            data, _, user, last = out
+            if row != 1 or not last:
+                return [] if row == 1 and fault == "short" else [out]
+            broken = {
+                "short": [out],
+                "long": [(data, 255, user, 0), out],
+                "holed": [(data, 0b101, user, 1)],
+                "overfull": [(data, 255, user, 1)],
+            }
+            return broken[fault]
+
+    core = Misshaping(CFG, Gate(PATTERNS["none"], 0, SOURCE))
+    batch, results = play(library, core, THREE)
+    assert batch.status == DONE
+    assert lost(results) == [False, True, False]
+    assert list(results.first_out >= 0) == [True, False, True]
+    low, high = THREE.offsets[1:3]
+    assert not results.y[low:high].any()
+    np.testing.assert_array_equal(results.y[high:], THREE.q[high:] & 255)
+
+
+def test_output_ahead_of_its_input_or_after_the_last_is_a_surplus(library: Any) -> None:
+    class Doubling(Design):
+        def answer(self, beat: Beat) -> list[Beat]:
+            return 2 * super().answer(beat)
+
+    one_beat = make(CFG, [8])
+    batch, results = play(library, Doubling(CFG, Gate(PATTERNS["none"], 0, SOURCE)), one_beat)
+    assert batch.status == SURPLUS
+    assert lost(results) == [False]
+    early = design(CFG)
+    early.waiting.append((0, 255, 0, 1))
+    batch, results = play(library, early, THREE)
+    assert batch.status == SURPLUS
+    assert lost(results) == [True, True, True]
+
+
+def test_no_progress_counts_from_the_last_beat(library: Any) -> None:
+    class Silent(Design):
+        def answer(self, beat: Beat) -> list[Beat]:
+            return []
+
+    core = Silent(CFG, Gate(PATTERNS["none"], 0, SOURCE))
+    batch, results = play(library, core, THREE)
+    assert batch.status == NO_PROGRESS
+    assert (batch.row_in, batch.row_out) == (3, 0)
+    assert len(core.offered) - 1 == core.taken[-1][0] + PATIENCE
+    assert lost(results) == [True, True, True]
+    assert (results.last_in >= 0).all()
+
+
+def test_layout_of_the_batch_is_the_compilers(tmp_path: Path) -> None:
+    lines = [f'printf("%zu\\n", offsetof(bulk::Batch, {name}));' for name, *_ in Batch._fields_]
+    source = tmp_path / "layout.cpp"
+    source.write_text(
+        f'#include "{ROOT}/tb/dpi/transactor.h"\n#include <cstddef>\n#include <cstdio>\n'
+        f'int main() {{ {" ".join(lines)} printf("%zu\\n", sizeof(bulk::Batch)); }}\n'
+    )
+    program = tmp_path / "layout"
+    subprocess.run(["g++", "-std=c++17", source, "-o", program], check=True)
+    printed = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    ours = [getattr(Batch, name).offset for name, *_ in Batch._fields_]
+    assert list(map(int, printed.split())) == [*ours, ctypes.sizeof(Batch)]
