@@ -6,7 +6,7 @@ ARGS ?=
 SETUP := @PYTHON="$(PYTHON)" sh scripts/setup.sh
 BIN := .venv/bin
 
-.PHONY: help setup sim test lint traces clean
+.PHONY: help setup sim test lint synth traces clean
 .NOTPARALLEL:
 
 help: ## print this help
@@ -27,6 +27,10 @@ test: ## run every test, simulations included
 lint: ## check style, types, RTL and its elaboration
 	$(SETUP) lint
 	@$(BIN)/python -m cosim.lint $(ARGS)
+
+synth: ## synthesise, place and route the core; ARGS=--check compares with synth/area.json
+	$(SETUP) synth
+	@$(BIN)/cosim synth $(ARGS)
 
 traces: ## extract the committed traces again and say whether they agree
 	$(SETUP) onnx minilm traces/models.txt

@@ -21,7 +21,7 @@ from configs import Config
 from configs.errors import UsageError
 from cosim import toolchain
 
-__all__ = ["PROFILES", "ROOT", "Build", "build", "literal", "parameters_of", "rtl_sources"]
+__all__ = ["PROFILES", "ROOT", "Build", "build", "literal", "once", "parameters_of", "rtl_sources"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -169,7 +169,7 @@ def build(
             f"make cannot build in {folder}: move the project to a path without spaces"
         )
     try:
-        _once(folder, lambda work: _compile(job, work))
+        once(folder, lambda work: _compile(job, work))
     except OSError as error:
         raise UsageError(f"cannot build in {folder.parent}: {error.strerror}") from error
     return Build(folder / _EXECUTABLE, folder, top)
@@ -222,7 +222,7 @@ def _ports_only(top: str) -> str:
     return "\n".join(("`verilator_config", *rules, ""))
 
 
-def _once(folder: Path, make: Callable[[Path], None]) -> None:
+def once(folder: Path, make: Callable[[Path], None]) -> None:
     """Have ``make`` fill ``folder``, unless it is there; whole or not at all, one at a time."""
     if folder.is_dir():
         return
@@ -272,7 +272,7 @@ def _runtime(make: list[str], top: str, work: Path) -> list[str]:
         for file in objects:
             (work / file).rename(partial / file)
 
-    _once(folder, compile_them)
+    once(folder, compile_them)
     return [str(folder / f"{name}.o") for name in names]
 
 
