@@ -144,8 +144,10 @@ class _Player:
         """Play every planned row, slice by slice; yields the rows of each slice when done."""
         with ExitStack() as stack:
             hardware = stack.enter_context(self._hardware()) if self._simulate else None
+            models: set[str] = set()
             for trace, layers in plan:
-                drawn = min(layers)
+                drawn = None if trace.model in models else min(layers)
+                models.add(trace.model)
                 for layer in trace.layers(layers):
                     if layer.index == drawn:
                         self._tally.show(self._map(trace, layer))
