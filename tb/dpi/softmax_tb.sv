@@ -53,7 +53,11 @@ module softmax_tb #(
   logic [LANES-1:0] sink_keep;
   logic [UserW-1:0] sink_user;
 
-  initial done_o = 1'b0;
+  // Nothing is asked of the design before the first batch resets it.
+  initial begin
+    done_o = 1'b0;
+    reset_n = 1'b0;
+  end
 
   always_ff @(posedge clk_i) begin : play
     bit next_reset_n, next_valid, next_last, next_ready, next_done;
