@@ -258,7 +258,7 @@ def _compile(job: _Job, work: Path) -> None:
 def _runtime(make: list[str], top: str, work: Path) -> list[str]:
     """Object files of Verilator's run-time library: 9 of a build's 12 s, so shared by builds."""
     classes = (work / "Vtop_classes.mk").read_text()
-    switches = re.findall(r"^VM_\w+ = .*$", classes, re.MULTILINE)
+    switches = re.findall(r"^VM_(?!PARALLEL)\w+ = .*$", classes, re.MULTILINE)
     flags = re.findall(r"^VM_USER_CFLAGS.*?\n\n", (work / "Vtop.mk").read_text(), re.DOTALL | re.M)
     names = re.findall(r"^  (verilated\w*)", classes, re.MULTILINE)
     options = [word for word in make if "=" in word]
