@@ -1,0 +1,113 @@
+"""The regression finds a broken design: each mutant must fail a case that the real RTL passes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import configs
+from cosim.build import build, rtl_sources
+from cosim.regression import run
+
+CONFIG = configs.load("rexp_uint8").replace(max_len=64)
+LUT2D = configs.load("lut2d_uint8").replace(max_len=64)
+
+
+class Mutant(NamedTuple):
+    """One line of one file, changed; and what the failing case must say."""
+
+    file: str
+    line: str
+    becomes: str
+    case: str
+    says: str
+    config: configs.Config = CONFIG
+
+
+MUTANTS = {
+    "a table entry changed": Mutant(
+        "softmax_tables_pkg.sv",
+        "0022_005d_00ff",
+        "0022_005e_00ff",
+        "streams.lengths/length=long",
+        "expected",
+    ),
+    "a lane swapped": Mutant(
+        "softmax_select.sv",
+        "outputs[code_i[i]]",
+        "outputs[code_i[LANES-1-i]]",
+        "streams.lengths/length=long",
+        "expected",
+    ),
+    "a beat dropped under backpressure": Mutant(
+        "stream_reg.sv",
+        "assign ready_o = ready_i || !valid_q;",
+        "assign ready_o = 1'b1;",
+        "stalls.crossed/source=none/sink=heavy",
+        "",
+    ),
+    "the sum off by one": Mutant(
+        "softmax_sum.sv",
+        "(first_q ? '0 : sum_o)",
+        "(first_q ? SumW'(1) : sum_o)",
+        "streams.lengths/length=mixed",
+        "expected",
+    ),
+    "the sum rounded down": Mutant(
+        "softmax_sum_index.sv",
+        "? (M - 1) / 2 : 0",
+        "? 0 : 0",
+        "streams.lengths/length=mixed",
+        "expected",
+    ),
+    "a tenth rounded down": Mutant(
+        "softmax_tenth.sv", "+ 19) / 20", "+ 39) / 20", "streams.lengths/length=long", "", LUT2D
+    ),
+    "a masked element in the sum": Mutant(
+        "softmax_sum.sv",
+        "live_i[i] ? value_i[i] : '0",
+        "value_i[i]",
+        "streams.masks/mask=random",
+        "expected",
+    ),
+    "a cycle late": Mutant(
+        "softmax_top.sv",
+        "SumIndexStages = 2;",
+        "SumIndexStages = 3;",
+        "latency.idle_core",
+        "",
+    ),
+    "an old row after reset": Mutant(
+        "fall_through_fifo.sv",
+        "fill_q <= '0;",
+        "fill_q <= fill_q;",
+        "reset.in_flight/stalls=none",
+        "",
+    ),
+    "a hole in tkeep taken": Mutant(
+        "softmax_ingress.sv",
+        "if ((keep_i & (keep_i + LANES'(1))) != '0) bad = 1'b1;",
+        "",
+        "malformed.every_kind",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_caught(name: str, tmp_path: Path) -> None:
+    mutant = MUTANTS[name]
+    text = {path: path.read_text() for path in rtl_sources()}
+    hit = next(path for path in text if path.name == mutant.file)
+    assert text[hit].count(mutant.line) >= 1, "the mutant's line is gone from the RTL"
+    broken = tmp_path / mutant.file
+    broken.write_text(text[hit].replace(mutant.line, mutant.becomes))
+    sources = [broken if path == hit else path for path in text]
+    built = build(mutant.config, name="mutant", sources=sources)
+    case = f"tb.cases.{mutant.case}"
+    outcome = run(built, mutant.config, [case])[case]
+    assert not outcome.passed
+    assert mutant.says in outcome.text
+    assert "did not run" not in outcome.text
