@@ -18,14 +18,19 @@ module softmax_index #(
     output logic [LANES-1:0][KW-1:0] k_o
 );
 
-  localparam int unsigned Steps = (METHOD == "lut2d") ? 10 : 1;
+  // Tenths by shift and add: a multiplier would be slower than the whole rest of the stage.
+  localparam bit Tenths = METHOD == "lut2d";
   localparam int unsigned ScaledW = QW + 4;
 
-  logic [LANES-1:0][ScaledW-1:0] steps;
+  logic [LANES-1:0][QW-1:0] distance;
+  logic [LANES-1:0][ScaledW-1:0] scaled, steps;
 
   always_comb begin
     for (int unsigned i = 0; i < LANES; i++) begin
-      steps[i] = (ScaledW'(max_i - q_i[i]) * ScaledW'(Steps)) >> F;
+      distance[i] = max_i - q_i[i];
+      scaled[i]   = ScaledW'(distance[i]);
+      if (Tenths) scaled[i] = (scaled[i] << 3) + (scaled[i] << 1);
+      steps[i] = scaled[i] >> F;
       k_o[i]   = (32'(steps[i]) >= ENTRIES - 1) ? KW'(ENTRIES - 1) : KW'(steps[i]);
     end
   end

@@ -2,9 +2,10 @@
 ///
 ///   j = min(max(floor((2*S + h) / (2*M)), 1), XS),  h = M (nearest) or 0 (floor)
 ///
-/// M is odd, so with h = M this is floor((S + (M-1)/2) / M). The division by M = 2^w - 1 needs no
-/// divider: t = a * 2^w + b = a * M + (a + b), folded until the rest is below 2 * M. Sums past
-/// the table are cut off first, which keeps the folds few and narrow.
+/// M is odd, so with h = M this is floor(t / M) with t = S + (M-1)/2. The division by M = 2^w - 1
+/// needs no divider: floor(t / M) = (t + (t >> w) + 1) >> w for t < M * 2^w. A table of more than
+/// 2^w rows takes t folded instead: t = a * 2^w + b = a * M + (a + b), until the rest is below
+/// 2 * M. Sums outside the table are found beside the addition, by comparing with constants.
 ///
 /// Worked value, w = 8, nearest: S = 637: (637 + 127) / 255 = 2.99: j = 2.
 ///
@@ -23,8 +24,10 @@ module softmax_sum_index #(
 
   localparam int unsigned M = (1 << W) - 1;
   localparam int unsigned Half = (SUM_INDEX == "nearest") ? (M - 1) / 2 : 0;
+  localparam int unsigned Low = M - Half;
+  localparam int unsigned High = XS * M - Half;
   localparam int unsigned CutW = W + JW;
-  localparam int unsigned Cut = XS * M;
+  localparam bit Small = XS <= (1 << W);
 
   // t < 2^CutW: every fold takes a quotient of W bits less; what is left is below 2 * M.
   localparam int unsigned Folds = (CutW + W - 1) / W;
@@ -32,26 +35,30 @@ module softmax_sum_index #(
   function automatic logic [CutW-1:0] div_m(logic [CutW-1:0] t);
     logic [CutW-1:0] quotient = '0;
     logic [CutW-1:0] rest = t;
-    for (int unsigned i = 0; i < Folds; i++) begin
-      quotient = quotient + (rest >> W);
-      rest = (rest >> W) + (rest & CutW'(M));
+    if (Small) begin
+      quotient = (t + (t >> W) + CutW'(1)) >> W;
+    end else begin
+      for (int unsigned i = 0; i < Folds; i++) begin
+        quotient = quotient + (rest >> W);
+        rest = (rest >> W) + (rest & CutW'(M));
+      end
+      if (rest >= CutW'(M)) quotient = quotient + CutW'(1);
     end
-    return quotient + ((rest >= CutW'(M)) ? CutW'(1) : '0);
+    return quotient;
   endfunction
 
-  // Cut off what lies past the table.
-  logic [32:0] shifted;
-  logic [CutW-1:0] t_d, t_q;
+  logic [CutW-1:0] t_q, quotient;
+  logic low_q, high_q;
 
-  assign shifted = 33'(sum_i) + 33'(Half);
-  assign t_d = (shifted >= 33'(Cut)) ? CutW'(Cut) : CutW'(shifted);
-
-  logic [CutW-1:0] quotient;
   assign quotient = div_m(t_q);
 
   always_ff @(posedge clk_i) begin
-    t_q <= t_d;
-    j_o <= (quotient == '0) ? JW'(1) : JW'(quotient);
+    low_q  <= 33'(sum_i) < 33'(Low);
+    high_q <= 33'(sum_i) >= 33'(High);
+    t_q    <= CutW'(33'(sum_i) + 33'(Half));
+    if (high_q) j_o <= JW'(XS);
+    else if (low_q) j_o <= JW'(1);
+    else j_o <= JW'(quotient);
   end
 
 endmodule

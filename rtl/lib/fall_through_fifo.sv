@@ -4,6 +4,10 @@
 /// ready: here the words describe rows, and the row store that holds the rows' beats is what
 /// fills up first.
 ///
+/// The oldest word stands in a register, so that no user waits for the memory: a pop, which comes
+/// late in the cycle, only enables it. The memory behind is read without a clock and small; in
+/// block RAM its slow output would be the longest path of the core.
+///
 /// Latency: 0 cycles when empty.
 module fall_through_fifo #(
     parameter int unsigned W = 8,
@@ -19,41 +23,50 @@ module fall_through_fifo #(
 );
 
   localparam int unsigned AddrW = $clog2(DEPTH);
-  localparam int unsigned FillW = $clog2(DEPTH + 1);
   localparam logic [AddrW-1:0] LastAddr = AddrW'(DEPTH - 1);
 
   function automatic logic [AddrW-1:0] next(logic [AddrW-1:0] addr);
     return (addr == LastAddr) ? '0 : addr + AddrW'(1);
   endfunction
 
+  (* ram_style = "distributed" *)
   logic [W-1:0] mem[DEPTH];
   logic [AddrW-1:0] wr_q, rd_q;
-  logic [FillW-1:0] fill_q;
-  logic empty;
+  logic [W-1:0] head_q;
+  logic head_valid_q, queued_q;
+  logic store, load, last_queued;
 
-  assign empty   = fill_q == '0;
-  assign valid_o = !empty || push_i;
-  assign data_o  = empty ? data_i : mem[rd_q];
+  assign valid_o = head_valid_q || push_i;
+  assign data_o = head_valid_q ? head_q : data_i;
+
+  // A word goes to the memory when the register stays taken; words in it leave through there.
+  assign store = push_i && head_valid_q && (queued_q || !pop_i);
+  assign load = queued_q && pop_i;
+  assign last_queued = next(rd_q) == wr_q;
 
   always_ff @(posedge clk_i) begin
-    if (push_i) mem[wr_q] <= data_i;
+    if (store) mem[wr_q] <= data_i;
+    if (pop_i || !head_valid_q) head_q <= queued_q ? mem[rd_q] : data_i;
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      wr_q   <= '0;
-      rd_q   <= '0;
-      fill_q <= '0;
+      wr_q         <= '0;
+      rd_q         <= '0;
+      head_valid_q <= 1'b0;
+      queued_q     <= 1'b0;
     end else begin
-      if (push_i) wr_q <= next(wr_q);
-      if (pop_i) rd_q <= next(rd_q);
-      fill_q <= fill_q + FillW'(push_i) - FillW'(pop_i);
+      if (store) wr_q <= next(wr_q);
+      if (load) rd_q <= next(rd_q);
+      if (store) queued_q <= 1'b1;
+      else if (load && last_queued) queued_q <= 1'b0;
+      if (push_i != pop_i) head_valid_q <= push_i || queued_q;
     end
   end
 
   // A pop needs a word, a push needs room.
   a_pop_has_word : assert property (@(posedge clk_i) disable iff (!rst_ni) pop_i |-> valid_o);
   a_push_has_room : assert property (@(posedge clk_i) disable iff (!rst_ni)
-      push_i && !pop_i |-> fill_q != FillW'(DEPTH));
+      store && !load |-> !queued_q || wr_q != rd_q);
 
 endmodule

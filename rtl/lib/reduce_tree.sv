@@ -24,12 +24,15 @@ module reduce_tree #(
   localparam int unsigned Radix = 4;
   localparam int unsigned Padded = Radix ** Stages;
 
+  function automatic logic [OutW-1:0] larger(logic [OutW-1:0] a, logic [OutW-1:0] b);
+    return (a > b) ? a : b;
+  endfunction
+
+  // Two comparisons deep, not three.
   function automatic logic [OutW-1:0] reduce(logic [Radix-1:0][OutW-1:0] words);
-    logic [OutW-1:0] result = words[0];
-    for (int unsigned i = 1; i < Radix; i++) begin
-      if (OP == "sum") result = result + words[i];
-      else if (words[i] > result) result = words[i];
-    end
+    logic [OutW-1:0] result;
+    if (OP == "sum") result = (words[0] + words[1]) + (words[2] + words[3]);
+    else result = larger(larger(words[0], words[1]), larger(words[2], words[3]));
     return result;
   endfunction
 

@@ -40,32 +40,33 @@ module row_store #(
     return (addr == AddrW'(DEPTH - 1)) ? '0 : addr + AddrW'(1);
   endfunction
 
-  // Write side: `open` beats of the row coming in, `done` beats of complete rows.
+  // Write side: `open` beats of the row coming in, `used` those and the beats of complete rows.
   logic [AddrW-1:0] wr_q, start_q, write_addr, next_wr;
-  logic [FillW-1:0] open_q, done_q, closed_beats;
+  logic [FillW-1:0] open_q, used_q;
   logic push, store, close, issue;
 
-  assign push_ready_o = open_q + done_q < FillW'(DEPTH);
+  assign push_ready_o = used_q != FillW'(DEPTH);
   assign push = push_valid_i && push_ready_o;
   assign close = push && push_last_i;
   assign store = push && !push_skip_i;
   // A bad row keeps one beat, its first.
   assign write_addr = (push_last_i && push_bad_i) ? start_q : wr_q;
   assign next_wr = next(write_addr);
-  assign closed_beats = push_bad_i ? FillW'(1) : open_q + FillW'(1);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       wr_q    <= '0;
       start_q <= '0;
       open_q  <= '0;
-      done_q  <= '0;
+      used_q  <= '0;
     end else begin
       if (store || close) wr_q <= next_wr;
       if (close) start_q <= next_wr;
       if (close) open_q <= '0;
       else if (store) open_q <= open_q + FillW'(1);
-      done_q <= done_q + (close ? closed_beats : '0) - FillW'(issue);
+      if (close && push_bad_i) used_q <= used_q - open_q + FillW'(!issue);
+      else if (store && !issue) used_q <= used_q + FillW'(1);
+      else if (!store && issue) used_q <= used_q - FillW'(1);
     end
   end
 

@@ -81,8 +81,8 @@ MUTANTS = {
     ),
     "an old row after reset": Mutant(
         "fall_through_fifo.sv",
-        "fill_q <= '0;",
-        "fill_q <= fill_q;",
+        "head_valid_q <= 1'b0;",
+        "head_valid_q <= head_valid_q;",
         "reset.in_flight/stalls=none",
         "",
     ),
