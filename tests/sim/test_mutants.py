@@ -31,7 +31,7 @@ MUTANTS = {
         "softmax_tables_pkg.sv",
         "0022_005d_00ff",
         "0022_005e_00ff",
-        "streams.lengths/length=long",
+        "streams.scores/kind=attention",
         "expected",
     ),
     "a lane swapped": Mutant(
@@ -62,8 +62,13 @@ MUTANTS = {
         "streams.lengths/length=mixed",
         "expected",
     ),
-    "a tenth rounded down": Mutant(
-        "softmax_tenth.sv", "+ 19) / 20", "+ 39) / 20", "streams.lengths/length=long", "", LUT2D
+    "tenths cut off": Mutant(
+        "softmax_tenth.sv",
+        "(2 * tenth - 1)",
+        "(2 * tenth)",
+        "streams.scores/kind=attention",
+        "expected",
+        LUT2D,
     ),
     "a masked element in the sum": Mutant(
         "softmax_sum.sv",
