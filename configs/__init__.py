@@ -18,7 +18,7 @@ __all__ = ["PRECISIONS", "Config", "UsageError", "load", "names"]
 #: Output width ``w`` in bits of each precision, with the paper's names (arXiv 2111.10770).
 PRECISIONS = {"int16": 15, "uint8": 8, "uint4": 4, "uint2": 2}
 
-METHODS = ("rexp", "lut2d")
+METHODS = ("rexp", "lut2d", "split")
 INDEX_MODES = ("distance", "msb")
 SUM_INDEX_MODES = ("nearest", "floor")
 LANES = (1, 2, 4, 8, 16, 32)
@@ -29,7 +29,7 @@ KE_LIMIT = 128
 _FOLDER = Path(__file__).parent
 #: Entries of LUT_exp that are worth storing: the first zero entry is the last one, 101 at most.
 _DEFAULT_KE = {"int16": 101, "uint8": 101, "uint4": 29, "uint2": 12}
-_DEFAULT_XS = {"rexp": 256, "lut2d": 60}
+_DEFAULT_XS = {"rexp": 256, "lut2d": 60, "split": 1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Config:
     """Rows of the reciprocal table (LUT_alpha or LUT_sigma); 0 takes the method's default."""
     ke: int = 0
     """``lut2d`` only: entries of LUT_exp; 0 takes the precision's default."""
+    row_exp: bool = False
+    """``split`` only: each row carries an exponent ``x``, its values are ``y / M * 2**-x``."""
     recentre: bool = False
     """Shift every row so that its maximum lands on the largest code before quantising."""
 
@@ -72,6 +74,10 @@ class Config:
         self._choice("index", self.index, INDEX_MODES)
         self._choice("sum_index", self.sum_index, SUM_INDEX_MODES)
         self._choice("lanes", self.lanes, LANES)
+        if self.row_exp and self.method != "split":
+            raise UsageError(
+                f"configuration {self.name}: row_exp goes with method split, not {self.method}"
+            )
         self._within("in_w", self.in_w, 4, 16)
         self._within("frac", self.frac, 0, self.in_w - 1)
         self._within("max_len", self.max_len, 1, MAX_LEN_LIMIT)
@@ -81,7 +87,9 @@ class Config:
     def _choice(self, key: str, value: object, legal: tuple[object, ...]) -> None:
         if value not in legal or isinstance(value, bool):
             options = ", ".join(map(str, legal))
-            raise UsageError(f"configuration {self.name}: {key} = {value!r}; choose one of {options}")
+            raise UsageError(
+                f"configuration {self.name}: {key} = {value!r}; choose one of {options}"
+            )
 
     def _within(self, key: str, value: object, low: int, high: int) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
@@ -112,7 +120,8 @@ class Config:
     @property
     def two_pass(self) -> bool:
         """The row's sum is complete with its last input beat: one pass less over the row."""
-        return self.method == "rexp" and (self.index == "msb" or self.frac == 0)
+        integer = self.index == "msb" or self.frac == 0
+        return self.method == "split" or (self.method == "rexp" and integer)
 
     def replace(self, **changes: Any) -> Config:
         """A copy with some fields changed, validated again."""

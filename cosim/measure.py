@@ -36,7 +36,8 @@ class Measured:
     @property
     def output(self) -> npt.NDArray[np.float64]:
         """What came out as probability, shape [elements]."""
-        return self.results.y / self.cfg.m
+        lengths = self.rows.lengths
+        return self.results.y / self.cfg.m * np.repeat(_scale(self.results), lengths)
 
     def failures(self) -> Iterator[Failure]:
         """Each row that is not what the golden model says."""
@@ -98,10 +99,12 @@ def measure(
     if predictable and not lost.any():
         predicted = timing.predict(cfg, results.last_in, rows.beats(cfg.lanes))
     differs = (results.y != golden.y).reshape(count, length)
+    differs |= (results.exponent != golden.exponent)[:, None]
     differs[lost | results.error] = False
     of_scores = reference.softmax_of_scores(flat.scores.reshape(-1), rows.keep, offsets)
     of_quantised = reference.softmax_of_quantised(rows, cfg.frac)
-    output = results.y / cfg.m
+    lsb = _scale(results) / cfg.m
+    output = results.y * np.repeat(lsb, length)
     hits = metrics.TableHits()
     hits.update(cfg, rows, golden)
 
@@ -134,8 +137,8 @@ def measure(
         error=results.error,
         clipped=codes.clipped,
         hits=hits,
-        datapath=metrics.row_errors(of_quantised, output, rows.keep, offsets, 1 / cfg.m),
-        total=metrics.row_errors(of_scores, output, rows.keep, offsets, 1 / cfg.m),
+        datapath=metrics.row_errors(of_quantised, output, rows.keep, offsets, lsb),
+        total=metrics.row_errors(of_scores, output, rows.keep, offsets, lsb),
         detail=detail,
     )
     return Measured(cfg, rows, golden, results, batch, of_scores)
@@ -145,4 +148,9 @@ def _unplayed(golden: Outputs, rows: int) -> Results:
     """The golden outputs as if from hardware that takes no time."""
     never = np.full(rows, -1, dtype=np.int64)
     flags = np.zeros(rows, dtype=np.bool_)
-    return Results(golden.y, flags, flags.astype(np.uint8), never, never, never, never)
+    return Results(golden.y, flags, golden.exponent, never, never, never, never)
+
+
+def _scale(results: Results) -> npt.NDArray[np.float64]:
+    """What the row exponent multiplies a row's values with, shape [rows]."""
+    return np.ldexp(1.0, -results.exponent.astype(np.int32))

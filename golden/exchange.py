@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import mmap
 import os
+import struct
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,13 @@ import numpy.typing as npt
 
 from golden.rows import Results, Rows
 
-__all__ = ["Broken", "Exchange", "Memory", "NoProgress"]
+__all__ = ["ANSWER", "COMMAND", "Broken", "Exchange", "Memory", "NoProgress"]
+
+#: A batch to play: rows, elements, seed, name of the stall profile padded with NUL.
+COMMAND = struct.Struct("<qqQ32s")
+#: Its end: simulation time in steps, clock edges so far, bytes of a JSON object that follows if
+#: something went wrong.
+ANSWER = struct.Struct("<qqq")
 
 _ALIGNMENT = 64  # bytes: a cache line
 _ROW_FIELDS = {

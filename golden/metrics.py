@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs import Config
-from golden import shell, tables
+from golden import shell, split, tables
 from golden.rows import Rows
 from golden.softmax import Outputs
 
@@ -256,18 +256,23 @@ class TableHits:
 
     rows: int = 0
     index_last_rows: int = 0
-    """Rows with a kept element at the last entry of LUT_1/e or LUT_exp: as far as it reaches."""
+    """Rows with a kept element at the last entry of LUT_1/e or LUT_exp, as far as it reaches;
+    with ``split``, below the windows of the sum."""
     sum_last_rows: int = 0
-    """Rows whose sum came to index XS or beyond, the last of LUT_alpha or LUT_sigma."""
+    """Rows whose sum came to index XS or beyond, the last of LUT_alpha or LUT_sigma; none with
+    ``split``."""
 
     def update(self, cfg: Config, rows: Rows, outputs: Outputs) -> None:
         """Add a batch and its golden outputs."""
-        last = tables.index_entries(cfg) - 1
-        at_last = (outputs.stages["k"] == last) & rows.keep
-        hit = np.logical_or.reduceat(at_last, rows.offsets[:-1])
+        stages = outputs.stages
+        if cfg.method == "split":
+            at_last = split.lost(stages["o"], np.repeat(stages["max"], rows.lengths))
+        else:
+            at_last = stages["k"] == tables.index_entries(cfg) - 1
+            self.sum_last_rows += int(np.count_nonzero(stages["j"] == cfg.xs))
+        hit = np.logical_or.reduceat(at_last & rows.keep, rows.offsets[:-1])
         self.rows += len(rows)
         self.index_last_rows += int(np.count_nonzero(hit))
-        self.sum_last_rows += int(np.count_nonzero(outputs.stages["j"] == cfg.xs))
 
     def merge(self, other: TableHits) -> None:
         """Add what another accumulator holds."""

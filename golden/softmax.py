@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs import Config
-from golden import lut2d, rexp, shell
+from golden import lut2d, rexp, shell, split
 from golden.rows import Rows
 
 __all__ = ["PER_ROW", "STAGES", "Outputs", "softmax"]
@@ -19,23 +19,29 @@ Method = Callable[
     [Config, npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.int64]],
     dict[str, npt.NDArray[Any]],
 ]
-_METHODS: dict[str, Method] = {"rexp": rexp.run, "lut2d": lut2d.run}
+_METHODS: dict[str, Method] = {"rexp": rexp.run, "lut2d": lut2d.run, "split": split.run}
 
 #: Names of each method's stages, in the order of its pipeline.
 STAGES = {
     "rexp": ("max", "k", "s", "sum", "j", "y"),
     "lut2d": ("max", "k", "e", "sum", "j", "c", "y"),
+    "split": ("o", "p", "max", "sum", "top", "r", "x", "y"),
 }
 #: Stages that have one value a row; the others have one an element.
-PER_ROW = frozenset({"max", "sum", "j"})
+PER_ROW = frozenset({"max", "sum", "j", "top", "r", "x"})
 _DTYPE: dict[str, type[np.generic]] = {
     "max": np.int32,
     "k": np.uint8,
     "s": np.uint16,
     "e": np.uint16,
-    "sum": np.int32,
+    "sum": np.int64,
     "j": np.uint16,
     "c": np.uint8,
+    "o": np.int32,
+    "p": np.int32,
+    "top": np.int32,
+    "r": np.int32,
+    "x": np.uint8,
     "y": np.uint16,
 }
 
@@ -45,10 +51,17 @@ class Outputs:
     """What the hardware must answer for a batch of rows, and how it gets there."""
 
     y: npt.NDArray[np.uint16]
-    """Raw probabilities, shape [elements]; the real value is ``y / M``."""
+    """Raw probabilities, shape [elements]; the real value is ``y / M * 2**-exponent``."""
     stages: dict[str, npt.NDArray[Any]]
     """Value of each of the method's :data:`STAGES`, shape [rows] or [elements]. "k" says nothing
-    where masked, nor "max" where nothing is kept."""
+    where masked, nor does what a row has one of where nothing is kept."""
+
+    @property
+    def exponent(self) -> npt.NDArray[np.uint8]:
+        """The row exponent, shape [rows]; 0 without one."""
+        if "x" in self.stages:
+            return self.stages["x"]
+        return np.zeros(len(self.stages["max"]), np.uint8)
 
 
 def softmax(cfg: Config, rows: Rows) -> Outputs:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs import Config
+from golden import split_tables
 
 __all__ = [
     "TENTHS",
@@ -87,7 +88,7 @@ def lut_sigma(w: int, xs: int) -> Table:
 
 
 def index_entries(cfg: Config) -> int:
-    """Entries of the table that the distance indexes: LUT_1/e or LUT_exp."""
+    """Entries of the table that the distance indexes: LUT_1/e or LUT_exp; not of ``split``."""
     return lut_1e_length(cfg.w) if cfg.method == "rexp" else cfg.ke
 
 
@@ -95,7 +96,10 @@ def table_bytes(cfg: Config) -> int:
     """Bytes the method's tables take: entries times ``w`` bits, rounded up to a byte.
 
     ``rexp`` at uint8 and XS = 16 has 8 + 16 entries, 24 bytes; ``lut2d`` at uint8 has
-    101 + 11 * 60 entries, 761 bytes.
+    101 + 11 * 60 entries, 761 bytes. ``split`` at uint8 has 8 lines of 9 + 7 bits and 16 of 10 + 6,
+    48 bytes.
     """
+    if cfg.method == "split":
+        return -(-split_tables.bits(split_tables.format_name(cfg.precision, cfg.row_exp)) // 8)
     columns = 1 if cfg.method == "rexp" else TENTHS + 1
     return -(-(index_entries(cfg) + columns * cfg.xs) * cfg.w // 8)

@@ -12,8 +12,9 @@ from golden.rows import Rows
 def configs(draw: st.DrawFn, /, **fixed: object) -> Config:
     """Any configuration the hardware can be built for; ``fixed`` pins fields."""
     in_w = draw(st.integers(4, 16))
+    method = fixed.pop("method", st.sampled_from(METHODS))
     fields: dict[str, object] = {
-        "method": draw(st.sampled_from(METHODS)),
+        "method": draw(method) if isinstance(method, st.SearchStrategy) else method,
         "precision": draw(st.sampled_from(sorted(PRECISIONS))),
         "in_w": in_w,
         "frac": draw(st.integers(0, in_w - 1)),
@@ -22,6 +23,7 @@ def configs(draw: st.DrawFn, /, **fixed: object) -> Config:
         "xs": draw(st.integers(1, XS_LIMIT)),
         "ke": draw(st.integers(2, KE_LIMIT)),
     }
+    fields["row_exp"] = fields["method"] == "split" and draw(st.booleans())
     return Config(name="drawn", **(fields | fixed))  # type: ignore[arg-type]
 
 

@@ -11,8 +11,9 @@ import pytest
 from batches import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from split_by_definition import split_row
 
-from configs import Config
+from configs import METHODS, Config
 from golden import shell
 from golden.rows import Rows
 from golden.softmax import PER_ROW, STAGES, softmax
@@ -28,6 +29,8 @@ def row_by_definition(cfg: Config, q: list[int], keep: list[bool]) -> list[int]:
     kept = [x for x, k in zip(q, keep, strict=True) if k]
     if not kept:
         return [0] * len(q)
+    if cfg.method == "split":
+        return split_row(cfg, q, keep)[0]  # the exponent is tests/golden/test_split.py's
     m, top, unit = cfg.m, max(kept), 2**cfg.frac
     if cfg.method == "lut2d":
         index = [min((top - x) * 10 // unit, cfg.ke - 1) for x in kept]
@@ -69,7 +72,7 @@ def test_the_largest_sum_fits(method: str) -> None:
     assert outputs.y.tolist() == [32767 // 512] * 8192
 
 
-@given(cases(), st.data())
+@given(cases(method=st.sampled_from(("rexp", "lut2d"))), st.data())
 def test_shifting_a_row_changes_nothing(case: tuple[Config, Rows], data: st.DataObject) -> None:
     cfg, rows = case
     step = 2**cfg.frac if cfg.method == "rexp" and cfg.index == "msb" else 1
@@ -163,10 +166,16 @@ def test_stages_agree_with_one_another(case: tuple[Config, Rows]) -> None:
     assert tuple(stages) == STAGES[cfg.method]
     for name, value in stages.items():
         assert len(value) == (len(rows) if name in PER_ROW else len(rows.q))
-    term = stages["s" if cfg.method == "rexp" else "e"].astype(np.int64)
-    np.testing.assert_array_equal(np.add.reduceat(term, rows.offsets[:-1]), stages["sum"])
     assert stages["y"] is outputs.y
     assert outputs.y.max() <= cfg.m
+    assert len(outputs.exponent) == len(rows)
+    if cfg.method == "split":
+        assert (stages["x"] == outputs.exponent).all()
+        assert cfg.row_exp or not outputs.exponent.any()
+        return
+    assert not outputs.exponent.any()
+    term = stages["s" if cfg.method == "rexp" else "e"].astype(np.int64)
+    np.testing.assert_array_equal(np.add.reduceat(term, rows.offsets[:-1]), stages["sum"])
     assert (stages["j"] >= 1).all()
     assert (stages["j"] <= cfg.xs).all()
     for n, top in enumerate(stages["max"]):
@@ -175,7 +184,7 @@ def test_stages_agree_with_one_another(case: tuple[Config, Rows]) -> None:
             assert top == kept.q[kept.keep].max()
 
 
-@pytest.mark.parametrize("method", ["rexp", "lut2d"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("precision", ["int16", "uint8", "uint4", "uint2"])
 def test_one_hot_comes_out_as_exactly_one(method: str, precision: str) -> None:
     cfg = Config("one_hot", method, precision, ke=128)
@@ -238,7 +247,7 @@ def test_division_by_m_folds_what_is_wider(w: int, values: list[int]) -> None:
     np.testing.assert_array_equal(shell.div_m(t, w), t // (2**w - 1))
 
 
-@pytest.mark.parametrize("method", ["rexp", "lut2d"])
+@pytest.mark.parametrize("method", METHODS)
 def test_a_million_elements_take_less_than_a_second(method: str) -> None:
     """CPU time, so that a busy machine does not fail it; it is some thirty times faster."""
     cfg = Config("speed", method, "int16")

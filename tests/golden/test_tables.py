@@ -86,6 +86,8 @@ def test_worked_values_at_uint8() -> None:
         ("lut2d", "uint8", 60, 761),
         ("rexp", "int16", 16, 55),  # 29 entries of 15 bits: 435 bits
         ("rexp", "uint2", 16, 5),  # 20 entries of 2 bits
+        ("split", "uint8", 1, 48),  # 8 lines of 9 + 7 bits, 16 of 10 + 6
+        ("split", "int16", 1, 252),  # 64 lines of 17 + 10 bits, 16 of 12 + 6
     ],
 )
 def test_table_bytes(method: str, precision: str, xs: int, expected: int) -> None:

@@ -1,0 +1,241 @@
+"""Method ``split`` (ours): base 2, split at the binary point, made to be accurate.
+
+    c   = round(q * log2(e) * 2**(g - F))      the score in octaves: a constant multiplication
+    o   = c >> g, counted from 1               its octave; 0 where masked
+    p   = 2**(fraction of c)                   in [1, 2): the table P, one octave
+    sum = sum(p * 2**(o - max(o)))             exact
+    r   = M / 2**w / sum                       through R, one octave, the sum being normalised
+    y   = min(round(p * r * 2**(o + x)), M)    x is the row exponent
+
+What makes the sum exact in one pass, whatever the order: octaves are grouped into windows of 32.
+A term is ``p`` shifted left by the octave's place in its window, an integer. Two accumulators hold
+the window of the maximum so far and the one below; when the maximum enters a higher window they
+move down. Nothing is rounded, so nothing depends on when that happened. At the row's end the lower
+one's carry, ``lo >> 32``, joins the upper one: ``sum``. Terms two windows below the maximum are
+lost; each is below 2**-32 of the largest term, and ``y`` is 0 there anyhow.
+
+Error bound. Let ``w_i = exp(q_i 2**-F)``, ``p_i`` the softmax of a row, and let the hardware's
+terms be ``w_i (1 + a_i)`` with all ``a_i`` within ``[a, b]``. A common factor cancels, so only
+``delta = (1 + b) / (1 + a) - 1`` counts. Let its reciprocal be that of the sum times ``1 + t``,
+``|t| <= tau``. Then, before rounding, element ``i`` comes out as
+
+    p_i (1 + a_i) (1 + t) / sum_j p_j (1 + a_j)
+
+which is off by at most ``p (1 - p) delta + p tau (1 + delta)``: worst when the element has one
+extreme error and all others the opposite one. The bound is ``M`` times the maximum of that over
+``p``; with a row exponent ``M p 2**x <= M`` stands for ``M p``, and as ``p`` may be small then, the
+factor ``1 - p`` goes. ``delta`` and ``tau`` are no estimates: tests/golden/split_bound.py goes
+through every score and every normalised sum, and tests/golden/split_search.py finds rows that come
+within a quarter of the bound. Two numbers less than 1 apart round to numbers at most 1 apart, two
+numbers less than 2 apart to numbers at most 2 apart.
+
+    format         table bytes   bound in LSB        largest error against round(M * softmax)
+    uint8                48          0.64                      1 LSB
+    uint8_rowexp         68          0.91                      1 LSB
+    int16               252          0.52, 1.77 scaled         1 LSB, 2 scaled
+
+``y`` is a monotonic function of ``c`` within a row, and ``c`` of ``q``: no order is ever reversed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from configs import Config
+from golden import split_tables
+from golden.shell import Ints
+from golden.split_tables import WINDOW, Format
+
+__all__ = [
+    "Octaves",
+    "form",
+    "lost",
+    "octaves",
+    "p",
+    "r",
+    "run",
+    "top",
+    "total",
+    "x",
+    "y",
+]
+
+Wide = npt.NDArray[np.int64]
+
+
+def form(cfg: Config) -> Format:
+    """The word lengths of a configuration."""
+    return split_tables.form(_name(cfg))
+
+
+def _name(cfg: Config) -> str:
+    return split_tables.format_name(cfg.precision, cfg.row_exp)
+
+
+@dataclass(frozen=True)
+class Octaves:
+    """How scores become octaves: ``c = (q * factor + bias) >> shift``, octave 1 the lowest."""
+
+    factor: int
+    shift: int
+    bias: int
+    """A half for rounding, and what counts the octaves from 1."""
+    last: int
+    """Octave of the highest score."""
+
+    @property
+    def windows(self) -> int:
+        """Windows that a row's terms can lie in, as far as the hardware keeps them: 1 or 2."""
+        return 1 if self.last < WINDOW else 2
+
+
+@cache
+def octaves(cfg: Config) -> Octaves:
+    """The octaves of a configuration's scores."""
+    fmt = form(cfg)
+    factor, shift = split_tables.log2e(fmt.k), fmt.k + cfg.frac - fmt.g
+    half, limit = 1 << shift >> 1, 1 << cfg.in_w - 1
+    lowest = (-limit * factor + half) >> shift + fmt.g
+    highest = ((limit - 1) * factor + half) >> shift + fmt.g
+    bias = half + ((1 - lowest) << shift + fmt.g)
+    return Octaves(factor, shift, bias, highest - lowest + 1)
+
+
+def c(cfg: Config, q: Ints) -> Wide:
+    """The score in octaves, ``g`` fraction bits; the lowest score there is lies in octave 1."""
+    scale = octaves(cfg)
+    return (q.astype(np.int64) * scale.factor + scale.bias) >> scale.shift
+
+
+def p(cfg: Config, c: Wide) -> Wide:
+    """Power of two of the fraction, in [1, 2) with ``mant`` fraction bits: the table P."""
+    fmt = form(cfg)
+    table, low = split_tables.power_lines(_name(cfg)), fmt.g - fmt.p_seg
+    segment, offset = (c >> low) & (2**fmt.p_seg - 1), c & (2**low - 1)
+    change = table.slope[segment] * offset >> fmt.p_shift
+    power: Wide = (1 << fmt.mant) + table.entry[segment] + change
+    return power
+
+
+def total(o: Wide, p: Wide, top: Wide, starts: npt.NDArray[np.int64]) -> Wide:
+    """``sum``: the row's terms in units of the last bit of ``p`` at the top window's foot.
+
+    Args:
+        o: octaves, shape [elements].
+        p: shape [elements], 0 where masked.
+        top: highest octave of each element's row, shape [elements].
+        starts: start of each row.
+    """
+    term, below = p << o % WINDOW, top // WINDOW - o // WINDOW
+    upper, lower = (np.add.reduceat(np.where(below == n, term, 0), starts) for n in (0, 1))
+    carried: Wide = upper + (lower >> WINDOW)
+    return carried
+
+
+def lost(o: Ints, highest: Ints) -> npt.NDArray[np.bool_]:
+    """Terms too small for the sum: two windows or more below the row's highest octave."""
+    below: npt.NDArray[np.bool_] = highest // WINDOW - o // WINDOW > 1
+    return below
+
+
+def top(cfg: Config, o: Ints, total: Wide) -> Ints:
+    """Octave of the sum: that of its leading one.
+
+    Args:
+        cfg: the configuration.
+        o: highest octave of each row, shape [rows].
+        total: shape [rows].
+    """
+    exponent = np.frexp(total.astype(np.float64))[1] - 1
+    exponent -= total < np.int64(1) << np.maximum(exponent, 0)  # a large sum may have rounded up
+    octave: Ints = o // WINDOW * WINDOW + exponent - form(cfg).mant
+    return octave
+
+
+def r(cfg: Config, o: Ints, top: Ints, total: Wide) -> Wide:
+    """Reciprocal of the normalised sum, times ``M / 2**w``, ``r`` fraction bits; shape [rows]."""
+    # A row's largest term has its leading one at or above bit ``mant``: nothing shifts left.
+    s = total >> np.maximum(top - o // WINDOW * WINDOW, 0)
+    return reciprocal(_name(cfg), s)
+
+
+def reciprocal(name: str, s: Wide) -> Wide:
+    """R of a sum ``s`` in [1, 2) with ``mant`` fraction bits, and the Newton step if there is one.
+
+    The step refines the table's ``t`` to ``t * (1 + unity - s * t)``, which squares its error.
+    """
+    fmt, table = split_tables.form(name), split_tables.reciprocal_lines(name)
+    low, seen = fmt.r_in - fmt.r_seg, (s >> fmt.mant - fmt.r_in) & (2**fmt.r_in - 1)
+    segment, offset = seen >> low, seen & (2**low - 1)
+    t: Wide = table.entry[segment] - (table.slope[segment] * offset >> fmt.r_shift)
+    if not fmt.newton:
+        return t
+    error = (fmt.unity - s * t) >> fmt.mant + fmt.r_out - fmt.newton
+    drop = fmt.r_out + fmt.newton - fmt.r
+    refined: Wide = ((t << fmt.newton) + t * error + (1 << drop - 1)) >> drop
+    return refined
+
+
+def x(cfg: Config, largest: Wide, r: Wide, top: Ints) -> Ints:
+    """Row exponent, shape [rows]: the largest of 0 .. 15 at which the row does not saturate.
+
+    Args:
+        cfg: the configuration.
+        largest: ``c`` of each row's largest element.
+        r: reciprocals.
+        top: octaves of the sums.
+    """
+    fmt = form(cfg)
+    product = p(cfg, largest) * r
+    # round(product >> n) <= M while product < 2**(n + w) - 2**(n - 1), with n down to ``drop``.
+    drop = fmt.r + fmt.mant - fmt.w
+    limit = (1 << drop + fmt.w) - (1 << drop - 1)
+    distance = top - (largest >> fmt.g)
+    fits = (product < limit).astype(np.int32) + (2 * product < limit)
+    return np.clip(distance - 1 + fits, 0, 15).astype(np.int32)
+
+
+def y(cfg: Config, o: Wide, p: Wide, r: Wide, top: Ints, x: Ints) -> Wide:
+    """Output: the product, shifted to its place, rounded to nearest and held at M."""
+    fmt = form(cfg)
+    shift = fmt.r + fmt.mant - fmt.w + top - o - x
+    rounded: Wide = ((p * r >> np.clip(shift - 1, 0, 63)) + 1) >> 1
+    return np.minimum(rounded, cfg.m)
+
+
+def run(
+    cfg: Config, q: Ints, keep: npt.NDArray[np.bool_], starts: npt.NDArray[np.int64]
+) -> dict[str, npt.NDArray[Any]]:
+    """Every stage of a batch of rows, by the names of :data:`golden.softmax.STAGES`."""
+    fmt, lengths = form(cfg), np.diff(starts, append=len(q))
+    score = c(cfg, np.where(keep, q, 0)) * keep
+    octave, power = score >> fmt.g, p(cfg, score) * keep
+    largest = np.maximum.reduceat(score, starts)
+    highest = (largest >> fmt.g).astype(np.int32)
+    whole = total(octave, power, np.repeat(highest, lengths), starts)
+    leading = top(cfg, highest, whole)
+    inverse = r(cfg, highest, leading, whole)
+    scale = x(cfg, largest, inverse, leading) * (largest > 0) if cfg.row_exp else 0 * highest
+    out = y(
+        cfg,
+        octave,
+        power,
+        np.repeat(inverse, lengths),
+        np.repeat(leading, lengths),
+        np.repeat(scale, lengths),
+    )
+    return {
+        "o": octave,
+        "p": power,
+        "max": highest,
+        "sum": whole,
+        "top": leading,
+        "r": inverse,
+        "x": scale,
+        "y": out,
+    }

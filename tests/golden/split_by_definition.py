@@ -1,0 +1,74 @@
+"""Method ``split`` read off its definition: one row, one element at a time, in exact arithmetic.
+
+Nothing but the two tables is taken from the golden model; the sum is a fraction, every rounding
+and every truncation is written down where it happens.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from math import floor
+
+from configs import Config
+from golden import split_tables
+
+
+def log2e(bits: int) -> int:
+    """log2(e) rounded to ``bits`` fraction bits."""
+    with localcontext(prec=60):
+        return round(Decimal(2**bits) / Decimal(2).ln())
+
+
+def split_row(cfg: Config, q: list[int], keep: list[bool]) -> tuple[list[int], int]:
+    """Outputs of a row, and its row exponent."""
+    name = split_tables.format_name(cfg.precision, cfg.row_exp)
+    fmt, m, half = split_tables.form(name), cfg.m, Fraction(1, 2)
+    power, reciprocal = split_tables.power_lines(name), split_tables.reciprocal_lines(name)
+    factor = Fraction(log2e(fmt.k), 2**fmt.k)
+
+    def octaves(score: int) -> int:
+        """In units of ``2**-g``."""
+        return floor(Fraction(score, 2**cfg.frac) * factor * 2**fmt.g + half)
+
+    def term(c: int) -> tuple[int, Fraction]:
+        """Octave and power of the fraction, in [1, 2)."""
+        octave, fraction = divmod(c, 2**fmt.g)
+        segment, t = divmod(fraction, 2 ** (fmt.g - fmt.p_seg))
+        change = floor(Fraction(int(power.slope[segment]) * t, 2**fmt.p_shift))
+        return octave, 1 + Fraction(int(power.entry[segment]) + change, 2**fmt.mant)
+
+    kept = [octaves(score) for score, k in zip(q, keep, strict=True) if k]
+    if not kept:
+        return [0] * len(q), 0
+    # Windows of 32 octaves; the lowest score there is stands in octave 1 of the first.
+    origin = octaves(-(2 ** (cfg.in_w - 1))) // 2**fmt.g - 1
+    top = (max(kept) // 2**fmt.g - origin) // 32
+    foot = origin + 32 * top
+    total = Fraction(0)
+    for octave, p in map(term, kept):
+        if octave >= foot - 32:
+            total += p * Fraction(2) ** (octave - foot)
+    total = Fraction(floor(total * 2**fmt.mant), 2**fmt.mant)
+
+    exponent = 0
+    while total >= 2:
+        total, exponent = total / 2, exponent + 1
+    s = Fraction(floor(total * 2**fmt.mant), 2**fmt.mant)
+    segment, t = divmod(floor((s - 1) * 2**fmt.r_in), 2 ** (fmt.r_in - fmt.r_seg))
+    change = floor(Fraction(int(reciprocal.slope[segment]) * t, 2**fmt.r_shift))
+    r = Fraction(int(reciprocal.entry[segment]) - change, 2**fmt.r_out)
+    if fmt.newton:
+        unity = Fraction(m, m + 1) - Fraction(3, 8) / 2**fmt.mant
+        error = Fraction(floor((unity - s * r) * 2**fmt.newton), 2**fmt.newton)
+        r = Fraction(floor((r + r * error) * 2**fmt.r + half), 2**fmt.r)
+
+    def output(c: int, x: int) -> int:
+        octave, p = term(c)
+        return floor(p * r * Fraction(2) ** (octave - foot - exponent + cfg.w + x) + half)
+
+    x = 0
+    while cfg.row_exp and x < 15 and output(max(kept), x + 1) <= m:
+        x += 1
+    answers = iter([min(output(c, x), m) for c in kept])
+    return [next(answers) if k else 0 for k in keep], x
