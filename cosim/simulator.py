@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import json
 import os
 import signal
@@ -25,7 +24,7 @@ from configs import Config
 from configs.errors import UsageError
 from configs.stalls import profile
 from cosim.build import ROOT, build
-from golden.exchange import Broken, Memory, NoProgress
+from golden.exchange import ANSWER, COMMAND, Broken, Memory, NoProgress
 from golden.rows import Results, Rows
 
 __all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash"]
@@ -60,6 +59,7 @@ class Simulator:
         sources: Sequence[Path] | None = None,
         optimise: str = "fast",
         args: Sequence[str] = (),
+        build_root: Path | None = None,
     ) -> None:
         """Build the simulation, unless it is there already.
 
@@ -75,6 +75,7 @@ class Simulator:
                 ``softmax_top`` with the same parameters and ports.
             optimise: compiler options, a key of ``cosim.build.PROFILES``.
             args: further arguments for Verilator.
+            build_root: folder of the builds; ``build/sim`` when not given.
 
         Raises:
             UsageError: an unknown transport, or the build failed.
@@ -96,14 +97,19 @@ class Simulator:
             waves=waves is not None,
             profile=optimise,
             args=args,
+            build_root=build_root,
             **(_bulk(run_ahead) if transport == "bulk" else {}),
         )
         self._memory_fd = os.memfd_create("cosim")
         self._memory = Memory(self._memory_fd)
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
-        self._stream: io.BufferedRWPair | None = None
         self._channel: socket.socket | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the process; None while there is none."""
+        return self._process.pid if self._process else None
 
     def start(self) -> None:
         """Start the process, unless it runs; the first :meth:`run` does so too.
@@ -133,7 +139,6 @@ class Simulator:
                 pass_fds=[theirs.fileno(), self._memory_fd],
                 process_group=0,
             )
-        self._stream = self._channel.makefile("rwb")
         self._receive(_START_SECONDS)
 
     def run(self, rows: Rows, stalls: str = "none", seed: int = 0) -> Results:
@@ -153,20 +158,18 @@ class Simulator:
         """
         profile(stalls)
         self.start()
-        assert self._stream is not None
+        assert self._channel is not None
         batch = self._memory.exchange(len(rows), len(rows.q))
         batch.write_rows(rows)
-        command = {"rows": len(rows), "elements": len(rows.q), "stalls": stalls, "seed": seed}
+        command = COMMAND.pack(len(rows), len(rows.q), seed % 2**64, stalls.encode())
         with contextlib.suppress(ConnectionError):  # the answer will be missing, and say why
-            self._stream.write(json.dumps(command).encode() + b"\n")
-            self._stream.flush()
-        answer = self._receive(self.timeout)
-        self.time, self.edges = answer["time"], answer["edges"]
-        if "failed" in answer:
-            raise RuntimeError(f"the testbench failed:\n{answer['failed']}")
+            self._channel.sendall(command)
+        wrong = self._receive(self.timeout)
+        if "failed" in wrong:
+            raise RuntimeError(f"the testbench failed:\n{wrong['failed']}")
         results = batch.results()
-        if "broken" in answer:
-            raise _BROKEN[answer["broken"]](answer["message"], results)
+        if wrong:
+            raise _BROKEN[wrong["broken"]](wrong["message"], results)
         return results
 
     def close(self) -> None:
@@ -192,24 +195,32 @@ class Simulator:
             self._end(kill=True)
             os.close(self._memory_fd)
 
-    def _receive(self, timeout: float | None) -> dict[str, Any]:
-        """The simulator's next answer."""
+    def _receive(self, timeout: float | None) -> dict[str, str]:
+        """The simulator's next answer: what went wrong, if anything."""
         assert self._channel is not None
-        assert self._stream is not None
         self._channel.settimeout(timeout)
         try:
-            line = self._stream.readline()
+            self.time, self.edges, length = ANSWER.unpack(self._read(ANSWER.size))
+            wrong: dict[str, str] = json.loads(self._read(length)) if length else {}
         except TimeoutError:
             raise self._crash(f"gave no answer in {timeout:g} s") from None
         except ConnectionError:
-            line = b""
+            raise self._crash("died") from None
         except BaseException:  # or the answer would be taken for that of the next batch
             self._end(kill=True)
             raise
-        if not line.endswith(b"\n"):
-            raise self._crash("died")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return wrong
+
+    def _read(self, size: int) -> bytes:
+        """Exactly so many bytes of the simulator's answer."""
+        assert self._channel is not None
+        data = b""
+        while len(data) < size:
+            more = self._channel.recv(size - len(data))
+            if not more:
+                raise ConnectionError("the socket was closed")
+            data += more
+        return data
 
     def _crash(self, what: str) -> SimulatorCrash:
         """End the process, and say what it printed last."""
@@ -227,11 +238,9 @@ class Simulator:
     def _end(self, kill: bool = False) -> int:
         """End the process and return its exit code; 0 if there is none."""
         process, self._process = self._process, None
-        for end in (self._stream, self._channel):
-            if end is not None:
-                with contextlib.suppress(OSError):
-                    end.close()
-        self._stream = self._channel = None
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
         code = 0
         if process is not None:
             if kill:

@@ -86,7 +86,7 @@ class Bulk:
         self._half_period = get_sim_steps(PERIOD_NS, "ns") // 2
         self._config = config
         self._patience = patience
-        self._last: tuple[Rows, Batch, Results] | None = None
+        self._last: tuple[Rows, StallProfile, Batch, Results] | None = None
         self.edges = 0
         """Rising clock edges of all batches so far, resets included."""
 
@@ -100,10 +100,8 @@ class Bulk:
             NoProgress: ``patience`` cycles went by without a beat in either direction.
             Broken: an output beat came that no row of input accounts for.
         """
-        batch, results = self._batch(rows)
+        batch, results = self._batch(rows, stalls)
         batch.seed = seed % 2**64
-        batch.source_pattern = stalls.source.words
-        batch.sink_pattern = stalls.sink.words
         if self.edges == 0:
             # The pin may have woken up high, which would count as an edge of this batch.
             self._pin.value = 0
@@ -131,13 +129,15 @@ class Bulk:
             raise Broken(f"row {batch.row_out}: output that no input row accounts for", results)
         return results
 
-    def _batch(self, rows: Rows) -> tuple[Batch, Results]:
+    def _batch(self, rows: Rows, stalls: StallProfile) -> tuple[Batch, Results]:
         """The batch for the transactors, and the results it points to."""
-        if self._last is None or self._last[0] is not rows:
+        if self._last is None or self._last[0] is not rows or self._last[1] is not stalls:
             results = empty_results(rows)
             batch = batch_of(rows, results, self._config, self._patience, self._half_period)
-            self._last = rows, batch, results
-        return self._last[1:]
+            batch.source_pattern = stalls.source.words
+            batch.sink_pattern = stalls.sink.words
+            self._last = rows, stalls, batch, results
+        return self._last[2:]
 
 
 def empty_results(rows: Rows) -> Results:

@@ -1,19 +1,20 @@
 """The simulator's side of :mod:`cosim.simulator`: a cocotb test that plays batches on command.
 
 The environment variable ``COSIM_SERVER`` says, as JSON, which configuration and transport this
-process has, and the numbers of two inherited file descriptors: a socket for commands (one JSON
-object a line, each answered by one) and the memory that holds the arrays. The end of the socket,
-also because the other process was killed, ends the simulation.
+process has, and the numbers of two inherited file descriptors: a socket for commands, each of
+which gets one answer (see :mod:`golden.exchange`), and the memory that holds the arrays. The end
+of the socket, also because the other process was killed, ends the simulation.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
 import socket
 import traceback
-from typing import Any, Protocol
+from typing import Protocol
 
 import cocotb
 from cocotb.handle import HierarchyObject
@@ -21,7 +22,7 @@ from cocotb.utils import get_sim_time
 
 from configs import Config
 from configs.stalls import StallProfile, profile
-from golden.exchange import Broken, Exchange, Memory
+from golden.exchange import ANSWER, COMMAND, Broken, Exchange, Memory
 from golden.rows import Results, Rows
 
 #: Transport by name: module and class.
@@ -52,32 +53,31 @@ async def serve(dut: HierarchyObject) -> None:
         dut, Config(**setup["config"]), setup["patience"]
     )
     memory = Memory(setup["memory"])
-    with socket.socket(fileno=setup["socket"]) as channel, channel.makefile("rwb") as stream:
-        answer: dict[str, Any] = {}
+    stalls_of = functools.cache(profile)
+    with socket.socket(fileno=setup["socket"]) as channel:
+        answer = ANSWER.pack(0, 0, 0)
         while True:
             try:
-                stream.write(json.dumps(answer).encode() + b"\n")
-                stream.flush()
-                line = stream.readline()
+                channel.sendall(answer)
+                command = channel.recv(COMMAND.size, socket.MSG_WAITALL)
             except ConnectionError:
                 return
-            if not line.endswith(b"\n"):
+            if len(command) < COMMAND.size:
                 return
-            command = json.loads(line)
-            batch = memory.exchange(command["rows"], command["elements"])
-            answer = await _play(transport, batch, profile(command["stalls"]), command["seed"])
+            rows, elements, seed, name = COMMAND.unpack(command)
+            batch, stalls = memory.exchange(rows, elements), stalls_of(name.rstrip(b"\0").decode())
+            wrong = await _play(transport, batch, stalls, seed)
+            edges = getattr(transport, "edges", 0)
+            answer = ANSWER.pack(get_sim_time("step"), edges, len(wrong)) + wrong
 
 
-async def _play(
-    transport: Transport, batch: Exchange, stalls: StallProfile, seed: int
-) -> dict[str, Any]:
-    """Play one batch in place; the answer says how it ended."""
-    answer: dict[str, Any] = {}
+async def _play(transport: Transport, batch: Exchange, stalls: StallProfile, seed: int) -> bytes:
+    """Play one batch in place; returns what went wrong, as JSON, or nothing."""
     try:
         batch.write_results(await transport.run(batch.rows, stalls, seed))
     except Broken as broken:
         batch.write_results(broken.results)
-        answer = {"broken": type(broken).__name__, "message": str(broken)}
+        return json.dumps({"broken": type(broken).__name__, "message": str(broken)}).encode()
     except Exception:
-        answer = {"failed": traceback.format_exc()}
-    return answer | {"time": get_sim_time("step"), "edges": getattr(transport, "edges", 0)}
+        return json.dumps({"failed": traceback.format_exc()}).encode()
+    return b""

@@ -196,7 +196,7 @@ extern "C" void softmax_cycle(unsigned char s_ready, unsigned char m_valid, unsi
   *s_keep = driven.s_keep;
   *s_user = driven.s_user;
   const int words = batch ? (batch->lanes * batch->in_w + 31) / 32 : 0;
-  std::copy_n(driven.s_data, words, s_data);
+  for (int i = 0; i < words; i++) s_data[i] = driven.s_data[i];
   *m_ready = driven.m_ready;
   *done = over;
 }

@@ -1,0 +1,1 @@
+"""Measurements of speed; see :mod:`benchmarks.bench`."""
