@@ -21,13 +21,15 @@ from typing import Any
 
 from configs import Config, UsageError
 from cosim.build import ROOT, Build, build
+from golden.rows import Rows
 
-__all__ = ["FAILURES", "Outcome", "run"]
+__all__ = ["FAILURES", "Outcome", "first_differing_stage", "run"]
 
 #: Where failing tests leave the row that failed.
 FAILURES = ROOT / "build" / "failures"
 
 _TAIL_LINES = 40
+_REPLAY = "tb.cases.replay.row"
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,30 @@ def run(
     return {name: outcomes.get(name, missing) for name in tests}
 
 
+def first_differing_stage(
+    cfg: Config, row: Rows, *, stalls: str = "none", waves: Path | None = None
+) -> str | None:
+    """Play one row alone and read every pipeline stage inside the design.
+
+    Args:
+        cfg: the parameter set; the design is built with its inner signals visible.
+        row: a batch of this one row.
+        stalls: name of a stall profile.
+        waves: write a waveform (VCD) to this file.
+
+    Returns:
+        The first stage that differs from the golden model, and both values; None if the row is
+        right when it is alone.
+    """
+    replay = {"q": row.q.tolist(), "keep": row.keep.tolist(), "stalls": stalls}
+    built = build(cfg, waves=waves is not None)
+    outcome = run(built, cfg, [_REPLAY], replay=replay, waves=waves)[_REPLAY]
+    if outcome.passed:
+        return None
+    found = re.search(r"first differing stage: (.*)", outcome.text)
+    return found.group(1) if found else outcome.text
+
+
 def _outcomes(results: Path) -> dict[str, Outcome]:
     """Read cocotb's xUnit file."""
     found = {}
@@ -133,8 +159,7 @@ def main() -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    name = "tb.cases.replay.row"
-    outcome = run(built, cfg, [name], waves=waves, replay=saved)[name]
+    outcome = run(built, cfg, [_REPLAY], waves=waves, replay=saved)[_REPLAY]
     print("the row is right" if outcome.passed else outcome.text)
     if waves:
         print(f"waveform: {waves}")

@@ -24,7 +24,8 @@ from configs import Config
 from configs.stalls import StallProfile, profile
 from golden.rows import Rows
 from golden.timing import predict
-from tb.pack import Beats, malformed, pack
+from tb.pack import Beats, malformed, pack, unpack
+from tb.probe import Probe
 from tb.scoreboard import Mismatch, Scoreboard
 from tb.signal import Signal
 from tb.transactions import StreamRow
@@ -98,7 +99,7 @@ class Bench:
         self.signal.received.clear()
         mismatch = self.scoreboard.judge(played.sent, played.received)
         if mismatch:
-            self._fail(mismatch, stalls, seed, hang)
+            await self._fail(mismatch, stalls, seed, hang)
         assert not hang, hang
         if stalls.sink.always_open:
             self._check_cycles(played)
@@ -135,15 +136,33 @@ class Bench:
         assert not signal.inlet.inside_row, "the input stands in the middle of a row"
         assert not signal.outlet.inside_row, "the output stands in the middle of a row"
 
-    def _fail(self, mismatch: Mismatch, stalls: StallProfile, seed: int, hang: str) -> NoReturn:
+    async def explain(self, row: StreamRow) -> str:
+        """Play one good row alone, from reset, and say which pipeline stage goes wrong first."""
+        beats = Beats.from_ints(row.beats, self._in_bits)
+        await self.signal.reset()
+        probe = Probe(self.dut, self.cfg)
+        self.signal.start(beats, profile("none"), 0)
+        try:
+            await self.signal.wait(1)
+        except TimeoutError as error:
+            return f"unknown; played alone the row does not come out: {error}"
+        if Scoreboard(self.cfg).judge(self.signal.sent, self.signal.received) is None:
+            return "unknown; played alone the row is right"
+        return probe.first_difference(unpack(beats, self.cfg))
+
+    async def _fail(
+        self, mismatch: Mismatch, stalls: StallProfile, seed: int, hang: str
+    ) -> NoReturn:
         """Say everything a stranger needs to see it again, and keep the row for a replay."""
         name = f"{self.cfg.name}-{self.name}"
-        lines = [
-            mismatch.text,
-            *([hang] if hang else []),
+        lines = [mismatch.text, *([hang] if hang else [])]
+        if mismatch.element is not None:
+            assert mismatch.sent
+            lines.append(f"first differing stage: {await self.explain(mismatch.sent)}")
+        lines += [
             f"configuration {self.cfg}",
             f"stalls {stalls.name}, seed {seed}",
-            f"the whole test: pytest 'tests/sim/test_rtl.py::test_rtl[{name}]' "
+            f"the whole test: .venv/bin/pytest 'tests/sim/test_rtl.py::test_rtl[{name}]' "
             f"--seed {self.setup['seed']}",
         ]
         if mismatch.sent:
@@ -158,7 +177,9 @@ class Bench:
             }
             path.write_text(json.dumps(replay))
             shown = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path
-            lines.append(f"just that row: .venv/bin/python -m cosim.regression {shown}")
+            lines.append(
+                f"just that row: .venv/bin/python -m cosim.regression {shown} (--waves for a trace)"
+            )
         raise AssertionError("\n  ".join(lines))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from configs import Config
 from golden.rows import Rows
-from golden.softmax import Outputs, softmax
+from golden.softmax import PER_ROW, Outputs, softmax
 from tb.pack import Beats, Probabilities, malformed, unpack, unpack_probabilities
 from tb.transactions import StreamRow
 
@@ -33,6 +33,8 @@ class Mismatch:
     text: str
     sent: StreamRow | None
     """None if nobody sent the row."""
+    element: int | None = None
+    """The first element with a wrong value, if the row is wrong in that."""
 
 
 class Scoreboard:
@@ -96,8 +98,8 @@ class Scoreboard:
             if len(differ):
                 at = int(differ[0])
                 index = int(np.searchsorted(rows.offsets, at, "right")) - 1
-                text = self._element(rows, model, actual, index, at)
-                return _mismatch(base + good[index], sent[good[index]], text)
+                text, element = self._element(rows, model, actual, index, at)
+                return _mismatch(base + good[index], sent[good[index]], text, element)
         if framed == len(sent):
             return None
         what = "is malformed, so one error beat" if bad[framed] else "is well formed, so its frame"
@@ -109,29 +111,29 @@ class Scoreboard:
 
     def _element(
         self, rows: Rows, model: Outputs, actual: Probabilities, index: int, at: int
-    ) -> str:
-        """What is wrong with element ``at`` of the batch, which lies in row ``index``."""
+    ) -> tuple[str, int]:
+        """What is wrong at ``at`` in the batch, and which element of row ``index`` that is."""
         cfg, element = self._cfg, at - int(rows.offsets[index])
         beat, lane = divmod(element, cfg.lanes)
         expected, got = (
             f"{y} ({y / cfg.m * 2.0**-e:.6f})"
             for y, e in ((model.y[at], 0), (actual.y[at], int(actual.exponent[index])))
         )
-        per_row = {name for name, values in model.stages.items() if len(values) == len(rows)}
         stages = ", ".join(
-            f"{name} {values[index if name in per_row else at]}"
+            f"{name} {values[index if name in PER_ROW else at]}"
             for name, values in model.stages.items()
         )
-        return (
+        text = (
             f"element {element} (beat {beat}, lane {lane}): expected {expected}, got {got}; "
             f"score {rows.q[at]} ({rows.q[at] / 2**cfg.frac:g})"
             f"{'' if rows.keep[at] else ', masked'}; golden stages: {stages}"
         )
+        return text, element
 
 
-def _mismatch(row: int, sent: StreamRow, text: str) -> Mismatch:
+def _mismatch(row: int, sent: StreamRow, text: str, element: int | None = None) -> Mismatch:
     elements = sum(keep.bit_count() for _, keep, _, _ in sent.beats)
-    return Mismatch(row, f"row {row} ({elements} elements): {text}", sent)
+    return Mismatch(row, f"row {row} ({elements} elements): {text}", sent, element)
 
 
 def _beats(rows: Sequence[StreamRow], width: int) -> Beats:

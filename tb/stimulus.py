@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from configs import Config
+from golden import shell
 from golden.rows import Rows
+from golden.softmax import softmax
 from tb.pack import Beat
 
-__all__ = ["LENGTHS", "MALFORMED", "MASKS", "SCORES", "malformed_row", "rows"]
+__all__ = ["LENGTHS", "MALFORMED", "MASKS", "SCORES", "malformed_row", "near_edges", "rows"]
 
 Rng = np.random.Generator
 Ints = npt.NDArray[Any]
@@ -24,8 +26,8 @@ LENGTHS: dict[str, Callable[[Config, Rng], list[int]]] = {
     "lanes_less_one": lambda cfg, rng: [max(cfg.lanes - 1, 1)] * 12,
     "lanes": lambda cfg, rng: [cfg.lanes] * 12,
     "lanes_and_one": lambda cfg, rng: [cfg.lanes + 1] * 12,
-    "long": lambda cfg, rng: _some(rng, max(cfg.max_len // 2, 1), cfg.max_len, 4),
-    "max_len": lambda cfg, rng: [cfg.max_len] * 3,
+    "long": lambda cfg, rng: _some(rng, max(cfg.max_len // 2, 1), cfg.max_len, 8),
+    "max_len": lambda cfg, rng: [cfg.max_len] * 6,
     "mixed": lambda cfg, rng: _mixed(cfg, rng, 60),
     "few_short": lambda cfg, rng: _some(rng, 1, min(cfg.max_len, 3 * cfg.lanes), 4),
 }
@@ -98,18 +100,40 @@ def rows(
     rng: Rng,
     lengths: Sequence[int],
     *,
-    scores: str = "attention",
+    scores: str | None = None,
     mask: str | None = None,
 ) -> Rows:
-    """Random rows of these lengths; without ``mask`` each row takes one of :data:`MASKS`."""
-    names = list(MASKS)
-    kept = [
-        MASKS[names[rng.integers(len(names))] if mask is None else mask](rng, n, length)
-        for n, length in enumerate(lengths)
+    """Random rows of these lengths.
+
+    Without ``scores`` each row draws one of :data:`SCORES`, without ``mask`` one of :data:`MASKS`.
+    """
+    drawn = [
+        SCORES[scores or rng.choice(list(SCORES))](cfg, rng, length).astype(np.int32)
+        for length in lengths
     ]
-    drawn = [SCORES[scores](cfg, rng, length).astype(np.int32) for length in lengths]
+    kept = [
+        MASKS[mask or rng.choice(list(MASKS))](rng, n, length) for n, length in enumerate(lengths)
+    ]
     offsets = np.cumsum([0, *lengths], dtype=np.int64)
     return Rows(np.concatenate(drawn), np.concatenate(kept), offsets)
+
+
+def near_edges(cfg: Config, rng: Rng, count: int) -> Rows:
+    """Rows whose sum lies as close as can be to where the reciprocal's index changes.
+
+    Only there does a sum that is off by one show. The closest of many random rows.
+    """
+    candidates = rows(cfg, rng, _some(rng, 1, min(cfg.max_len, 40), 100 * count))
+    total = softmax(cfg, candidates).stages["sum"]
+    half = cfg.m // 2 if cfg.sum_index == "nearest" else 0
+    rest = (total + half) % cfg.m
+    steps = np.minimum(rest + 1, cfg.m - rest)
+    below, above = shell.j(cfg, np.maximum(total - steps, 0)), shell.j(cfg, total + steps)
+    closest = np.argsort(np.where(below != above, steps, cfg.m), kind="stable")[:count]
+    return Rows.of(
+        [candidates.slice(n, n + 1).q.tolist() for n in closest],
+        [candidates.slice(n, n + 1).keep.tolist() for n in closest],
+    )
 
 
 def _too_long(cfg: Config, rng: Rng) -> list[int]:

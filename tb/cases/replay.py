@@ -1,23 +1,24 @@
-"""Play the row of a failure again, alone; :mod:`cosim.regression` starts it by hand."""
+"""Play one row again, alone; :mod:`cosim.regression` starts it, and says what to play."""
 
 from __future__ import annotations
 
-from configs.stalls import Pattern, StallProfile
+from configs.stalls import Pattern, StallProfile, profile
+from golden.rows import Rows
 from tb.env import Bench, case
 from tb.pack import Beats
 
 
 @case
 async def row(bench: Bench) -> None:
-    """The row of the file that the failing test left behind, under the same stalls."""
+    """The row that a failing test left behind, under the same stalls; or one of plain scores."""
     saved = bench.setup["replay"]
+    if "q" in saved:
+        await bench.play(Rows.of([saved["q"]], [saved["keep"]]), profile(saved["stalls"]))
+        return
     stalls = saved["stalls"]
-    profile = StallProfile(
-        stalls["name"], *(Pattern(**_ranges(stalls[side])) for side in ("source", "sink"))
+    source, sink = (
+        Pattern(tuple(stalls[side]["open"]), tuple(stalls[side]["shut"]))
+        for side in ("source", "sink")
     )
     beats = Beats.from_ints(saved["beats"], bench.cfg.lanes * bench.cfg.in_w)
-    await bench.play(beats, profile, saved["seed"])
-
-
-def _ranges(pattern: dict[str, list[int]]) -> dict[str, tuple[int, int]]:
-    return {phase: (low, high) for phase, (low, high) in pattern.items()}
+    await bench.play(beats, StallProfile(stalls["name"], source, sink), saved["seed"])

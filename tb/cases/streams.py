@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tb.env import Bench, case, each
-from tb.stimulus import LENGTHS, MASKS, SCORES, rows
+from tb.stimulus import LENGTHS, MASKS, SCORES, near_edges, rows
 
 
 @each(length=LENGTHS)
@@ -29,3 +29,9 @@ async def scores(bench: Bench, kind: str) -> None:
     drawn = LENGTHS["mixed"](bench.cfg, bench.rng)
     await bench.play(rows(bench.cfg, bench.rng, drawn, scores=kind, mask="none"))
     await bench.play(rows(bench.cfg, bench.rng, drawn, scores=kind))
+
+
+@case
+async def sums_near_edges(bench: Bench) -> None:
+    """Rows whose sum is a step or two away from another index of the reciprocal table."""
+    await bench.play(near_edges(bench.cfg, bench.rng, 60))

@@ -1,0 +1,119 @@
+"""What every pipeline stage made of a row, read inside the design: where did it go wrong first?
+
+For one row in an otherwise idle core; needs a simulation whose inner signals are visible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cocotb
+import numpy as np
+import numpy.typing as npt
+from cocotb.triggers import RisingEdge
+
+from configs import Config
+from golden.rows import Rows
+from golden.softmax import PER_ROW, softmax
+
+__all__ = ["Probe"]
+
+
+@dataclass(frozen=True)
+class _Tap:
+    """Where a stage's values pass by: signals of ``softmax_top`` or of a generate block in it."""
+
+    value: str
+    valid: tuple[str, ...]
+    """All high in a cycle that carries a value."""
+    live: str = ""
+    """One bit a lane, if the stage has a value a lane."""
+
+
+def _taps(cfg: Config) -> dict[str, _Tap]:
+    """The taps of a configuration, by golden stage."""
+    taps = {
+        "k": _Tap("idx_k", ("idx_valid", "idx_ready"), "idx_live"),
+        "sum": _Tap("sum", ("sum_valid",)),
+        "j": _Tap("j", ("j_valid",)),
+    }
+    if cfg.two_pass:
+        return taps | {"max": _Tap("gen_two_pass.sum_max", ("sum_valid",))}
+    inner = "gen_three_pass"
+    taps["max"] = _Tap(f"{inner}.max", (f"{inner}.max_valid", f"{inner}.max_last"))
+    taps["s" if cfg.method == "rexp" else "e"] = _Tap(
+        f"{inner}.exp_value", (f"{inner}.exp_valid", f"{inner}.exp_ready"), f"{inner}.exp_live"
+    )
+    if cfg.method == "lut2d":
+        tenth = f"{inner}.gen_lut2d.tenth"
+        taps["c"] = _Tap(tenth, (f"{tenth}_valid", f"{tenth}_ready"), f"{tenth}_live")
+    return taps
+
+
+class Probe:
+    """Records the values of one row at every tap, from now on."""
+
+    def __init__(self, dut: Any, cfg: Config) -> None:
+        """Start to watch ``dut``, a ``softmax_top`` built for ``cfg``."""
+        self._cfg = cfg
+        self._seen: dict[str, list[int]] = {}
+        self._dut = dut
+        for stage, tap in _taps(cfg).items():
+            self._seen[stage] = []
+            cocotb.start_soon(self._watch(tap, self._seen[stage]))
+
+    def _handle(self, path: str) -> Any:
+        handle = self._dut
+        for name in path.split("."):
+            handle = getattr(handle, name)
+        return handle
+
+    async def _watch(self, tap: _Tap, seen: list[int]) -> None:
+        edge = RisingEdge(self._dut.clk_i)
+        value = self._handle(tap.value)
+        live = self._handle(tap.live) if tap.live else None
+        valid = [self._handle(path) for path in tap.valid]
+        while True:
+            await edge
+            if not all(int(pin.value) for pin in valid):
+                continue
+            bits = int(value.value)
+            if live is None:
+                seen.append(bits)
+                continue
+            width = len(value) // self._cfg.lanes
+            for lane in range(self._cfg.lanes):
+                if int(live.value) >> lane & 1:
+                    seen.append(bits >> (lane * width) & (2**width - 1))
+
+    def first_difference(self, row: Rows) -> str:
+        """Compare with the golden model of the one row that went through.
+
+        Returns:
+            The first stage that differs, in the model's order, and both values; ``y`` if
+            everything before the output is right. Masked elements say nothing, nor does the
+            maximum of none.
+        """
+        kept = np.flatnonzero(row.keep)
+        for stage, golden in softmax(self._cfg, row).stages.items():
+            if stage not in self._seen or (stage == "max" and len(kept) == 0):
+                continue
+            expected = golden.astype(np.int64) if stage in PER_ROW else golden[kept]
+            if stage == "max":
+                expected = self._as_stored(expected)
+            seen = np.array(self._seen[stage], np.int64)
+            if len(seen) != len(expected):
+                return f"{stage}: expected {len(expected)} values, got {len(seen)}"
+            wrong = np.flatnonzero(seen != expected)
+            if len(wrong):
+                at = int(wrong[0])
+                where = "" if stage in PER_ROW else f" of element {kept[at]}"
+                return f"{stage}{where}: expected {expected[at]}, got {seen[at]}"
+        return "y"
+
+    def _as_stored(self, q: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Scores as the core holds them: offset binary, in two passes without fraction bits."""
+        dropped = self._cfg.frac if self._cfg.two_pass else 0
+        stored: npt.NDArray[np.int64] = (q + 2 ** (self._cfg.in_w - 1)) >> dropped
+        return stored
