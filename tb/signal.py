@@ -13,6 +13,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
+from cocotb.handle import Immediate
 from cocotb.simtime import get_sim_time
 from cocotb.triggers import Event, First, RisingEdge, Timer
 from cocotb.utils import get_sim_steps
@@ -235,8 +236,9 @@ class Signal:
         self._released = 0
         self._changed = Event()
         self._clock = Clock(dut.clk_i, PERIOD_NS, "ns")
+        # At once, for the model may see edges of a clock pin that wakes up high.
+        dut.rst_ni.set(Immediate(0))
         self._clock.start()
-        dut.rst_ni.value = 0
         self.source = Source(dut, "s_axis", dut.clk_i)
         self.sink = Sink(dut, "m_axis", dut.clk_i)
         self.inlet = StreamMonitor(dut, "s_axis", dut.clk_i, self.cycle, self._saw(self.sent))
