@@ -77,7 +77,9 @@ opt -fast
 clean -purge
 tee -q -o {folder}/stages.json stat -json
 """
+# Constant tables are logic here too: a block RAM's output comes late in the cycle.
 _ECP5 = """
+bmuxmap
 synth_ecp5 -top {top} -json {folder}/ecp5.json
 """
 

@@ -45,17 +45,17 @@ def passes(cfg: Config) -> Passes:
     ingress = 1
     index = 1
     sum_index = 2
-    pop = 1
+    pop = 2  # row_store and the register behind it
     select = 1
     tree = _tree_stages(cfg.lanes)
-    outputs = 3 if cfg.method == "rexp" else 1  # softmax_products, softmax_sigma
     if cfg.two_pass:
         count = tree + 1 + 3 + _tree_stages(len(lut_1e(cfg.w)) - 1)  # softmax_count
-        return Passes((ingress + count + sum_index,), pop + index + outputs + select)
+        return Passes((ingress + count + sum_index,), pop + index + select)
     exponent = 1 if cfg.method == "rexp" else 2  # softmax_exp, softmax_tenth
     maximum = ingress + tree + 1
     total = pop + index + exponent + tree + 1 + sum_index
-    return Passes((maximum, total), pop + outputs + select)
+    divide = 1 if cfg.method == "rexp" else 0  # softmax_divide
+    return Passes((maximum, total), pop + divide + select)
 
 
 def predict(cfg: Config, last_in: Cycles, beats: Cycles) -> tuple[Cycles, Cycles]:

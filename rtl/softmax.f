@@ -15,7 +15,9 @@ softmax_exp.sv
 softmax_tenth.sv
 softmax_sum.sv
 softmax_sum_index.sv
+softmax_alpha.sv
 softmax_products.sv
+softmax_divide.sv
 softmax_sigma.sv
 softmax_select.sv
 softmax_top.sv

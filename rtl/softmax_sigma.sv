@@ -26,13 +26,19 @@ module softmax_sigma #(
 );
 
   localparam softmax_pkg::lut_sigma_t FullSigma = softmax_pkg::lut_sigma(W);
-  localparam logic [XS:0][Entries-1:0][softmax_pkg::ENTRY_W-1:0] Sigma = FullSigma[XS:0];
 
-  logic [Entries-1:0][W-1:0] y;
+  typedef logic [XS:0][Entries-1:0][W-1:0] sigma_t;
 
-  always_comb begin
-    for (int unsigned c = 0; c < Entries; c++) y[c] = W'(Sigma[j_i][c]);
-  end
+  // Cut to size: what is stored is what is counted.
+  function automatic sigma_t cut();
+    sigma_t cut_table;
+    for (int unsigned j = 0; j <= XS; j++) begin
+      for (int unsigned c = 0; c < Entries; c++) cut_table[j][c] = W'(FullSigma[j][c]);
+    end
+    return cut_table;
+  endfunction
+
+  localparam sigma_t Sigma = cut();
 
   stream_reg #(
       .W(Entries * W + SIDE_W)
@@ -41,7 +47,7 @@ module softmax_sigma #(
       .rst_ni,
       .valid_i,
       .ready_o,
-      .data_i({y, side_i}),
+      .data_i({Sigma[j_i], side_i}),
       .valid_o,
       .ready_i,
       .data_o({y_o, side_o})

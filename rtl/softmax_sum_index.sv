@@ -32,7 +32,7 @@ module softmax_sum_index #(
   // t < 2^CutW: every fold takes a quotient of W bits less; what is left is below 2 * M.
   localparam int unsigned Folds = (CutW + W - 1) / W;
 
-  function automatic logic [CutW-1:0] div_m(logic [CutW-1:0] t);
+  function automatic logic [JW-1:0] div_m(logic [CutW-1:0] t);
     logic [CutW-1:0] quotient = '0;
     logic [CutW-1:0] rest = t;
     if (Small) begin
@@ -44,10 +44,11 @@ module softmax_sum_index #(
       end
       if (rest >= CutW'(M)) quotient = quotient + CutW'(1);
     end
-    return quotient;
+    return JW'(quotient);
   endfunction
 
-  logic [CutW-1:0] t_q, quotient;
+  logic [CutW-1:0] t_q;
+  logic [  JW-1:0] quotient;
   logic low_q, high_q;
 
   assign quotient = div_m(t_q);
@@ -58,7 +59,7 @@ module softmax_sum_index #(
     t_q    <= CutW'(33'(sum_i) + 33'(Half));
     if (high_q) j_o <= JW'(XS);
     else if (low_q) j_o <= JW'(1);
-    else j_o <= JW'(quotient);
+    else j_o <= quotient;
   end
 
 endmodule

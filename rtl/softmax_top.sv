@@ -81,8 +81,12 @@ module softmax_top #(
   localparam int unsigned JW = $clog2(XS + 1);
   localparam int unsigned IndexEntries = IsRexp ? softmax_pkg::entries_1e(W) : KE;
   localparam int unsigned KW = $clog2(IndexEntries);
+  // What a row's outputs are made from: LUT_alpha's entry or LUT_sigma's row, then the products.
+  localparam int unsigned FactorW = IsRexp ? W : JW;
+  localparam int unsigned RowW = IsRexp ? IndexEntries * 2 * W : JW;
   localparam int unsigned Outputs = IsRexp ? IndexEntries : softmax_pkg::TENTHS;
   localparam int unsigned CodeW = $clog2(Outputs);
+  localparam int unsigned SideW = LANES * (CodeW + 2) + 2;
   // Room for the longest row and for what arrives until its first beat leaves (row_store.sv).
   localparam int unsigned InFlight = 16;
   localparam int unsigned Depth = (MAX_LEN + LANES - 1) / LANES + InFlight;
@@ -123,11 +127,12 @@ module softmax_top #(
   logic out_valid, out_ready, out_last, out_bad;
   logic [LANES-1:0][CodeW-1:0] out_code;
   logic [LANES-1:0] out_keep, out_live;
-  logic [JW-1:0] out_j;
+  logic [RowW-1:0] out_row;
 
   logic sum_valid, j_valid;
   logic [SumW-1:0] sum;
   logic [JW-1:0] j;
+  logic [FactorW-1:0] factor;
 
   logic idx_valid, idx_ready, idx_last, idx_bad;
   logic [LANES-1:0][QW-1:0] idx_q;
@@ -169,9 +174,27 @@ module softmax_top #(
       .data_o(j_valid)
   );
 
+  if (IsRexp) begin : gen_alpha
+    softmax_alpha #(
+        .W (W),
+        .XS(XS)
+    ) u_alpha (
+        .j_i    (j),
+        .alpha_o(factor)
+    );
+  end else begin : gen_row
+    assign factor = j;
+  end
+
   if (TwoPass) begin : gen_two_pass
     logic [QW-1:0] sum_max, j_max;
-    logic [JW-1:0] idx_j;
+
+    logic pop_valid, pop_ready, pop_last, pop_bad;
+    logic [LANES-1:0][QW-1:0] pop_q;
+    logic [LANES-1:0] pop_keep, pop_live;
+    logic [QW-1:0] pop_max;
+    logic [FactorW-1:0] pop_factor;
+    logic [RowW-1:0] idx_row;
 
     softmax_count #(
         .QW(QW),
@@ -202,7 +225,7 @@ module softmax_top #(
 
     row_store #(
         .DATA_W(LANES * (QW + 2)),
-        .INFO_W(QW + JW),
+        .INFO_W(QW + FactorW),
         .DEPTH (Depth)
     ) u_store (
         .clk_i,
@@ -214,32 +237,47 @@ module softmax_top #(
         .push_bad_i  (in_bad),
         .push_skip_i (in_skip),
         .info_valid_i(j_valid),
-        .info_i      ({j_max, j}),
-        .pop_valid_o (idx_valid),
-        .pop_ready_i (idx_ready),
-        .pop_data_o  ({idx_q, idx_keep, idx_live}),
-        .pop_info_o  ({idx_max, idx_j}),
-        .pop_last_o  (idx_last),
-        .pop_bad_o   (idx_bad)
+        .info_i      ({j_max, factor}),
+        .pop_valid_o (pop_valid),
+        .pop_ready_i (pop_ready),
+        .pop_data_o  ({pop_q, pop_keep, pop_live}),
+        .pop_info_o  ({pop_max, pop_factor}),
+        .pop_last_o  (pop_last),
+        .pop_bad_o   (pop_bad)
     );
 
-    stream_reg #(
-        .W(LANES * (KW + 2) + JW + 2)
-    ) u_index_reg (
+    softmax_products #(
+        .W(W),
+        .SIDE_W(LANES * (QW + 2) + QW + 2)
+    ) u_products (
         .clk_i,
         .rst_ni,
-        .valid_i(idx_valid),
-        .ready_o(idx_ready),
-        .data_i ({idx_k, idx_keep, idx_live, idx_j, idx_last, idx_bad}),
-        .valid_o(out_valid),
-        .ready_i(out_ready),
-        .data_o ({out_code, out_keep, out_live, out_j, out_last, out_bad})
+        .valid_i  (pop_valid),
+        .ready_o  (pop_ready),
+        .alpha_i  (pop_factor),
+        .side_i   ({pop_q, pop_keep, pop_live, pop_max, pop_last, pop_bad}),
+        .valid_o  (idx_valid),
+        .ready_i  (idx_ready),
+        .product_o(idx_row),
+        .side_o   ({idx_q, idx_keep, idx_live, idx_max, idx_last, idx_bad})
     );
+
+    assign out_valid = idx_valid;
+    assign idx_ready = out_ready;
+    assign out_code = idx_k;
+    assign {out_keep, out_live} = {idx_keep, idx_live};
+    assign {out_last, out_bad} = {idx_last, idx_bad};
+    assign out_row = idx_row;
   end else begin : gen_three_pass
     logic max_valid, max_last;
     logic [QW-1:0] max;
     logic unused_first;
     logic [QW-1:0] unused_rise;
+
+    logic pop_valid, pop_ready, pop_last, pop_bad;
+    logic [LANES-1:0][QW-1:0] pop_q;
+    logic [LANES-1:0] pop_keep, pop_live;
+    logic [QW-1:0] pop_max;
 
     softmax_max #(
         .QW(QW),
@@ -273,12 +311,26 @@ module softmax_top #(
         .push_skip_i (in_skip),
         .info_valid_i(max_valid && max_last),
         .info_i      (max),
-        .pop_valid_o (idx_valid),
-        .pop_ready_i (idx_ready),
-        .pop_data_o  ({idx_q, idx_keep, idx_live}),
-        .pop_info_o  (idx_max),
-        .pop_last_o  (idx_last),
-        .pop_bad_o   (idx_bad)
+        .pop_valid_o (pop_valid),
+        .pop_ready_i (pop_ready),
+        .pop_data_o  ({pop_q, pop_keep, pop_live}),
+        .pop_info_o  (pop_max),
+        .pop_last_o  (pop_last),
+        .pop_bad_o   (pop_bad)
+    );
+
+    // A block RAM's output is too late in the cycle for the index.
+    stream_reg #(
+        .W(LANES * (QW + 2) + QW + 2)
+    ) u_pop_reg (
+        .clk_i,
+        .rst_ni,
+        .valid_i(pop_valid),
+        .ready_o(pop_ready),
+        .data_i ({pop_q, pop_keep, pop_live, pop_max, pop_last, pop_bad}),
+        .valid_o(idx_valid),
+        .ready_i(idx_ready),
+        .data_o ({idx_q, idx_keep, idx_live, idx_max, idx_last, idx_bad})
     );
 
     // Pass 2: exponent values, their sum, and the code that picks the output.
@@ -386,9 +438,14 @@ module softmax_top #(
         .sum_o  (sum)
     );
 
+    logic fin_valid, fin_ready, fin_last, fin_bad;
+    logic [LANES-1:0][CodeW-1:0] fin_code;
+    logic [LANES-1:0] fin_keep, fin_live;
+    logic [FactorW-1:0] fin_factor;
+
     row_store #(
         .DATA_W(LANES * (CodeW + 2)),
-        .INFO_W(JW),
+        .INFO_W(FactorW),
         .DEPTH (Depth)
     ) u_code_store (
         .clk_i,
@@ -400,40 +457,62 @@ module softmax_top #(
         .push_bad_i  (code_bad),
         .push_skip_i (1'b0),
         .info_valid_i(j_valid),
-        .info_i      (j),
-        .pop_valid_o (out_valid),
-        .pop_ready_i (out_ready),
-        .pop_data_o  ({out_code, out_keep, out_live}),
-        .pop_info_o  (out_j),
-        .pop_last_o  (out_last),
-        .pop_bad_o   (out_bad)
+        .info_i      (factor),
+        .pop_valid_o (fin_valid),
+        .pop_ready_i (fin_ready),
+        .pop_data_o  ({fin_code, fin_keep, fin_live}),
+        .pop_info_o  (fin_factor),
+        .pop_last_o  (fin_last),
+        .pop_bad_o   (fin_bad)
     );
+
+    if (IsRexp) begin : gen_products
+      softmax_products #(
+          .W(W),
+          .SIDE_W(SideW)
+      ) u_products (
+          .clk_i,
+          .rst_ni,
+          .valid_i  (fin_valid),
+          .ready_o  (fin_ready),
+          .alpha_i  (fin_factor),
+          .side_i   ({fin_code, fin_keep, fin_live, fin_last, fin_bad}),
+          .valid_o  (out_valid),
+          .ready_i  (out_ready),
+          .product_o(out_row),
+          .side_o   ({out_code, out_keep, out_live, out_last, out_bad})
+      );
+    end else begin : gen_row
+      assign out_valid = fin_valid;
+      assign fin_ready = out_ready;
+      assign out_code = fin_code;
+      assign {out_keep, out_live} = {fin_keep, fin_live};
+      assign {out_last, out_bad} = {fin_last, fin_bad};
+      assign out_row = fin_factor;
+    end
   end
 
   // Last pass: the outputs this row can have, and each lane's pick.
-  localparam int unsigned SideW = LANES * (CodeW + 2) + 2;
-
   logic sel_valid, sel_ready, sel_last, sel_bad;
   logic [LANES-1:0][CodeW-1:0] sel_code;
   logic [LANES-1:0] sel_keep, sel_live;
   logic [Outputs-1:0][W-1:0] sel_y;
 
-  if (IsRexp) begin : gen_products
-    softmax_products #(
+  if (IsRexp) begin : gen_divide
+    softmax_divide #(
         .W(W),
-        .XS(XS),
         .SIDE_W(SideW)
     ) u_outputs (
         .clk_i,
         .rst_ni,
-        .valid_i(out_valid),
-        .ready_o(out_ready),
-        .j_i    (out_j),
-        .side_i ({out_code, out_keep, out_live, out_last, out_bad}),
-        .valid_o(sel_valid),
-        .ready_i(sel_ready),
-        .y_o    (sel_y),
-        .side_o ({sel_code, sel_keep, sel_live, sel_last, sel_bad})
+        .valid_i  (out_valid),
+        .ready_o  (out_ready),
+        .product_i(out_row),
+        .side_i   ({out_code, out_keep, out_live, out_last, out_bad}),
+        .valid_o  (sel_valid),
+        .ready_i  (sel_ready),
+        .y_o      (sel_y),
+        .side_o   ({sel_code, sel_keep, sel_live, sel_last, sel_bad})
     );
   end else begin : gen_sigma
     softmax_sigma #(
@@ -445,7 +524,7 @@ module softmax_top #(
         .rst_ni,
         .valid_i(out_valid),
         .ready_o(out_ready),
-        .j_i    (out_j),
+        .j_i    (out_row),
         .side_i ({out_code, out_keep, out_live, out_last, out_bad}),
         .valid_o(sel_valid),
         .ready_i(sel_ready),

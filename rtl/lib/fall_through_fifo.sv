@@ -1,4 +1,4 @@
-/// A FIFO whose first word shows in the cycle it is pushed.
+/// A FIFO whose first word shows in the cycle it is pushed, or in the one after.
 ///
 /// The user never pushes more than DEPTH words ahead of the pops (asserted), so there is no
 /// ready: here the words describe rows, and the row store that holds the rows' beats is what
@@ -8,10 +8,11 @@
 /// late in the cycle, only enables it. The memory behind is read without a clock and small; in
 /// block RAM its slow output would be the longest path of the core.
 ///
-/// Latency: 0 cycles when empty.
+/// Latency: 0 cycles when empty; 1 without FALL_THROUGH.
 module fall_through_fifo #(
     parameter int unsigned W = 8,
-    parameter int unsigned DEPTH = 16
+    parameter int unsigned DEPTH = 16,
+    parameter bit FALL_THROUGH = 1'b1
 ) (
     input  logic         clk_i,
     input  logic         rst_ni,
@@ -36,16 +37,16 @@ module fall_through_fifo #(
   logic head_valid_q, queued_q;
   logic store, load, last_queued;
 
-  assign valid_o = head_valid_q || push_i;
-  assign data_o = head_valid_q ? head_q : data_i;
+  assign valid_o = head_valid_q || (FALL_THROUGH && push_i);
+  assign data_o = (head_valid_q || !FALL_THROUGH) ? head_q : data_i;
 
-  // A word goes to the memory when the register stays taken; words in it leave through there.
+  // A word stays in the memory when the register stays taken; from there it moves up.
   assign store = push_i && head_valid_q && (queued_q || !pop_i);
   assign load = queued_q && pop_i;
   assign last_queued = next(rd_q) == wr_q;
 
   always_ff @(posedge clk_i) begin
-    if (store) mem[wr_q] <= data_i;
+    if (push_i) mem[wr_q] <= data_i;
     if (pop_i || !head_valid_q) head_q <= queued_q ? mem[rd_q] : data_i;
   end
 
@@ -65,8 +66,10 @@ module fall_through_fifo #(
   end
 
   // A pop needs a word, a push needs room.
-  a_pop_has_word : assert property (@(posedge clk_i) disable iff (!rst_ni) pop_i |-> valid_o);
-  a_push_has_room : assert property (@(posedge clk_i) disable iff (!rst_ni)
+  a_pop_has_word :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) pop_i |-> valid_o);
+  a_push_has_room :
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
       store && !load |-> !queued_q || wr_q != rd_q);
 
 endmodule

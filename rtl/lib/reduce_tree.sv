@@ -12,7 +12,7 @@ module reduce_tree #(
     localparam int unsigned OutW = (OP == "sum") ? W + $clog2(N) : W
 ) (
     input  logic                   clk_i,
-    input  logic [  N-1:0][ W-1:0] data_i,
+    input  logic [   N-1:0][W-1:0] data_i,
     output logic [OutW-1:0]        data_o
 );
 

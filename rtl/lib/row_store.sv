@@ -5,15 +5,15 @@
 /// marked bad gives its room back and comes out as one beat with `pop_bad_o` set and no content.
 ///
 /// One ring serves all rows in flight. DEPTH >= beats of the longest row + cycles from a row's
-/// last push to its first pop keeps one beat a cycle going through for ever, whatever the mix of
-/// lengths: at any time the ring holds at most one incomplete row and what arrived while the
+/// last push to its first pop + 1 keeps one beat a cycle going through for ever, whatever the mix
+/// of lengths: at any time the ring holds at most one incomplete row and what arrived while the
 /// info was under way. Two row-sized banks would cost more and stall on short rows.
 ///
 /// Latency: 1 cycle from info to the row's first beat on an idle output, then one beat a cycle.
 module row_store #(
     parameter int unsigned DATA_W = 8,
     parameter int unsigned INFO_W = 8,
-    parameter int unsigned DEPTH = 16
+    parameter int unsigned DEPTH  = 16
 ) (
     input  logic              clk_i,
     input  logic              rst_ni,
@@ -41,11 +41,12 @@ module row_store #(
   endfunction
 
   // Write side: `open` beats of the row coming in, `used` those and the beats of complete rows.
+  // Room counts as free the cycle after a beat is read, so that no ready waits for another.
   logic [AddrW-1:0] wr_q, start_q, write_addr, next_wr;
-  logic [FillW-1:0] open_q, used_q;
-  logic push, store, close, issue;
+  logic [FillW-1:0] open_q, used_d, used_q;
+  logic push, store, close, issue, issue_q, full_q;
 
-  assign push_ready_o = used_q != FillW'(DEPTH);
+  assign push_ready_o = !full_q;
   assign push = push_valid_i && push_ready_o;
   assign close = push && push_last_i;
   assign store = push && !push_skip_i;
@@ -53,20 +54,29 @@ module row_store #(
   assign write_addr = (push_last_i && push_bad_i) ? start_q : wr_q;
   assign next_wr = next(write_addr);
 
+  always_comb begin
+    used_d = used_q;
+    if (close && push_bad_i) used_d = used_q - open_q + FillW'(!issue_q);
+    else if (store && !issue_q) used_d = used_q + FillW'(1);
+    else if (!store && issue_q) used_d = used_q - FillW'(1);
+  end
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       wr_q    <= '0;
       start_q <= '0;
       open_q  <= '0;
       used_q  <= '0;
+      full_q  <= 1'b0;
+      issue_q <= 1'b0;
     end else begin
       if (store || close) wr_q <= next_wr;
       if (close) start_q <= next_wr;
       if (close) open_q <= '0;
       else if (store) open_q <= open_q + FillW'(1);
-      if (close && push_bad_i) used_q <= used_q - open_q + FillW'(!issue);
-      else if (store && !issue) used_q <= used_q + FillW'(1);
-      else if (!store && issue) used_q <= used_q - FillW'(1);
+      used_q  <= used_d;
+      full_q  <= used_d == FillW'(DEPTH);
+      issue_q <= issue;
     end
   end
 
@@ -77,7 +87,8 @@ module row_store #(
 
   fall_through_fifo #(
       .W(AddrW + 1),
-      .DEPTH(DEPTH)
+      .DEPTH(DEPTH),
+      .FALL_THROUGH(1'b0)
   ) u_ends (
       .clk_i,
       .rst_ni,
@@ -138,6 +149,7 @@ module row_store #(
       .rdata_o(pop_data_o)
   );
 
-  a_info_has_row : assert property (@(posedge clk_i) disable iff (!rst_ni) row_valid |-> end_valid);
+  a_info_has_row :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) row_valid |-> end_valid);
 
 endmodule
