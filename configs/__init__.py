@@ -18,7 +18,7 @@ __all__ = ["PRECISIONS", "Config", "UsageError", "load", "names"]
 #: Output width ``w`` in bits of each precision, with the paper's names (arXiv 2111.10770).
 PRECISIONS = {"int16": 15, "uint8": 8, "uint4": 4, "uint2": 2}
 
-METHODS = ("rexp", "lut2d", "split")
+METHODS = ("rexp", "lut2d", "split", "custom")
 INDEX_MODES = ("distance", "msb")
 SUM_INDEX_MODES = ("nearest", "floor")
 LANES = (1, 2, 4, 8, 16, 32)
@@ -29,7 +29,7 @@ KE_LIMIT = 128
 _FOLDER = Path(__file__).parent
 #: Entries of LUT_exp that are worth storing: the first zero entry is the last one, 101 at most.
 _DEFAULT_KE = {"int16": 101, "uint8": 101, "uint4": 29, "uint2": 12}
-_DEFAULT_XS = {"rexp": 256, "lut2d": 60, "split": 1}
+_DEFAULT_XS = {"rexp": 256, "lut2d": 60, "split": 1, "custom": 1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +63,15 @@ class Config:
     """``split`` only: each row carries an exponent ``x``, its values are ``y / M * 2**-x``."""
     recentre: bool = False
     """Shift every row so that its maximum lands on the largest code before quantising."""
+    top: str = ""
+    """``custom`` only: the top module of a design of your own, with the ports of
+    ``rtl/softmax_top.sv`` and the parameters IN_W, F, W, LANES and MAX_LEN."""
+    sources: tuple[str, ...] = ()
+    """``custom`` only: its SystemVerilog files, packages first, relative to the file."""
+    golden: str = ""
+    """``custom`` only: ``module:function`` beside the file, see :mod:`golden.custom`."""
+    folder: str = ""
+    """``custom`` only: where the file stands; not a key, :func:`load` knows it."""
 
     def __post_init__(self) -> None:
         self._choice("method", self.method, METHODS)
@@ -74,6 +83,13 @@ class Config:
         self._choice("index", self.index, INDEX_MODES)
         self._choice("sum_index", self.sum_index, SUM_INDEX_MODES)
         self._choice("lanes", self.lanes, LANES)
+        object.__setattr__(self, "sources", tuple(self.sources))
+        for key in ("top", "sources", "golden"):
+            if bool(getattr(self, key)) != (self.method == "custom"):
+                raise UsageError(
+                    f"configuration {self.name}: top, sources and golden go with method custom, "
+                    f"all three; {key} is {getattr(self, key)!r} with method {self.method}"
+                )
         if self.row_exp and self.method != "split":
             raise UsageError(
                 f"configuration {self.name}: row_exp goes with method split, not {self.method}"
@@ -94,7 +110,8 @@ class Config:
     def _within(self, key: str, value: object, low: int, high: int) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise UsageError(
-                f"configuration {self.name}: {key} = {value!r}; give an integer from {low} to {high}"
+                f"configuration {self.name}: {key} = {value!r}; "
+                f"give an integer from {low} to {high}"
             )
 
     @property
@@ -123,6 +140,11 @@ class Config:
         integer = self.index == "msb" or self.frac == 0
         return self.method == "split" or (self.method == "rexp" and integer)
 
+    @property
+    def source_files(self) -> list[Path]:
+        """The files of a design of the user's own; none for ours."""
+        return [Path(self.folder, source) for source in self.sources]
+
     def replace(self, **changes: Any) -> Config:
         """A copy with some fields changed, validated again."""
         return dataclasses.replace(self, **changes)
@@ -146,7 +168,7 @@ def load(name: str) -> Config:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
-    known = {field.name for field in dataclasses.fields(Config)} - {"name"}
+    known = {field.name for field in dataclasses.fields(Config)} - {"name", "folder"}
     unknown = sorted(set(values) - known)
     if unknown:
         raise UsageError(
@@ -155,4 +177,18 @@ def load(name: str) -> Config:
     missing = sorted({"method", "precision"} - set(values))
     if missing:
         raise UsageError(f"{path}: {missing[0]} is missing")
-    return Config(name=path.stem, **values)
+    return Config(name=path.stem, folder=_folder_of(path, values), **values)
+
+
+def _folder_of(path: Path, values: dict[str, Any]) -> str:
+    """Where the files of a design of the user's own are; each must be there."""
+    if values.get("method") != "custom":
+        return ""
+    folder = path.resolve().parent
+    sources = values.get("sources", [])
+    if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
+        raise UsageError(f"{path}: sources is {sources!r}; give a list of file names")
+    for source in sources:
+        if not (folder / source).is_file():
+            raise UsageError(f"{path}: the source {source} does not exist in {folder}")
+    return str(folder)

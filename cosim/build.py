@@ -131,7 +131,8 @@ def build(
         cfg: configuration; gives the parameters and the name when those are not given.
         top: name of the top module.
         name: first part of the folder's name; the configuration's name, else the top's.
-        sources: SystemVerilog files, packages first; the RTL when not given.
+        sources: SystemVerilog files, packages first; the RTL, or the design that ``cfg`` names,
+            when not given.
         extra_sources: further SystemVerilog or ``.vlt`` files.
         cpp: C++ files to link; headers beside them count as inputs.
         main: the C++ main; cocotb's own when not given.
@@ -147,7 +148,12 @@ def build(
             sentence holds the first error and names the log.
     """
     toolchain.check()
-    files = [*(rtl_sources() if sources is None else sources), *extra_sources]
+    if sources is None:
+        sources = rtl_sources()
+        if cfg and cfg.method == "custom":
+            sources = [*cfg.source_files, ROOT / "tb" / "custom_top.sv"]
+            args = [*args, f"-DDESIGN_TOP={cfg.top}"]
+    files = [*sources, *extra_sources]
     values = (parameters_of(cfg) if cfg else {}) | dict(parameters or {})
     job = _Job(
         top=top,

@@ -64,6 +64,7 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     add("--stalls", default="none", metavar="NAME", help="stall profile (default: none)")
     add("--seed", type=int, default=0, metavar="S", help="of the stall profile (default: 0)")
     add("--transport", choices=("bulk", "signal"), default="bulk", help="default: bulk")
+    add("--jobs", type=_count, metavar="N", help="simulators side by side (default: one a core)")
     add("--waves", action="store_true", help="write <config>.vcd beside the report")
     add("--save-outputs", action="store_true", help="write outputs.safetensors")
     add("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")

@@ -36,9 +36,7 @@ class Slice:
     """Scores the quantiser clipped."""
 
     @classmethod
-    def of(
-        cls, cfg: Config, trace: Trace, layer: Layer, picked: npt.NDArray[np.int64]
-    ) -> Slice:
+    def of(cls, cfg: Config, trace: Trace, layer: Layer, picked: npt.NDArray[np.int64]) -> Slice:
         """Quantise the rows ``picked`` of a tensor."""
         flat = layer.flatten(picked)
         count, length = flat.scores.shape
@@ -58,7 +56,8 @@ class Slice:
         count, length = self.flat.scores.shape
         golden = softmax(cfg, rows)
         played = results is not None
-        results = results if played else _unplayed(golden, count)
+        if results is None:
+            results = _unplayed(golden, count)
         lost = results.lost & played
 
         predicted = (np.full(count, -1), np.full(count, -1))
@@ -147,6 +146,9 @@ class Measured:
                 offsets = self.slice.rows.offsets
                 part = slice(offsets[i], offsets[i + 1])
                 expected, actual = self.golden.y[part], self.results.y[part]
+                if (expected == actual).all():
+                    yield replace(failure, what="row exponent")
+                    continue
                 element = int((expected != actual).argmax())
                 failure = replace(
                     failure,

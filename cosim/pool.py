@@ -56,6 +56,14 @@ class Pool:
             self._idle.put(simulator)
         self._threads = ThreadPoolExecutor(jobs)
 
+    def start(self) -> None:
+        """Start every process now, side by side, instead of with its first batch.
+
+        Raises:
+            SimulatorCrash: one ended before it was ready.
+        """
+        list(self._threads.map(Simulator.start, self._simulators))
+
     def submit(self, rows: Rows, stalls: str = "none", seed: int = 0) -> Future[Results]:
         """Queue a batch; its result raises what :meth:`Simulator.run` does."""
         return self._threads.submit(self._play, rows, stalls, seed)

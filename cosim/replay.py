@@ -12,8 +12,10 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -34,13 +36,14 @@ import configs
 from configs import Config, UsageError
 from configs.stalls import profile
 from cosim import report
-from cosim.measure import Measured, measure
+from cosim.measure import Measured, Slice
 from cosim.outputs import OutputsWriter
+from cosim.pool import Pool, default_jobs
 from cosim.selection import Picked, Selection, slices
-from cosim.simulator import Broken, Simulator
+from cosim.simulator import Broken
 from cosim.trace import Layer, Trace
 from golden import tables, timing
-from golden.rows import Results, Rows
+from golden.rows import Results
 
 __all__ = ["run"]
 
@@ -82,17 +85,18 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
     if not console.is_terminal:
         console.width = REPORT_WIDTH
     runs: list[report.RunResult] = []
-    with report.ReportFolder(args.out) as folder, _stop_requests() as stop:
+    with _stop_requests() as stop, report.ReportFolder(args.out) as folder:
         outputs = OutputsWriter() if args.save_outputs else None
         rows = sum(len(picked) for _, layers in plan for picked in layers.values())
         with _progress(console) as progress:
             for cfg in chosen:
                 task = progress.add_task(cfg.name, total=rows)
                 player = _Player(cfg, args, folder, outputs, simulate)
-                for done in player.play(plan):
-                    progress.advance(task, done)
-                    if stop:
-                        break
+                with closing(player.play(plan)) as played:
+                    for done in played:
+                        progress.advance(task, done)
+                        if stop:
+                            break
                 runs.append(player.result())
                 if stop:
                     break
@@ -129,95 +133,117 @@ class _Player:
     ) -> None:
         self._cfg, self._args, self._folder, self._outputs = cfg, args, folder, outputs
         self._simulate = simulate
-        # The timing model speaks of sinks that never stall.
-        self._predictable = simulate and profile(args.stalls).sink.always_open
-        depth = timing.passes(cfg)
+        # The timing model speaks of our own designs, and of sinks that never stall.
+        modelled = cfg.method != "custom"
+        self._predictable = modelled and profile(args.stalls).sink.always_open
         self._tally = report.Tally(
             cfg,
             table_bytes=tables.table_bytes(cfg),
-            formula=report.Formula(depth.count, depth.overhead, cfg.lanes),
+            formula=_formula(cfg) if modelled else None,
         )
         self._cycles = 0
         self._wall_s = 0.0
 
-    def play(self, plan: Plan) -> Iterator[int]:
-        """Play every planned row, slice by slice; yields the rows of each slice when done."""
-        with ExitStack() as stack:
-            hardware = stack.enter_context(self._hardware()) if self._simulate else None
-            models: set[str] = set()
-            for trace, layers in plan:
-                drawn = None if trace.model in models else min(layers)
-                models.add(trace.model)
-                for layer in trace.layers(layers):
-                    if layer.index == drawn:
-                        self._tally.show(self._map(trace, layer))
-                    for picked in slices(layers[layer.index], layer.scores.shape[-1]):
-                        begun = time.perf_counter()
-                        measured = measure(
-                            self._cfg,
-                            trace,
-                            layer,
-                            picked,
-                            hardware,
-                            predictable=self._predictable,
-                        )
-                        self._keep(trace, layer, measured)
-                        self._wall_s += time.perf_counter() - begun
-                        yield len(picked)
+    def play(self, plan: Plan) -> Generator[int]:
+        """Play every planned row; yields the rows of each slice when it is done.
+
+        The simulators play the next slices while this process measures the one before.
+        """
+        if not self._simulate:
+            self._begun = time.perf_counter()
+            for part in self._slices(plan):
+                yield self._finish(part, None)
+            return
+        with self._pool(plan) as pool:
+            pool.start()
+            self._begun = time.perf_counter()
+            ahead: deque[tuple[Slice, Future[Results]]] = deque()
+            for part in self._slices(plan):
+                ahead.append((part, pool.submit(part.rows, self._args.stalls, self._args.seed)))
+                if len(ahead) > pool.jobs:
+                    yield self._finish(*ahead.popleft())
+            while ahead:
+                yield self._finish(*ahead.popleft())
 
     def result(self) -> report.RunResult:
         """What was played so far."""
         return self._tally.result(cycles=self._cycles, wall_s=self._wall_s)
 
-    def _keep(self, trace: Trace, layer: Layer, measured: Measured) -> None:
-        batch = measured.batch
+    def _pool(self, plan: Plan) -> Pool:
+        """Simulators, but no more than there are slices."""
+        args = self._args
+        waves = self._folder.staging / f"{self._cfg.name}.vcd" if args.waves else None
+        jobs = 1 if args.waves else args.jobs or default_jobs()
+        work = sum(
+            1
+            for trace, layers in plan
+            for layer, picked in layers.items()
+            for _ in slices(picked, trace.shapes[layer][-1])
+        )
+        return Pool(self._cfg, min(jobs, work), transport=args.transport, waves=waves)
+
+    def _slices(self, plan: Plan) -> Iterator[Slice]:
+        """Everything that is planned, in bounded pieces; a head of each model is drawn."""
+        models: set[str] = set()
+        for trace, layers in plan:
+            for layer in trace.layers(layers):
+                if trace.model not in models:
+                    models.add(trace.model)
+                    self._tally.show(_map(self._cfg, trace, layer))
+                for picked in slices(layers[layer.index], layer.scores.shape[-1]):
+                    yield Slice.of(self._cfg, trace, layer, picked)
+
+    def _finish(self, part: Slice, played: Future[Results] | None) -> int:
+        results = None
+        if played is not None:
+            try:
+                results = played.result()
+            except Broken as error:
+                print(f"{self._cfg.name}: {error}", file=sys.stderr)
+                results = error.results
+            self._cycles += int(results.last_out.max()) + 1
+        self._keep(part.measure(results, predictable=self._predictable and results is not None))
+        self._wall_s = time.perf_counter() - self._begun
+        return len(part.picked)
+
+    def _keep(self, measured: Measured) -> None:
+        batch, part = measured.batch, measured.slice
         self._tally.add(batch)
         self._folder.rows.write(self._cfg.name, batch)
-        self._cycles += int(measured.results.last_out.max()) + 1
         for failure in measured.failures():
             if self._tally.enough_failures:
                 break
             self._tally.fail(failure)
         if self._outputs is not None:
             self._outputs.add(
-                f"{self._cfg.name}/{layer.name}",
-                layer.scores.shape,
+                f"{self._cfg.name}/{batch.tensor}",
+                part.layer.scores.shape,
                 batch.row,
-                measured.rows,
+                part.rows,
                 measured.golden.y,
                 measured.results.y if self._simulate else None,
             )
 
-    def _map(self, trace: Trace, layer: Layer) -> report.AttentionMap:
-        """The first head of a layer, as far as it can be drawn."""
-        queries = min(layer.scores.shape[2], MAP_SIDE)
-        seen = measure(self._cfg, trace, layer, np.arange(queries))
-        shape = (queries, layer.scores.shape[3])
-        return report.AttentionMap(
-            trace=str(trace.path),
-            model=trace.model,
-            tensor=layer.name,
-            batch=0,
-            head=0,
-            reference=seen.reference.reshape(shape)[:, :MAP_SIDE],
-            hardware=seen.output.reshape(shape)[:, :MAP_SIDE],
-        )
 
-    @contextmanager
-    def _hardware(self) -> Iterator[Callable[[Rows], Results]]:
-        """The RTL as a function; a batch that breaks off gives the results so far."""
-        waves = self._folder.staging / f"{self._cfg.name}.vcd" if self._args.waves else None
-        with Simulator(self._cfg, self._args.transport, waves=waves) as simulator:
-            simulator.start()
+def _formula(cfg: Config) -> report.Formula:
+    depth = timing.passes(cfg)
+    return report.Formula(depth.count, depth.overhead, cfg.lanes)
 
-            def play(rows: Rows) -> Results:
-                try:
-                    return simulator.run(rows, self._args.stalls, self._args.seed)
-                except Broken as error:
-                    print(f"{self._cfg.name}: {error}", file=sys.stderr)
-                    return error.results
 
-            yield play
+def _map(cfg: Config, trace: Trace, layer: Layer) -> report.AttentionMap:
+    """The first head of a layer, as far as it can be drawn; the golden model stands for the RTL."""
+    queries = min(layer.scores.shape[2], MAP_SIDE)
+    seen = Slice.of(cfg, trace, layer, np.arange(queries)).measure()
+    shape = (queries, layer.scores.shape[3])
+    return report.AttentionMap(
+        trace=str(trace.path),
+        model=trace.model,
+        tensor=layer.name,
+        batch=0,
+        head=0,
+        reference=seen.reference.reshape(shape)[:, :MAP_SIDE],
+        hardware=seen.output.reshape(shape)[:, :MAP_SIDE],
+    )
 
 
 def _configured(name: str, lanes: int | None) -> Config:

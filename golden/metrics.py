@@ -257,7 +257,7 @@ class TableHits:
     rows: int = 0
     index_last_rows: int = 0
     """Rows with a kept element at the last entry of LUT_1/e or LUT_exp, as far as it reaches;
-    with ``split``, below the windows of the sum."""
+    with ``split``, below the windows of the sum; none with ``custom``."""
     sum_last_rows: int = 0
     """Rows whose sum came to index XS or beyond, the last of LUT_alpha or LUT_sigma; none with
     ``split``."""
@@ -265,13 +265,15 @@ class TableHits:
     def update(self, cfg: Config, rows: Rows, outputs: Outputs) -> None:
         """Add a batch and its golden outputs."""
         stages = outputs.stages
+        self.rows += len(rows)
+        if cfg.method == "custom":
+            return
         if cfg.method == "split":
             at_last = split.lost(stages["o"], np.repeat(stages["max"], rows.lengths))
         else:
             at_last = stages["k"] == tables.index_entries(cfg) - 1
             self.sum_last_rows += int(np.count_nonzero(stages["j"] == cfg.xs))
         hit = np.logical_or.reduceat(at_last & rows.keep, rows.offsets[:-1])
-        self.rows += len(rows)
         self.index_last_rows += int(np.count_nonzero(hit))
 
     def merge(self, other: TableHits) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs import Config
-from golden import lut2d, rexp, shell, split
+from golden import custom, lut2d, rexp, shell, split
 from golden.rows import Rows
 
 __all__ = ["PER_ROW", "STAGES", "Outputs", "softmax"]
@@ -19,13 +19,19 @@ Method = Callable[
     [Config, npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.int64]],
     dict[str, npt.NDArray[Any]],
 ]
-_METHODS: dict[str, Method] = {"rexp": rexp.run, "lut2d": lut2d.run, "split": split.run}
+_METHODS: dict[str, Method] = {
+    "rexp": rexp.run,
+    "lut2d": lut2d.run,
+    "split": split.run,
+    "custom": custom.run,
+}
 
 #: Names of each method's stages, in the order of its pipeline.
 STAGES = {
     "rexp": ("max", "k", "s", "sum", "j", "y"),
     "lut2d": ("max", "k", "e", "sum", "j", "c", "y"),
     "split": ("o", "p", "max", "sum", "top", "r", "x", "y"),
+    "custom": ("y",),
 }
 #: Stages that have one value a row; the others have one an element.
 PER_ROW = frozenset({"max", "sum", "j", "top", "r", "x"})
@@ -55,13 +61,8 @@ class Outputs:
     stages: dict[str, npt.NDArray[Any]]
     """Value of each of the method's :data:`STAGES`, shape [rows] or [elements]. "k" says nothing
     where masked, nor does what a row has one of where nothing is kept."""
-
-    @property
-    def exponent(self) -> npt.NDArray[np.uint8]:
-        """The row exponent, shape [rows]; 0 without one."""
-        if "x" in self.stages:
-            return self.stages["x"]
-        return np.zeros(len(self.stages["max"]), np.uint8)
+    exponent: npt.NDArray[np.uint8]
+    """The row exponent, shape [rows]; 0 without one."""
 
 
 def softmax(cfg: Config, rows: Rows) -> Outputs:
@@ -86,7 +87,7 @@ def softmax(cfg: Config, rows: Rows) -> Outputs:
         for name, whole in stages.items():
             place = slice(start, stop) if name in PER_ROW else slice(low, high)
             whole[place] = values[name]
-    return Outputs(stages["y"], stages)
+    return Outputs(stages["y"], stages, stages.get("x", np.zeros(len(rows), np.uint8)))
 
 
 def _check_range(cfg: Config, rows: Rows) -> None:

@@ -41,7 +41,13 @@ class Passes:
 
 
 def passes(cfg: Config) -> Passes:
-    """The pipeline depths of a configuration, stage by stage as in ``rtl/softmax_top.sv``."""
+    """The pipeline depths of a configuration, stage by stage as in ``rtl/softmax_top.sv``.
+
+    Raises:
+        ValueError: method ``custom``: nothing is known of somebody else's pipeline.
+    """
+    if cfg.method == "custom":
+        raise ValueError(f"{cfg.name} is a design of the user's own; its timing is not modelled")
     ingress = 1
     index = 1
     sum_index = 2

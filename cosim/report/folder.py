@@ -52,10 +52,9 @@ class ReportFolder:
         write_html(report, self.staging / HTML)
         write_summary(report, self.staging / SUMMARY)
         for name in (ROWS, OUTPUTS, HTML, SUMMARY):
-            if (self.staging / name).exists():
-                (self.staging / name).replace(self.out / name)
-            else:
-                (self.out / name).unlink(missing_ok=True)
+            (self.out / name).unlink(missing_ok=True)
+        for path in self.staging.iterdir():
+            path.replace(self.out / path.name)
 
     def __enter__(self) -> ReportFolder:
         """Return the folder itself."""

@@ -146,7 +146,8 @@ class Latency:
     p50: int | None
     p99: int | None
     max: int | None
-    formula: Formula
+    formula: Formula | None
+    """None for a design whose timing nobody modelled."""
     predicted: int
     """Rows whose output cycles the timing model predicted."""
     prediction_errors: int
@@ -211,7 +212,7 @@ class Failure:
     head: int
     query: int
     what: str
-    """``mismatch``, ``lost`` or ``error flag``."""
+    """``mismatch``, ``row exponent``, ``lost`` or ``error flag``."""
     command: str
     """Replays just this row with a waveform."""
     element: int | None = None

@@ -110,8 +110,11 @@ def _latency(axis: Any, run: RunResult) -> None:
     )
     lengths = np.arange(1, int(length.max()) + 1)
     formula = run.latency.formula
-    cycles = formula(lengths)
-    axis.plot(lengths, cycles, color=_FLOAT, linewidth=1.4, drawstyle="steps-mid", label=formula)
+    if formula is not None:
+        cycles = formula(lengths)
+        axis.plot(
+            lengths, cycles, color=_FLOAT, linewidth=1.4, drawstyle="steps-mid", label=formula
+        )
     axis.set_ylim(bottom=0)
     axis.set_xlim(left=0)
     axis.set_title(run.config.name)

@@ -51,7 +51,7 @@ def _run(run: RunResult) -> dict[str, Any]:
             "p50": latency.p50,
             "p99": latency.p99,
             "max": latency.max,
-            "formula": str(latency.formula),
+            "formula": None if latency.formula is None else str(latency.formula),
             "prediction_errors": latency.prediction_errors,
         },
         "elements_per_lane_cycle": _finite(run.elements_per_lane_cycle),

@@ -93,8 +93,8 @@ class Tally:
     and stay out of latencies and errors.
     """
 
-    def __init__(self, config: Config, *, table_bytes: int, formula: Formula) -> None:
-        """Start empty; ``formula`` is the latency that the report draws."""
+    def __init__(self, config: Config, *, table_bytes: int, formula: Formula | None) -> None:
+        """Start empty; ``formula`` is the latency that the report draws, if it is known."""
         self._config, self._table_bytes, self._formula = config, table_bytes, formula
         self._sums = _Sums()
         self._tensors: dict[tuple[str, str, str], _Sums] = {}

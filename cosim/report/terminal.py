@@ -59,7 +59,8 @@ def print_report(report: Report, console: Console, folder: Path | None = None) -
 def _formulas(report: Report) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for run in report.runs:
-        found.setdefault(str(run.latency.formula), []).append(run.config.name)
+        if run.latency.formula is not None:
+            found.setdefault(str(run.latency.formula), []).append(run.config.name)
     return found
 
 

@@ -1,0 +1,111 @@
+"""A design of the user's own gets what ours get; the example in ``examples/`` is one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import configs
+from configs import Config, UsageError
+from cosim import cli
+from cosim.build import ROOT
+from golden.rows import Rows
+from golden.softmax import softmax
+
+EXAMPLE = ROOT / "examples" / "distance"
+SHORT = str(ROOT / "traces" / "ocr_short.safetensors")
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """A copy of the example that may be broken."""
+    folder = tmp_path / "distance"
+    shutil.copytree(EXAMPLE, folder)
+    toml = folder / "distance.toml"
+    toml.write_text(toml.read_text().replace("../../rtl", str(ROOT / "rtl")))
+    return folder
+
+
+def replay(config: Path, out: Path, *words: str) -> int:
+    return cli.main(["replay", SHORT, "--config", str(config), "--out", str(out), *words])
+
+
+def test_the_golden_function_by_hand():
+    cfg = configs.load(str(EXAMPLE / "distance.toml"))
+    rows = Rows.of([[3, 1, -128, 5], [-9, 7]], [[True, True, True, True], [True, False]])
+    assert softmax(cfg, rows).y.tolist() == [253, 251, 122, 255, 255, 0]
+
+
+@pytest.mark.parametrize("transport", ["bulk", "signal"])
+def test_it_is_replayed_scored_and_timed(transport: str, tmp_path: Path):
+    words = ["--transport", transport, "--max-rows", "400"]
+    assert replay(EXAMPLE / "distance.toml", tmp_path, *words) == 0
+    (run,) = json.loads((tmp_path / "summary.json").read_text())["runs"]
+    assert (run["method"], run["rows"], run["mismatched_elements"]) == ("custom", 400, 0)
+    assert run["latency"]["formula"] is None
+    # Rows of 5 beats, back to back: two passes and ingress, maximum, row store, output.
+    assert (run["latency"]["min"], run["latency"]["max"]) == (2 * 5 + 4, 2 * 5 + 4)
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_what_it_gets_wrong_is_found(example: Path, tmp_path: Path):
+    design = example / "distance_top.sv"
+    design.write_text(design.read_text().replace("OutW'(M - 32'(", "OutW'(M + 1 - 32'("))
+    out = tmp_path / "out"
+    assert replay(example / "distance.toml", out, "--max-rows", "50") == 1
+    rows = pq.read_table(out / "rows.parquet").to_pydict()
+    assert all(rows["mismatched"])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("distance:distance", "distance:nothing"), "has no function 'nothing'"),
+        (("distance:distance", "elsewhere:distance"), "there is no"),
+        (('"distance_top.sv"', '"missing.sv"'), "the source missing.sv does not exist"),
+        (('top = "distance_top"\n', ""), "top, sources and golden go with method custom"),
+        (('method = "custom"', 'method = "rexp"'), "top, sources and golden go with method custom"),
+        (('top = "distance_top"', 'top = "nobody"'), "building softmax_tb failed"),
+    ],
+)
+def test_what_is_wrong_with_it_is_said_in_a_sentence(
+    change: tuple[str, str],
+    sentence: str,
+    example: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    toml = example / "distance.toml"
+    assert change[0] in toml.read_text()
+    toml.write_text(toml.read_text().replace(*change))
+    assert replay(toml, tmp_path / "out", "--max-rows", "5") == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.startswith("cosim: ")
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("return rows.q * 1.0", "must return integers of shape (2,)"),
+        ("return rows.q[:1]", "must return integers of shape (2,)"),
+        ("return rows.q * 0 + 256", "outside 0..255"),
+    ],
+)
+def test_a_golden_function_that_returns_nonsense(body: str, sentence: str, tmp_path: Path):
+    (tmp_path / "mine.py").write_text(f"def golden(cfg, rows):\n    {body}\n")
+    cfg = Config(
+        "mine",
+        "custom",
+        "uint8",
+        top="t",
+        sources=("t.sv",),
+        golden="mine:golden",
+        folder=str(tmp_path),
+    )
+    with pytest.raises(UsageError, match=sentence.replace("(", r"\(").replace(")", r"\)")):
+        softmax(cfg, Rows.of([[1, 2]]))
