@@ -330,7 +330,10 @@ class Signal:
         await self.cycles(_DRAIN_CYCLES)
         if len(self.received) > len(rows) or self.outlet.inside_row:
             raise Broken("more rows came out than went in", self._results(rows))
-        return self._results(rows)
+        results = self._results(rows)
+        self.sent.clear()
+        self.received.clear()
+        return results
 
     def _results(self, rows: Rows) -> Results:
         """What the monitors saw, under the rows of the batch; missing cycles are -1."""

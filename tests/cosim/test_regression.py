@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from configs import Config
+from configs.stalls import profile
+from cosim import regression
+from cosim.build import build
+from golden.rows import Rows
+from tb.pack import pack
+
+CFG = Config("rexp_uint8-lanes8", "rexp", "uint8")
+GOOD = "tb.cases.streams.lengths/length=one"
+
+
+def test_a_test_that_did_not_run_has_failed() -> None:
+    missing = "tb.cases.streams.lengths/length=none_such"
+    outcomes = regression.run(build(CFG), CFG, [GOOD, missing])
+    assert outcomes[GOOD].passed
+    assert outcomes[GOOD].seconds > 0
+    assert not outcomes[missing].passed
+    assert "did not run" in outcomes[missing].text
+    assert "PASS" in outcomes[missing].text, "the end of the log is there"
+
+
+def test_a_simulation_that_dies_fails_every_test(tmp_path: Path) -> None:
+    dead = dataclasses.replace(build(CFG), executable=Path("/bin/false"))
+    outcomes = regression.run(dead, CFG, [GOOD])
+    assert not outcomes[GOOD].passed
+    assert "simulation ended with 1" in outcomes[GOOD].text
+
+
+def test_a_simulation_that_does_not_end_is_killed() -> None:
+    outcomes = regression.run(build(CFG), CFG, [GOOD], timeout=0.01)
+    assert "killed after 0.01 s" in outcomes[GOOD].text
+
+
+def test_the_stage_of_a_row_that_is_right_is_none() -> None:
+    assert regression.first_differing_stage(CFG, Rows.of([[3, 700, -5]])) is None
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"config": {"name": 1}}'])
+def test_a_file_that_is_no_saved_row_exits_2(
+    content: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "row.json"
+    path.write_text(content)
+    monkeypatch.setattr(sys, "argv", ["regression", str(path)])
+    assert regression.main() == 2
+    assert f"{path} is not a saved row" in capsys.readouterr().err
+
+
+def test_a_saved_row_is_played_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = {
+        "config": dataclasses.asdict(CFG),
+        "beats": pack(Rows.of([list(range(20))]), CFG).to_ints(),
+        "stalls": dataclasses.asdict(profile("heavy/light")),
+        "seed": 3,
+    }
+    path = tmp_path / "row.json"
+    path.write_text(json.dumps(saved))
+    monkeypatch.setattr(sys, "argv", ["regression", str(path)])
+    assert regression.main() == 0
+    assert "the row is right" in capsys.readouterr().out
