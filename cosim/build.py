@@ -78,7 +78,7 @@ class Build:
 
 def parameters_of(cfg: Config) -> dict[str, str | int]:
     """The SystemVerilog parameters that make the core this configuration."""
-    return {
+    values: dict[str, str | int] = {
         "METHOD": cfg.method,
         "INDEX": cfg.index,
         "SUM_INDEX": cfg.sum_index,
@@ -90,6 +90,7 @@ def parameters_of(cfg: Config) -> dict[str, str | int]:
         "XS": cfg.xs,
         "KE": cfg.ke,
     }
+    return values | ({"ROW_EXP": int(cfg.row_exp)} if cfg.method == "split" else {})
 
 
 def rtl_sources() -> list[Path]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs import Config
+from golden import split
 from golden.tables import lut_1e
 
 __all__ = ["Passes", "passes", "predict"]
@@ -51,17 +52,25 @@ def passes(cfg: Config) -> Passes:
     ingress = 1
     index = 1
     sum_index = 2
-    pop = 2  # row_store and the register behind it
+    pop = 1
     select = 1
+    if cfg.method == "split":
+        octave, power = 1, 2
+        two_windows = split.octaves(cfg).windows == 2
+        total = 1 + _tree_stages((cfg.lanes + 1) // 2) + 1 + two_windows  # softmax_total
+        reciprocal = 5 if split.form(cfg).newton else 3
+        scale = 3 if cfg.row_exp else 2  # softmax_scale
+        return Passes((ingress + octave + power + total + reciprocal,), pop + scale)
     tree = _tree_stages(cfg.lanes)
+    register = 1  # a block RAM's output comes too late in the cycle for more
     if cfg.two_pass:
         count = tree + 1 + 3 + _tree_stages(len(lut_1e(cfg.w)) - 1)  # softmax_count
-        return Passes((ingress + count + sum_index,), pop + index + select)
+        return Passes((ingress + count + sum_index,), pop + register + index + select)
     exponent = 1 if cfg.method == "rexp" else 2  # softmax_exp, softmax_tenth
     maximum = ingress + tree + 1
-    total = pop + index + exponent + tree + 1 + sum_index
+    total = pop + register + index + exponent + tree + 1 + sum_index
     divide = 1 if cfg.method == "rexp" else 0  # softmax_divide
-    return Passes((maximum, total), pop + divide + select)
+    return Passes((maximum, total), pop + register + divide + select)
 
 
 def predict(cfg: Config, last_in: Cycles, beats: Cycles) -> tuple[Cycles, Cycles]:

@@ -20,4 +20,12 @@ softmax_products.sv
 softmax_divide.sv
 softmax_sigma.sv
 softmax_select.sv
+softmax_lookup.sv
+softmax_octave.sv
+softmax_power.sv
+softmax_total.sv
+softmax_reciprocal.sv
+softmax_round.sv
+softmax_scale.sv
+softmax_split.sv
 softmax_top.sv

@@ -68,4 +68,80 @@ package softmax_pkg;
     endcase
   endfunction
 
+  // Method split, see golden/split.py.
+
+  /// Octaves of one window of the sum.
+  localparam int unsigned WINDOW_LOG2 = 5;
+  localparam int unsigned WINDOW = 1 << WINDOW_LOG2;
+  localparam int unsigned LINE_W = 20;
+  localparam int unsigned SEGMENTS_LIMIT = 64;
+
+  typedef logic [SEGMENTS_LIMIT-1:0][LINE_W-1:0] lines_t;
+
+  /// Word lengths; with a row exponent uint8 needs finer ones.
+  function automatic split_format_t split_format(int unsigned w, bit row_exp);
+    case (w)
+      15: return SPLIT_INT16;
+      8: return row_exp ? SPLIT_UINT8_ROWEXP : SPLIT_UINT8;
+      4: return SPLIT_UINT4;
+      default: return SPLIT_UINT2;
+    endcase
+  endfunction
+
+  /// P: where each segment's line starts, zeros behind.
+  function automatic lines_t power_entries(int unsigned w, bit row_exp);
+    case (w)
+      15: return lines_t'(P_ENTRY_INT16);
+      8: return row_exp ? lines_t'(P_ENTRY_UINT8_ROWEXP) : lines_t'(P_ENTRY_UINT8);
+      4: return lines_t'(P_ENTRY_UINT4);
+      default: return lines_t'(P_ENTRY_UINT2);
+    endcase
+  endfunction
+
+  /// P: how much each line rises.
+  function automatic lines_t power_slopes(int unsigned w, bit row_exp);
+    case (w)
+      15: return lines_t'(P_SLOPE_INT16);
+      8: return row_exp ? lines_t'(P_SLOPE_UINT8_ROWEXP) : lines_t'(P_SLOPE_UINT8);
+      4: return lines_t'(P_SLOPE_UINT4);
+      default: return lines_t'(P_SLOPE_UINT2);
+    endcase
+  endfunction
+
+  /// R: where each segment's line starts, zeros behind.
+  function automatic lines_t reciprocal_entries(int unsigned w, bit row_exp);
+    case (w)
+      15: return lines_t'(R_ENTRY_INT16);
+      8: return row_exp ? lines_t'(R_ENTRY_UINT8_ROWEXP) : lines_t'(R_ENTRY_UINT8);
+      4: return lines_t'(R_ENTRY_UINT4);
+      default: return lines_t'(R_ENTRY_UINT2);
+    endcase
+  endfunction
+
+  /// R: how much each line falls.
+  function automatic lines_t reciprocal_slopes(int unsigned w, bit row_exp);
+    case (w)
+      15: return lines_t'(R_SLOPE_INT16);
+      8: return row_exp ? lines_t'(R_SLOPE_UINT8_ROWEXP) : lines_t'(R_SLOPE_UINT8);
+      4: return lines_t'(R_SLOPE_UINT4);
+      default: return lines_t'(R_SLOPE_UINT2);
+    endcase
+  endfunction
+
+  /// What is added to `score * log2e` before `shift` bits go, the score being in offset binary: a
+  /// half for rounding, and what puts the lowest score into octave 1. `unit` is an octave's log2.
+  function automatic logic [63:0] octave_bias(int unsigned log2e, int unsigned shift,
+                                              int unsigned unit, int unsigned in_w);
+    logic [63:0] half = (64'd1 << shift) >> 1;
+    logic [63:0] lowest = half - (64'(log2e) << (in_w - 1));
+    return (lowest & ((64'd1 << unit) - 64'd1)) + (64'd1 << unit);
+  endfunction
+
+  /// Octave of the highest score.
+  function automatic int unsigned last_octave(int unsigned log2e, int unsigned shift,
+                                              int unsigned unit, int unsigned in_w);
+    logic [63:0] span = 64'(log2e) * ((64'd1 << in_w) - 64'd1);
+    return 32'((span + octave_bias(log2e, shift, unit, in_w)) >> unit);
+  endfunction
+
 endpackage

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from cocotb.triggers import RisingEdge
 
 from configs import Config
+from golden import split
 from golden.rows import Rows
 from golden.softmax import PER_ROW, softmax
 
@@ -30,16 +31,33 @@ class _Tap:
     live: str = ""
     """One bit a lane, if the stage has a value a lane."""
 
+    def inside(self, block: str) -> _Tap:
+        """The same tap, its signals being those of ``block``."""
+        value, *valid = (f"{block}.{name}" for name in (self.value, *self.valid))
+        return _Tap(value, tuple(valid), f"{block}.{self.live}" if self.live else "")
+
 
 def _taps(cfg: Config) -> dict[str, _Tap]:
     """The taps of a configuration, by golden stage."""
+    if cfg.method == "split":
+        core, term = "gen_split.u_core", ("term_valid", "term_ready")
+        taps = {
+            "o": _Tap("term_octave", term, "term_live"),
+            "p": _Tap("term_mantissa", term, "term_live"),
+            "sum": _Tap("total", ("total_valid",)),
+            "top": _Tap("top", ("info_valid",)),
+            "r": _Tap("r", ("info_valid",)),
+        }
+        return {stage: tap.inside(core) for stage, tap in taps.items()}
+    core = "gen_lookup.u_core"
     taps = {
         "k": _Tap("idx_k", ("idx_valid", "idx_ready"), "idx_live"),
         "sum": _Tap("sum", ("sum_valid",)),
         "j": _Tap("j", ("j_valid",)),
     }
     if cfg.two_pass:
-        return taps | {"max": _Tap("gen_two_pass.sum_max", ("sum_valid",))}
+        taps["max"] = _Tap("gen_two_pass.sum_max", ("sum_valid",))
+        return {stage: tap.inside(core) for stage, tap in taps.items()}
     inner = "gen_three_pass"
     taps["max"] = _Tap(f"{inner}.max", (f"{inner}.max_valid", f"{inner}.max_last"))
     taps["s" if cfg.method == "rexp" else "e"] = _Tap(
@@ -48,7 +66,7 @@ def _taps(cfg: Config) -> dict[str, _Tap]:
     if cfg.method == "lut2d":
         tenth = f"{inner}.gen_lut2d.tenth"
         taps["c"] = _Tap(tenth, (f"{tenth}_valid", f"{tenth}_ready"), f"{tenth}_live")
-    return taps
+    return {stage: tap.inside(core) for stage, tap in taps.items()}
 
 
 class Probe:
@@ -92,16 +110,16 @@ class Probe:
 
         Returns:
             The first stage that differs, in the model's order, and both values; ``y`` if
-            everything before the output is right. Masked elements say nothing, nor does the
-            maximum of none.
+            everything before the output is right. Masked elements say nothing, nor does what is
+            found of the kept ones if there are none.
         """
         kept = np.flatnonzero(row.keep)
         for stage, golden in softmax(self._cfg, row).stages.items():
-            if stage not in self._seen or (stage == "max" and len(kept) == 0):
+            of_the_kept = stage in {"max", "top", "r"}
+            if stage not in self._seen or (of_the_kept and len(kept) == 0):
                 continue
             expected = golden.astype(np.int64) if stage in PER_ROW else golden[kept]
-            if stage == "max":
-                expected = self._as_stored(expected)
+            expected = self._as_stored(stage, expected)
             seen = np.array(self._seen[stage], np.int64)
             if len(seen) != len(expected):
                 return f"{stage}: expected {len(expected)} values, got {len(seen)}"
@@ -112,8 +130,11 @@ class Probe:
                 return f"{stage}{where}: expected {expected[at]}, got {seen[at]}"
         return "y"
 
-    def _as_stored(self, q: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Scores as the core holds them: offset binary, in two passes without fraction bits."""
-        dropped = self._cfg.frac if self._cfg.two_pass else 0
-        stored: npt.NDArray[np.int64] = (q + 2 ** (self._cfg.in_w - 1)) >> dropped
-        return stored
+    def _as_stored(self, stage: str, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """A stage's values as the core holds them."""
+        cfg = self._cfg
+        if stage == "max":  # offset binary, in two passes without fraction bits
+            value = (value + 2 ** (cfg.in_w - 1)) >> (cfg.frac if cfg.two_pass else 0)
+        if stage == "p":  # without the leading one
+            value = value - 2 ** split.form(cfg).mant
+        return value

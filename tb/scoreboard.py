@@ -13,7 +13,14 @@ import numpy as np
 from configs import Config
 from golden.rows import Rows
 from golden.softmax import PER_ROW, Outputs, softmax
-from tb.pack import Beats, Probabilities, malformed, unpack, unpack_probabilities
+from tb.pack import (
+    ERROR_BIT,
+    Beats,
+    Probabilities,
+    malformed,
+    unpack,
+    unpack_probabilities,
+)
 from tb.transactions import StreamRow
 
 __all__ = ["Mismatch", "Scoreboard"]
@@ -82,7 +89,9 @@ class Scoreboard:
             for row, b in zip(sent, bad, strict=True)
         ]
         got = [
-            list(out.beats) if b else [(keep, user, last) for _, keep, user, last in out.beats]
+            list(out.beats)
+            if b
+            else [(keep, user & ERROR_BIT, last) for _, keep, user, last in out.beats]
             for out, b in zip(received, bad, strict=True)
         ]
         # Rows from the first wrong frame on say nothing: they may be other rows than they seem.
@@ -94,7 +103,8 @@ class Scoreboard:
             actual = unpack_probabilities(
                 _beats([received[n] for n in good], cfg.lanes * cfg.out_w), cfg
             )
-            differ = np.flatnonzero(actual.y != model.y)
+            wrong_scale = np.repeat(actual.exponent != model.exponent, rows.lengths)
+            differ = np.flatnonzero((actual.y != model.y) | wrong_scale)
             if len(differ):
                 at = int(differ[0])
                 index = int(np.searchsorted(rows.offsets, at, "right")) - 1
@@ -117,7 +127,10 @@ class Scoreboard:
         beat, lane = divmod(element, cfg.lanes)
         expected, got = (
             f"{y} ({y / cfg.m * 2.0**-e:.6f})"
-            for y, e in ((model.y[at], 0), (actual.y[at], int(actual.exponent[index])))
+            for y, e in (
+                (model.y[at], int(model.exponent[index])),
+                (actual.y[at], int(actual.exponent[index])),
+            )
         )
         stages = ", ".join(
             f"{name} {values[index if name in PER_ROW else at]}"

@@ -18,7 +18,8 @@ module softmax_tb #(
     parameter int LANES = 8,
     parameter int MAX_LEN = 1024,
     parameter int XS = 256,
-    parameter int KE = 101
+    parameter int KE = 101,
+    parameter bit ROW_EXP = 1'b0
 ) (
     input  logic clk_i,
     output logic done_o
@@ -86,7 +87,8 @@ module softmax_tb #(
       .LANES(LANES),
       .MAX_LEN(MAX_LEN),
       .XS(XS),
-      .KE(KE)
+      .KE(KE),
+      .ROW_EXP(ROW_EXP)
   ) dut (
       .clk_i(clk_i),
       .rst_ni(reset_n),

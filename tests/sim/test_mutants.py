@@ -78,7 +78,7 @@ MUTANTS = {
         "first differing stage: sum: expected",
     ),
     "a cycle late": Mutant(
-        "softmax_top.sv",
+        "softmax_lookup.sv",
         "SumIndexStages = 2;",
         "SumIndexStages = 3;",
         "latency.idle_core",

@@ -1,0 +1,130 @@
+/// Where the sum's leading one stands, and the reciprocal of what follows it: golden `top` and `r`.
+///
+///   sum = 2^(top - window * 32) * s, s in [1, 2)        r = M / 2^w / s, in (1/2, 1)
+///
+/// R is one line a segment. At int16 a Newton step follows, r * (1 + unity - s * r): the square of
+/// the table's error is what is left, at 36 bytes instead of 4 KiB.
+///
+/// Worked value, uint8: sum = 196864, leading one 17, mantissa 9 bits: s = 769/512, r = 679/1024:
+/// 255/256 / 1.502 = .6632.
+///
+/// Latency: 3 cycles (leading one, shift, line), 5 with the Newton step.
+module softmax_reciprocal #(
+    parameter int unsigned W = 8,
+    parameter bit ROW_EXP = 1'b0,
+    parameter int unsigned SUM_W = 45,
+    parameter int unsigned WIN_W = 1,
+    parameter int unsigned TOP_W = 7,
+    localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(W, ROW_EXP)
+) (
+    input  logic              clk_i,
+    input  logic              rst_ni,
+    input  logic              valid_i,
+    input  logic [ WIN_W-1:0] window_i,
+    input  logic [ SUM_W-1:0] sum_i,
+    output logic              valid_o,
+    output logic [ TOP_W-1:0] top_o,
+    output logic [Form.r-1:0] r_o
+);
+
+  localparam int unsigned Mant = Form.mant;
+  localparam int unsigned ShiftW = $clog2(SUM_W);
+  localparam int unsigned Segments = 1 << Form.r_seg;
+  localparam int unsigned RestW = Form.r_in - Form.r_seg;
+  localparam softmax_pkg::lines_t FullEntry = softmax_pkg::reciprocal_entries(W, ROW_EXP);
+  localparam softmax_pkg::lines_t FullSlope = softmax_pkg::reciprocal_slopes(W, ROW_EXP);
+  localparam logic [Segments-1:0][softmax_pkg::LINE_W-1:0] Entry = FullEntry[Segments-1:0];
+  localparam logic [Segments-1:0][softmax_pkg::LINE_W-1:0] Slope = FullSlope[Segments-1:0];
+  localparam int unsigned Latency = (Form.newton != 0) ? 5 : 3;
+
+  // The leading one: a sum that is not empty has it at or above bit Mant.
+  logic [ShiftW-1:0] shift_d, shift_q;
+  logic [SUM_W-1:0] sum_q;
+  logic [WIN_W-1:0] window_q;
+
+  always_comb begin
+    shift_d = '0;
+    for (int unsigned i = Mant; i < SUM_W; i++) begin
+      if (sum_i[i]) shift_d = ShiftW'(i - Mant);
+    end
+  end
+
+  // The sum normalised: s without its leading one.
+  logic [ Mant-1:0] s_q;
+  logic [TOP_W-1:0] top_q;
+
+  always_ff @(posedge clk_i) begin
+    shift_q  <= shift_d;
+    sum_q    <= sum_i;
+    window_q <= window_i;
+    s_q      <= Mant'(sum_q >> shift_q);
+    top_q    <= TOP_W'({window_q, softmax_pkg::WINDOW_LOG2'(0)}) + TOP_W'(shift_q);
+  end
+
+  // The table's line.
+  logic [ Form.r_in-1:0] seen;
+  logic [Form.r_seg-1:0] segment;
+  logic [Form.r_out-1:0] line_d, line_q;
+  logic [softmax_pkg::LINE_W-1:0] fall;
+
+  assign seen = s_q[Mant-1-:Form.r_in];
+  assign segment = seen[Form.r_in-1-:Form.r_seg];
+  assign fall = (Slope[segment] * softmax_pkg::LINE_W'(seen[RestW-1:0])) >> Form.r_shift;
+  assign line_d = Form.r_out'(Entry[segment] - fall);
+
+  always_ff @(posedge clk_i) line_q <= line_d;
+
+  if (Form.newton != 0) begin : gen_newton
+    localparam int unsigned ProductW = Mant + Form.r_out + 1;
+    localparam int unsigned ErrorShift = Mant + Form.r_out - Form.newton;
+    // The line is good to 2^-8, and so is the error's magnitude.
+    localparam int unsigned ErrorW = Form.newton - 7;
+    localparam int unsigned Drop = Form.r_out + Form.newton - Form.r;
+    localparam int unsigned RefinedW = Form.r_out + Form.newton + 1;
+
+    logic [Mant-1:0] line_s_q;
+    logic [ProductW-1:0] gap;
+    logic signed [ErrorW-1:0] error_d, error_q;
+    logic [Form.r_out-1:0] start_q;
+    logic signed [RefinedW-1:0] refined;
+
+    assign gap = ProductW'(Form.unity) - ProductW'({1'b1, line_s_q}) * ProductW'(line_q);
+    assign error_d = ErrorW'($signed(gap) >>> ErrorShift);
+    assign refined = $signed(
+        RefinedW'({start_q, Form.newton'(0)})
+    ) + $signed(
+        RefinedW'(start_q)
+    ) * RefinedW'(error_q) + RefinedW'(1 << (Drop - 1));
+
+    always_ff @(posedge clk_i) begin
+      line_s_q <= s_q;
+      error_q  <= error_d;
+      start_q  <= line_q;
+      r_o      <= Form.r'(refined >>> Drop);
+    end
+  end else begin : gen_table
+    assign r_o = line_q;
+  end
+
+  delay_line #(
+      .W(1),
+      .STAGES(Latency),
+      .RESET(1'b1)
+  ) u_valid (
+      .clk_i,
+      .rst_ni,
+      .data_i(valid_i),
+      .data_o(valid_o)
+  );
+
+  delay_line #(
+      .W(TOP_W),
+      .STAGES(Latency - 2)
+  ) u_top (
+      .clk_i,
+      .rst_ni,
+      .data_i(top_q),
+      .data_o(top_o)
+  );
+
+endmodule

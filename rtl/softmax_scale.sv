@@ -1,0 +1,185 @@
+/// The last pass of `split`: each lane's term times the row's reciprocal, at its place: golden `y`.
+///
+///   n = top - octave                      how far below the sum's leading one the element stands
+///   y = min(round(p * r * 2^(W - n + x)), M)
+///
+/// With ROW_EXP the row's largest element goes through a product of its own, from which the row
+/// exponent follows, golden `x`: the largest of 0..15 at which the row does not saturate.
+///
+/// Worked value, uint8: p = 1.0, r = .6632, n = 1: 256 * .6632 / 2 = 84.9: y = 85; with a row
+/// exponent, if it is the largest: x = 1, y = 170.
+///
+/// Latency: 2 cycles (product, place), one more with ROW_EXP; valid/ready.
+module softmax_scale #(
+    parameter int unsigned W = 8,
+    parameter int unsigned OUT_W = 8,
+    parameter bit ROW_EXP = 1'b0,
+    parameter int unsigned OCT_W = 5,
+    parameter int unsigned TOP_W = 6,
+    parameter int unsigned LANES = 8,
+    localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(W, ROW_EXP),
+    localparam int unsigned Mant = Form.mant,
+    localparam int unsigned R = Form.r
+) (
+    input  logic                                      clk_i,
+    input  logic                                      rst_ni,
+    input  logic                                      valid_i,
+    output logic                                      ready_o,
+    input  logic [              LANES-1:0][OCT_W-1:0] octave_i,
+    input  logic [              LANES-1:0][ Mant-1:0] mantissa_i,
+    input  logic [              OCT_W-1:0]            max_octave_i,
+    input  logic [               Mant-1:0]            max_mantissa_i,
+    input  logic [              TOP_W-1:0]            top_i,
+    input  logic [                  R-1:0]            r_i,
+    input  logic                                      last_i,
+    input  logic                                      bad_i,
+    output logic                                      valid_o,
+    input  logic                                      ready_i,
+    output logic [              LANES-1:0][OUT_W-1:0] y_o,
+    output logic [              LANES-1:0]            keep_o,
+    output logic                                      last_o,
+    output logic                                      bad_o,
+    output logic [softmax_pkg::USER_W-2:0]            exponent_o
+);
+
+  localparam int unsigned ProductW = Mant + 1 + R;
+  localparam int unsigned ExpW = softmax_pkg::USER_W - 1;
+  // A row exponent may lift an element one octave above the sum's: one bit less is dropped then.
+  localparam int unsigned Lift = ROW_EXP ? 1 : 0;
+  localparam int unsigned Drop = Mant + R - W;
+  localparam int unsigned Base = Drop - Lift;
+  localparam int unsigned Limit = W + 1 + Lift;
+  localparam int unsigned NW = TOP_W + 1;
+
+  logic [LANES-1:0][ProductW-1:0] product_d, product_q, placed;
+  logic [LANES-1:0][NW-1:0] below_d, below_q, n;
+  logic [LANES-1:0] dead_d, dead_q, dead, keep_d, keep_q, keep;
+  logic product_valid, product_ready, product_last, product_bad;
+  logic place_valid, place_ready, place_last, place_bad;
+  logic [ExpW-1:0] exponent;
+
+  always_comb begin
+    for (int unsigned i = 0; i < LANES; i++) begin
+      product_d[i] = ProductW'({1'b1, mantissa_i[i]}) * ProductW'(r_i);
+      below_d[i] = NW'(top_i) - NW'(octave_i[i]);
+      dead_d[i] = octave_i[i] == '0 || bad_i;
+      keep_d[i] = (octave_i[i] != '0 || mantissa_i[i][0]) && !bad_i;
+    end
+  end
+
+  if (ROW_EXP) begin : gen_exponent
+    // round(product >> n) <= M while product < 2^(n + W) - 2^(n - 1); n down to Drop - 1.
+    localparam logic [ProductW:0] Fits = ((ProductW + 1)'(1) << (Drop + W))
+        - ((ProductW + 1)'(1) << (Drop - 1));
+
+    logic [ProductW-1:0] max_product_d, max_product_q;
+    logic [NW-1:0] max_below_d, max_below_q, x;
+    logic none_d, none_q;
+    logic [LANES-1:0][NW-1:0] n_d;
+
+    assign max_product_d = ProductW'({1'b1, max_mantissa_i}) * ProductW'(r_i);
+    assign max_below_d = NW'(top_i) - NW'(max_octave_i);
+    assign none_d = max_octave_i == '0 || bad_i;
+
+    stream_reg #(
+        .W(LANES * (ProductW + NW + 2) + ProductW + NW + 3)
+    ) u_product (
+        .clk_i,
+        .rst_ni,
+        .valid_i,
+        .ready_o,
+        .data_i({
+          product_d, below_d, dead_d, keep_d, max_product_d, max_below_d, none_d, last_i, bad_i
+        }),
+        .valid_o(product_valid),
+        .ready_i(product_ready),
+        .data_o({
+          product_q,
+          below_q,
+          dead_q,
+          keep_q,
+          max_product_q,
+          max_below_q,
+          none_q,
+          product_last,
+          product_bad
+        })
+    );
+
+    always_comb begin
+      x = max_below_q;
+      if ({max_product_q, 1'b0} < Fits) x = max_below_q + NW'(1);
+      else if ({1'b0, max_product_q} >= Fits && max_below_q != '0) x = max_below_q - NW'(1);
+      if (x > NW'((1 << ExpW) - 1)) x = NW'((1 << ExpW) - 1);
+      if (none_q) x = '0;
+      for (int unsigned i = 0; i < LANES; i++) n_d[i] = below_q[i] - x + NW'(1);
+    end
+
+    stream_reg #(
+        .W(LANES * (ProductW + NW + 2) + ExpW + 2)
+    ) u_exponent (
+        .clk_i,
+        .rst_ni,
+        .valid_i(product_valid),
+        .ready_o(product_ready),
+        .data_i ({product_q, n_d, dead_q, keep_q, ExpW'(x), product_last, product_bad}),
+        .valid_o(place_valid),
+        .ready_i(place_ready),
+        .data_o ({placed, n, dead, keep, exponent, place_last, place_bad})
+    );
+  end else begin : gen_plain
+    logic unused_max;
+    assign unused_max = ^{max_octave_i, max_mantissa_i};
+
+    stream_reg #(
+        .W(LANES * (ProductW + NW + 2) + 2)
+    ) u_product (
+        .clk_i,
+        .rst_ni,
+        .valid_i,
+        .ready_o,
+        .data_i ({product_d, below_d, dead_d, keep_d, last_i, bad_i}),
+        .valid_o(product_valid),
+        .ready_i(product_ready),
+        .data_o ({product_q, below_q, dead_q, keep_q, product_last, product_bad})
+    );
+
+    assign place_valid = product_valid;
+    assign product_ready = place_ready;
+    assign {placed, n, dead, keep} = {product_q, below_q, dead_q, keep_q};
+    assign {place_last, place_bad, exponent} = {product_last, product_bad, ExpW'(0)};
+  end
+
+  logic [LANES-1:0][W-1:0] rounded;
+  logic [LANES-1:0][OUT_W-1:0] y;
+
+  for (genvar i = 0; i < LANES; i++) begin : gen_lane
+    softmax_round #(
+        .W(W),
+        .X_W(ProductW),
+        .BASE(Base),
+        .LIMIT(Limit),
+        .N_W(NW)
+    ) u_round (
+        .x_i(placed[i]),
+        .n_i(n[i]),
+        .dead_i(dead[i]),
+        .y_o(rounded[i])
+    );
+    assign y[i] = OUT_W'(rounded[i]);
+  end
+
+  stream_reg #(
+      .W(LANES * (OUT_W + 1) + ExpW + 2)
+  ) u_out (
+      .clk_i,
+      .rst_ni,
+      .valid_i(place_valid),
+      .ready_o(place_ready),
+      .data_i ({y, keep, exponent, place_last, place_bad}),
+      .valid_o,
+      .ready_i,
+      .data_o ({y_o, keep_o, exponent_o, last_o, bad_o})
+  );
+
+endmodule
