@@ -90,6 +90,10 @@ class Config:
                     f"configuration {self.name}: top, sources and golden go with method custom, "
                     f"all three; {key} is {getattr(self, key)!r} with method {self.method}"
                 )
+        if self.top and not self.top.isidentifier():
+            raise UsageError(
+                f"configuration {self.name}: top = {self.top!r}; give the name of a module"
+            )
         if self.row_exp and self.method != "split":
             raise UsageError(
                 f"configuration {self.name}: row_exp goes with method split, not {self.method}"

@@ -20,6 +20,7 @@ from pathlib import Path
 from configs import Config
 from configs.errors import UsageError
 from cosim import toolchain
+from cosim.files import atomic_file
 
 __all__ = ["PROFILES", "ROOT", "Build", "build", "literal", "once", "parameters_of", "rtl_sources"]
 
@@ -152,8 +153,7 @@ def build(
     if sources is None:
         sources = rtl_sources()
         if cfg and cfg.method == "custom":
-            sources = [*cfg.source_files, ROOT / "tb" / "custom_top.sv"]
-            args = [*args, f"-DDESIGN_TOP={cfg.top}"]
+            sources = [*cfg.source_files, _custom_top(cfg.top)]
     files = [*sources, *extra_sources]
     values = (parameters_of(cfg) if cfg else {}) | dict(parameters or {})
     job = _Job(
@@ -180,6 +180,15 @@ def build(
     except OSError as error:
         raise UsageError(f"cannot build in {folder.parent}: {error.strerror}") from error
     return Build(folder / _EXECUTABLE, folder, top)
+
+
+def _custom_top(design: str) -> Path:
+    """The core's place taken by the module ``design``."""
+    text = (ROOT / "tb" / "custom_top.sv.in").read_text(encoding="utf-8")
+    path = ROOT / "build" / "custom" / design / "softmax_top.sv"
+    with atomic_file(path) as temporary:
+        temporary.write_text(text.replace("@DESIGN@", design), encoding="utf-8")
+    return path
 
 
 @dataclass(frozen=True)
