@@ -12,6 +12,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
+from cocotb.handle import Immediate
 from cocotb.triggers import RisingEdge
 from cocotb.utils import get_sim_time
 from cocotbext.axi import (  # type: ignore[import-untyped]
@@ -29,8 +30,8 @@ async def play(dut: Any) -> None:
     """Play the rows of ``BENCH_ROWS`` (an .npz file) and write what it took to ``BENCH_OUT``."""
     rows = np.load(os.environ["BENCH_ROWS"])
     logging.getLogger(f"cocotb.{dut._name}").setLevel(logging.WARNING)
+    dut.rst_ni.set(Immediate(0))
     Clock(dut.clk_i, PERIOD_NS, "ns").start()
-    dut.rst_ni.value = 0
     streams = {
         side: cls(AxiStreamBus.from_prefix(dut, side), dut.clk_i, dut.rst_ni, False)
         for side, cls in (("s_axis", AxiStreamSource), ("m_axis", AxiStreamSink))
