@@ -14,6 +14,7 @@ from parameter_sets import PARAMETER_SETS
 import tb.cases
 from configs import Config
 from cosim.regression import Outcome
+from golden import split
 
 #: Started by hand, not part of the regression.
 _BY_HAND = {"tb.cases.replay"}
@@ -59,11 +60,11 @@ def test_rtl(
 
 def test_the_parameter_sets_cover_what_matters() -> None:
     sets = PARAMETER_SETS
-    for method in ("rexp", "lut2d"):
+    for method in ("rexp", "lut2d", "split"):
         ours = [cfg for cfg in sets if cfg.method == method]
         assert {cfg.precision for cfg in ours} == {"int16", "uint8", "uint4", "uint2"}
         assert {cfg.lanes for cfg in ours} >= {1, 2, 8, 16, 32}
-        assert {cfg.sum_index for cfg in ours} == {"nearest", "floor"}
+        assert method == "split" or {cfg.sum_index for cfg in ours} == {"nearest", "floor"}
         assert {cfg.frac == 0 for cfg in ours} == {True, False}
         assert {cfg.max_len % cfg.lanes == 0 for cfg in ours} == {True, False}
         assert max(cfg.max_len for cfg in ours) == 4096
@@ -73,6 +74,11 @@ def test_the_parameter_sets_cover_what_matters() -> None:
         ("msb", True),
     }
     assert {cfg.in_w for cfg in sets} >= {4, 8, 12, 16}
+    ours = [cfg for cfg in sets if cfg.method == "split"]
+    assert {(cfg.row_exp, split.octaves(cfg).windows) for cfg in ours} == {
+        (row_exp, windows) for row_exp in (False, True) for windows in (1, 2)
+    }
+    assert {cfg.lanes for cfg in ours if split.form(cfg).newton} >= {2, 8, 32}
     assert {cfg.xs for cfg in sets} >= {1, 512}
     assert {cfg.ke for cfg in sets if cfg.method == "lut2d"} >= {2, 128}
     assert len({cfg.name for cfg in sets}) == len(sets)
