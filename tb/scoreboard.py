@@ -89,10 +89,7 @@ class Scoreboard:
             for row, b in zip(sent, bad, strict=True)
         ]
         got = [
-            list(out.beats)
-            if b
-            else [(keep, user & ERROR_BIT, last) for _, keep, user, last in out.beats]
-            for out, b in zip(received, bad, strict=True)
+            list(out.beats) if b else self._frame(out) for out, b in zip(received, bad, strict=True)
         ]
         # Rows from the first wrong frame on say nothing: they may be other rows than they seem.
         framed = next((n for n in range(len(sent)) if got[n] != wanted[n]), len(sent))
@@ -118,6 +115,11 @@ class Scoreboard:
             sent[framed],
             f"it {what} must come out; expected {_show(wanted[framed])}, got {_show(got[framed])}",
         )
+
+    def _frame(self, row: StreamRow) -> list[tuple[int, ...]]:
+        """tkeep, tuser and tlast of each beat; a row exponent that stays the same left out."""
+        scale = row.beats[0][2] & ~ERROR_BIT if self._cfg.row_exp else 0
+        return [(keep, user ^ scale, last) for _, keep, user, last in row.beats]
 
     def _element(
         self, rows: Rows, model: Outputs, actual: Probabilities, index: int, at: int

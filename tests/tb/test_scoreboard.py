@@ -21,12 +21,18 @@ def split(beats: list[Beat]) -> list[StreamRow]:
     ]
 
 
-def exchange(drawn: Rows) -> tuple[list[StreamRow], list[StreamRow]]:
+def exchange(drawn: Rows, cfg: Config = CFG) -> tuple[list[StreamRow], list[StreamRow]]:
     """What a perfect design takes and gives."""
-    taken = pack(drawn, CFG)
-    answer = Rows(softmax(CFG, drawn).y.astype(np.int32), drawn.keep, drawn.offsets)
-    out_format = CFG.replace(in_w=CFG.out_w, frac=0)
-    given = [(data, keep, 0, last) for data, keep, _, last in pack(answer, out_format).to_ints()]
+    taken, model = pack(drawn, cfg), softmax(cfg, drawn)
+    answer = Rows(model.y.astype(np.int32), drawn.keep, drawn.offsets)
+    out_format = cfg.replace(in_w=cfg.out_w, frac=0)
+    status = np.repeat(model.exponent << 1, drawn.beats(cfg.lanes)).tolist()
+    given = [
+        (data, keep, user, last)
+        for (data, keep, _, last), user in zip(
+            pack(answer, out_format).to_ints(), status, strict=True
+        )
+    ]
     return split(taken.to_ints()), split(given)
 
 
@@ -89,6 +95,23 @@ def test_a_wrong_frame_is_noticed(
     sent, received = good
     received[3] = change(received[3], 1, **{field: value})
     assert judge(sent, received).startswith("row 3 (20 elements): it is well formed")
+
+
+def test_a_wrong_row_exponent_is_noticed() -> None:
+    cfg = Config("board", "split", "uint8", lanes=4, max_len=20, row_exp=True)
+    sent, received = exchange(rows(cfg, np.random.default_rng(5), LENGTHS, mask="none"), cfg)
+    assert Scoreboard(cfg).judge(sent, received) is None
+    assert len({row.beats[0][2] for row in received}) > 1
+    row = received[3]
+    for beat in range(len(row.beats)):
+        row = change(row, beat, user=row.beats[beat][2] ^ 0b10)
+    found = Scoreboard(cfg).judge(sent, [*received[:3], row, *received[4:]])
+    assert found is not None
+    assert found.text.startswith("row 3 (20 elements): element 0 ")
+    one_beat = change(received[3], 2, user=received[3].beats[2][2] ^ 0b10)
+    found = Scoreboard(cfg).judge(sent, [*received[:3], one_beat, *received[4:]])
+    assert found is not None
+    assert found.text.startswith("row 3 (20 elements): it is well formed")
 
 
 def test_the_first_wrong_element_wins_over_a_later_frame(
