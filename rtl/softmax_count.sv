@@ -25,8 +25,8 @@ module softmax_count #(
     input  logic [LANES-1:0]         live_i,
     input  logic                     last_i,
     output logic                     valid_o,
-    output logic [QW-1:0]            max_o,
-    output logic [SumW-1:0]          sum_o
+    output logic [   QW-1:0]         max_o,
+    output logic [ SumW-1:0]         sum_o
 );
 
   localparam int unsigned Bins = softmax_pkg::entries_1e(W) - 1;
@@ -83,8 +83,8 @@ module softmax_count #(
   end
 
   always_ff @(posedge clk_i) begin
-    hits_q <= hits_d;
-    rise_q <= run_rise;
+    hits_q  <= hits_d;
+    rise_q  <= run_rise;
     first_q <= run_first;
   end
 

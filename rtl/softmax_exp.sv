@@ -14,8 +14,11 @@ module softmax_exp #(
     output logic [LANES-1:0][ W-1:0] value_o
 );
 
-  localparam softmax_pkg::lut_exp_t Full = (METHOD == "lut2d")
-      ? softmax_pkg::lut_exp(W) : softmax_pkg::lut_exp_t'(softmax_pkg::lut_1e(W));
+  localparam softmax_pkg::lut_exp_t Full = (METHOD == "lut2d") ? softmax_pkg::lut_exp(
+      W
+  ) : softmax_pkg::lut_exp_t'(softmax_pkg::lut_1e(
+      W
+  ));
   localparam logic [ENTRIES-1:0][softmax_pkg::ENTRY_W-1:0] Table = Full[ENTRIES-1:0];
 
   always_comb begin

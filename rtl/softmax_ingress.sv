@@ -26,7 +26,7 @@ module softmax_ingress #(
     input  logic                       last_i,
     output logic                       valid_o,
     input  logic                       ready_i,
-    output logic [LANES-1:0][QW-1:0]   q_o,
+    output logic [LANES-1:0][  QW-1:0] q_o,
     output logic [LANES-1:0]           keep_o,
     output logic [LANES-1:0]           live_o,
     output logic                       last_o,
@@ -88,10 +88,10 @@ module softmax_ingress #(
       .rst_ni,
       .valid_i(valid_i && accepting_q),
       .ready_o(ready),
-      .data_i({q, keep_i, keep_i & ~mask_i, last_i, bad, skip}),
+      .data_i ({q, keep_i, keep_i & ~mask_i, last_i, bad, skip}),
       .valid_o,
       .ready_i,
-      .data_o({q_o, keep_o, live_o, last_o, bad_o, skip_o})
+      .data_o ({q_o, keep_o, live_o, last_o, bad_o, skip_o})
   );
 
 endmodule

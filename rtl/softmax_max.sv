@@ -19,8 +19,8 @@ module softmax_max #(
     output logic                     valid_o,
     output logic                     first_o,
     output logic                     last_o,
-    output logic [QW-1:0]            max_o,
-    output logic [QW-1:0]            rise_o
+    output logic [   QW-1:0]         max_o,
+    output logic [   QW-1:0]         rise_o
 );
 
   localparam int unsigned TreeStages = ($clog2(LANES) + 1) / 2;

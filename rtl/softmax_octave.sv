@@ -27,8 +27,9 @@ module softmax_octave #(
   localparam int unsigned Shift = Form.k + F - Form.g;
   localparam int unsigned ProductW = ScoreW + Shift;
   localparam logic [ProductW-1:0] Factor = ProductW'(Form.log2e);
-  localparam logic [ProductW-1:0] Bias =
-      ProductW'(softmax_pkg::octave_bias(Form.log2e, Shift, Shift + Form.g, IN_W));
+  localparam logic [ProductW-1:0] Bias = ProductW'(softmax_pkg::octave_bias(
+      Form.log2e, Shift, Shift + Form.g, IN_W
+  ));
 
   logic [LANES-1:0][ProductW-1:0] product;
 

@@ -10,22 +10,22 @@ module softmax_select #(
     parameter int unsigned ENTRIES = 8,
     localparam int unsigned CodeW = $clog2(ENTRIES)
 ) (
-    input  logic                         clk_i,
-    input  logic                         rst_ni,
-    input  logic                         valid_i,
-    output logic                         ready_o,
-    input  logic [ENTRIES-1:0][W-1:0]    y_i,
-    input  logic [LANES-1:0][CodeW-1:0]  code_i,
-    input  logic [LANES-1:0]             keep_i,
-    input  logic [LANES-1:0]             live_i,
-    input  logic                         last_i,
-    input  logic                         bad_i,
-    output logic                         valid_o,
-    input  logic                         ready_i,
-    output logic [LANES-1:0][OUT_W-1:0]  y_o,
-    output logic [LANES-1:0]             keep_o,
-    output logic                         last_o,
-    output logic                         bad_o
+    input  logic                          clk_i,
+    input  logic                          rst_ni,
+    input  logic                          valid_i,
+    output logic                          ready_o,
+    input  logic [ENTRIES-1:0][    W-1:0] y_i,
+    input  logic [  LANES-1:0][CodeW-1:0] code_i,
+    input  logic [  LANES-1:0]            keep_i,
+    input  logic [  LANES-1:0]            live_i,
+    input  logic                          last_i,
+    input  logic                          bad_i,
+    output logic                          valid_o,
+    input  logic                          ready_i,
+    output logic [  LANES-1:0][OUT_W-1:0] y_o,
+    output logic [  LANES-1:0]            keep_o,
+    output logic                          last_o,
+    output logic                          bad_o
 );
 
   // Padded with zeros to a power of two, so that every code names an output.
@@ -47,10 +47,10 @@ module softmax_select #(
       .rst_ni,
       .valid_i,
       .ready_o,
-      .data_i ({y, bad_i ? LANES'(0) : keep_i, last_i, bad_i}),
+      .data_i({y, bad_i ? LANES'(0) : keep_i, last_i, bad_i}),
       .valid_o,
       .ready_i,
-      .data_o ({y_o, keep_o, last_o, bad_o})
+      .data_o({y_o, keep_o, last_o, bad_o})
   );
 
 endmodule

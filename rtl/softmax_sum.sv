@@ -16,7 +16,7 @@ module softmax_sum #(
     input  logic [LANES-1:0]        live_i,
     input  logic                    last_i,
     output logic                    valid_o,
-    output logic [SumW-1:0]         sum_o
+    output logic [ SumW-1:0]        sum_o
 );
 
   localparam int unsigned TreeStages = ($clog2(LANES) + 1) / 2;

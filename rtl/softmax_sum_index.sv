@@ -48,10 +48,7 @@ module softmax_sum_index #(
   endfunction
 
   logic [CutW-1:0] t_q;
-  logic [  JW-1:0] quotient;
   logic low_q, high_q;
-
-  assign quotient = div_m(t_q);
 
   always_ff @(posedge clk_i) begin
     low_q  <= 33'(sum_i) < 33'(Low);
@@ -59,7 +56,7 @@ module softmax_sum_index #(
     t_q    <= CutW'(33'(sum_i) + 33'(Half));
     if (high_q) j_o <= JW'(XS);
     else if (low_q) j_o <= JW'(1);
-    else j_o <= quotient;
+    else j_o <= div_m(t_q);
   end
 
 endmodule

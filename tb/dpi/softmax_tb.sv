@@ -45,7 +45,9 @@ module softmax_tb #(
     output bit done
   );
 
-  logic reset_n;
+  // Nothing is asked of the design before the first batch resets it.
+  logic reset_n = 1'b0;
+  logic done_q = 1'b0;
   logic source_valid, source_ready, source_last;
   logic [LANES*IN_W-1:0] source_data;
   logic [LANES-1:0] source_keep, source_user;
@@ -54,28 +56,24 @@ module softmax_tb #(
   logic [LANES-1:0] sink_keep;
   logic [UserW-1:0] sink_user;
 
-  // Nothing is asked of the design before the first batch resets it.
-  initial begin
-    done_o = 1'b0;
-    reset_n = 1'b0;
-  end
-
   always_ff @(posedge clk_i) begin : play
     bit next_reset_n, next_valid, next_last, next_ready, next_done;
     int unsigned next_keep, next_user;
     bit [LANES*IN_W-1:0] next_data;
     softmax_cycle(source_ready, sink_valid, sink_last, 32'(sink_keep), 32'(sink_user), sink_data,
-                  next_reset_n, next_valid, next_last, next_keep, next_user, next_data,
-                  next_ready, next_done);
+                  next_reset_n, next_valid, next_last, next_keep, next_user, next_data, next_ready,
+                  next_done);
     reset_n <= next_reset_n;
     source_valid <= next_valid;
     source_last <= next_last;
-    source_keep <= next_keep[LANES-1:0];
-    source_user <= next_user[LANES-1:0];
+    source_keep <= LANES'(next_keep);
+    source_user <= LANES'(next_user);
     source_data <= next_data;
     sink_ready <= next_ready;
-    done_o <= next_done;
+    done_q <= next_done;
   end
+
+  assign done_o = done_q;
 
   softmax_top #(
       .METHOD(METHOD),
