@@ -128,8 +128,8 @@ class Measured:
     output: npt.NDArray[np.float64]
     """What came out as probability, shape [elements]."""
 
-    def failures(self) -> Iterator[Failure]:
-        """Each row that is not what the golden model says."""
+    def failures(self) -> Iterator[tuple[int, Failure]]:
+        """Each row that is not what the golden model says, by its place in the slice."""
         batch = self.batch
         for i in np.flatnonzero((batch.mismatched > 0) | batch.lost | batch.error).tolist():
             failure = Failure(
@@ -147,7 +147,7 @@ class Measured:
                 part = slice(offsets[i], offsets[i + 1])
                 expected, actual = self.golden.y[part], self.results.y[part]
                 if (expected == actual).all():
-                    yield replace(failure, what="row exponent")
+                    yield i, replace(failure, what="row exponent")
                     continue
                 element = int((expected != actual).argmax())
                 failure = replace(
@@ -157,7 +157,7 @@ class Measured:
                     expected=int(expected[element]),
                     actual=int(actual[element]),
                 )
-            yield failure
+            yield i, failure
 
 
 def _unplayed(golden: Outputs, rows: int) -> Results:

@@ -6,6 +6,7 @@ The unit of work is a slice of one tensor, so memory does not grow with the size
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import platform
 import shlex
@@ -39,6 +40,7 @@ from cosim import report
 from cosim.measure import Measured, Slice
 from cosim.outputs import OutputsWriter
 from cosim.pool import Pool, default_jobs
+from cosim.regression import first_differing_stage
 from cosim.selection import Picked, Selection, slices
 from cosim.simulator import Broken
 from cosim.trace import Layer, Trace
@@ -143,6 +145,8 @@ class _Player:
         )
         self._cycles = 0
         self._wall_s = 0.0
+        # The first mismatch is looked at inside the design; one is telling enough.
+        self._explains = simulate and modelled
 
     def play(self, plan: Plan) -> Generator[int]:
         """Play every planned row; yields the rows of each slice when it is done.
@@ -210,9 +214,14 @@ class _Player:
         batch, part = measured.batch, measured.slice
         self._tally.add(batch)
         self._folder.rows.write(self._cfg.name, batch)
-        for failure in measured.failures():
+        for i, failure in measured.failures():
             if self._tally.enough_failures:
                 break
+            if failure.element is not None and self._explains:
+                self._explains = False
+                row = part.rows.slice(i, i + 1)
+                stage = first_differing_stage(self._cfg, row)
+                failure = dataclasses.replace(failure, stage=stage)
             self._tally.fail(failure)
         if self._outputs is not None:
             self._outputs.add(
