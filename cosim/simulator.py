@@ -2,7 +2,7 @@
 
 Arrays travel through anonymous shared memory and commands through a socket pair, so a batch
 costs no file, and nothing is left behind when either process is killed: the memory has no name,
-and the simulator ends when its socket does.
+and the simulator ends with the process that started it.
 """
 
 from __future__ import annotations
@@ -105,6 +105,7 @@ class Simulator:
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._channel: socket.socket | None = None
+        self._lifeline: int | None = None
 
     @property
     def pid(self) -> int | None:
@@ -121,22 +122,24 @@ class Simulator:
             return
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
         self._channel, theirs = socket.socketpair()
+        pipe, self._lifeline = os.pipe()
         setup = {
             "config": dataclasses.asdict(self.config),
             "transport": self.transport,
             "patience": self.patience,
             "socket": theirs.fileno(),
             "memory": self._memory_fd,
+            "lifeline": pipe,
         }
         environment = self._build.environment("tb.server", results=Path(os.devnull))
-        with theirs:
+        with theirs, os.fdopen(pipe):
             self._process = subprocess.Popen(
                 self._build.command(waves=self._waves),
                 env=environment | {"COSIM_SERVER": json.dumps(setup)},
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno(), self._memory_fd],
+                pass_fds=[theirs.fileno(), self._memory_fd, pipe],
                 process_group=0,
             )
         self._receive(_START_SECONDS)
@@ -250,6 +253,9 @@ class Simulator:
             except subprocess.TimeoutExpired:
                 process.kill()
                 code = process.wait()
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
         if self._log is not None:
             self._log.close()
             self._log = None

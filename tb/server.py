@@ -1,17 +1,19 @@
 """The simulator's side of :mod:`cosim.simulator`: a cocotb test that plays batches on command.
 
 The environment variable ``COSIM_SERVER`` says, as JSON, which configuration and transport this
-process has, and the numbers of two inherited file descriptors: a socket for commands, each of
-which gets one answer (see :mod:`golden.exchange`), and the memory that holds the arrays. The end
-of the socket, also because the other process was killed, ends the simulation.
+process has, and the numbers of three inherited file descriptors: a socket for commands, each of
+which gets one answer (see :mod:`golden.exchange`), the memory that holds the arrays, and a pipe
+that closes when the other process is no more. The end of the socket ends the simulation.
 """
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import importlib
 import json
 import os
+import signal
 import socket
 import traceback
 from typing import Protocol
@@ -53,6 +55,7 @@ async def serve(dut: HierarchyObject) -> None:
         dut, Config(**setup["config"]), setup["patience"]
     )
     memory = Memory(setup["memory"])
+    _die_with(setup["lifeline"])
     stalls_of = functools.cache(profile)
     with socket.socket(fileno=setup["socket"]) as channel:
         answer = ANSWER.pack(0, 0, 0)
@@ -69,6 +72,16 @@ async def serve(dut: HierarchyObject) -> None:
             wrong = await _play(transport, batch, stalls, seed)
             edges = getattr(transport, "edges", 0)
             answer = ANSWER.pack(get_sim_time("step"), edges, len(wrong)) + wrong
+
+
+def _die_with(lifeline: int) -> None:
+    """Have the kernel end this process, even within a batch, when the other end of a pipe closes.
+
+    A thread would not do: the simulator holds Python's lock while it runs.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
 
 
 async def _play(transport: Transport, batch: Exchange, stalls: StallProfile, seed: int) -> bytes:

@@ -90,17 +90,26 @@ def test_a_simulator_that_does_not_answer_is_ended() -> None:
         np.testing.assert_array_equal(sim.run(ROWS).y, ROWS.q)
 
 
-def test_a_killed_parent_leaves_no_orphan() -> None:
-    make().close()  # built
-    script = (
-        "import time; from tests.cosim.test_simulator import make, ROWS\n"
-        "sim = make(); sim.run(ROWS); print(sim.edges, flush=True); time.sleep(60)"
-    )
+@pytest.mark.parametrize("run_ahead", [True, False], ids=["run-ahead", "stock"])
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "within a batch"])
+def test_a_killed_parent_leaves_no_orphan(run_ahead: bool, busy: bool) -> None:
+    make(run_ahead=run_ahead).close()  # built
+    script = f"""if True:
+        import time
+        from golden.rows import Rows
+        from tests.cosim.test_simulator import ROWS, make
+        sim = make(run_ahead={run_ahead}, patience=10**15)
+        sim.run(ROWS)
+        print(sim.edges, flush=True)
+        sim.run(Rows.of([[{-1 if busy else 1}]]))
+        time.sleep(60)
+    """
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT)
     with parent:
         assert parent.stdout is not None
         assert int(parent.stdout.readline()) > 0
         (process,) = children(parent.pid)
+        time.sleep(0.2)
         parent.kill()
     assert eventually(lambda: not Path(f"/proc/{process}").exists())
 

@@ -17,6 +17,7 @@ module softmax_top #(
     parameter int MAX_LEN = 1024,
     parameter int XS = 256,
     parameter int KE = 101,
+    parameter bit ROW_EXP = 1'b0,
     localparam int OutW = (W == 15) ? 16 : W
 ) (
     input  logic clk_i,
