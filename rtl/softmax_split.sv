@@ -52,7 +52,7 @@ module softmax_split #(
   localparam int unsigned TopW = $clog2(LastOctave + $clog2(MAX_LEN + 1) + 2);
   // Cycles from the last push of a row to its info, one to the first pop, one until its room is free.
   localparam int unsigned TotalLatency = ($clog2((LANES + 1) / 2) + 1) / 2 + (Two ? 3 : 2);
-  localparam int unsigned InfoLatency = TotalLatency + ((Form.newton != 0) ? 5 : 3);
+  localparam int unsigned InfoLatency = TotalLatency + ((Form.newton != 0) ? 5 : 4);
   localparam int unsigned Depth = (MAX_LEN + LANES - 1) / LANES + InfoLatency + 2;
 
   // Scores to octaves and powers.
