@@ -25,6 +25,7 @@ softmax_octave.sv
 softmax_power.sv
 softmax_total.sv
 softmax_reciprocal.sv
+softmax_product.sv
 softmax_round.sv
 softmax_scale.sv
 softmax_split.sv

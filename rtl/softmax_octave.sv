@@ -26,7 +26,10 @@ module softmax_octave #(
 
   localparam int unsigned Shift = Form.k + F - Form.g;
   localparam int unsigned ProductW = ScoreW + Shift;
-  localparam logic [ProductW-1:0] Factor = ProductW'(Form.log2e);
+  // The constant in signed binary digits, of which no two neighbours are both set: 6 of 5909's 13.
+  localparam int unsigned Digits = 32;
+  localparam logic [Digits-1:0] Plus = (32'd3 * Form.log2e & ~Form.log2e) >> 1;
+  localparam logic [Digits-1:0] Minus = (~(32'd3 * Form.log2e) & Form.log2e) >> 1;
   localparam logic [ProductW-1:0] Bias = ProductW'(softmax_pkg::octave_bias(
       Form.log2e, Shift, Shift + Form.g, IN_W
   ));
@@ -35,7 +38,11 @@ module softmax_octave #(
 
   always_comb begin
     for (int unsigned i = 0; i < LANES; i++) begin
-      product[i] = ProductW'(q_i[i]) * Factor + Bias;
+      product[i] = Bias;
+      for (int unsigned k = 0; k < Digits; k++) begin
+        if (Plus[k]) product[i] = product[i] + (ProductW'(q_i[i]) << k);
+        if (Minus[k]) product[i] = product[i] - (ProductW'(q_i[i]) << k);
+      end
       c_o[i] = live_i[i] ? ScoreW'(product[i] >> Shift) : '0;
     end
   end

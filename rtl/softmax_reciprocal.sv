@@ -28,7 +28,8 @@ module softmax_reciprocal #(
 );
 
   localparam int unsigned Mant = Form.mant;
-  localparam int unsigned ShiftW = $clog2(SUM_W);
+  localparam int unsigned Bytes = (SUM_W + 7) / 8;
+  localparam int unsigned ByteW = (Bytes > 1) ? $clog2(Bytes) : 1;
   localparam int unsigned Segments = 1 << Form.r_seg;
   localparam int unsigned RestW = Form.r_in - Form.r_seg;
   localparam softmax_pkg::lines_t FullEntry = softmax_pkg::reciprocal_entries(W, ROW_EXP);
@@ -38,28 +39,38 @@ module softmax_reciprocal #(
   localparam int unsigned Latency = (Form.newton != 0) ? 5 : 4;
   localparam int unsigned TableStages = (Form.newton != 0) ? 0 : 1;
 
-  // The leading one: a sum that is not empty has it at or above bit Mant.
-  logic [ShiftW-1:0] shift_d, shift_q;
-  logic [SUM_W-1:0] sum_q;
+  // The byte with the leading one, and what follows it: below bit 0 there are zeros, which only
+  // a sum of nothing sees, as any other has its leading one at or above bit Mant.
+  logic [8*Bytes-1:0] padded;
+  logic [Mant+7:0] head_d, head_q;
+  logic [ByteW-1:0] byte_d, byte_q;
   logic [WIN_W-1:0] window_q;
 
+  assign padded = (8 * Bytes)'(sum_i);
+
   always_comb begin
-    shift_d = '0;
-    for (int unsigned i = Mant; i < SUM_W; i++) begin
-      if (sum_i[i]) shift_d = ShiftW'(i - Mant);
-    end
+    byte_d = '0;
+    for (int unsigned i = 0; i < Bytes; i++) if (padded[8*i+:8] != '0) byte_d = ByteW'(i);
+    head_d = (Mant + 8)'({padded, Mant'(0)} >> {byte_d, 3'd0});
   end
 
   // The sum normalised: s without its leading one.
-  logic [ Mant-1:0] s_q;
+  logic [2:0] bit_d;
+  logic [Mant-1:0] s_q;
   logic [TOP_W-1:0] top_q;
 
+  always_comb begin
+    bit_d = '0;
+    for (int unsigned i = 0; i < 8; i++) if (head_q[Mant+i]) bit_d = 3'(i);
+  end
+
   always_ff @(posedge clk_i) begin
-    shift_q  <= shift_d;
-    sum_q    <= sum_i;
+    byte_q <= byte_d;
+    head_q <= head_d;
     window_q <= window_i;
-    s_q      <= Mant'(sum_q >> shift_q);
-    top_q    <= TOP_W'({window_q, softmax_pkg::WINDOW_LOG2'(0)}) + TOP_W'(shift_q);
+    s_q <= Mant'(head_q >> bit_d);
+    top_q    <= TOP_W'({window_q, softmax_pkg::WINDOW_LOG2'(0)}) + TOP_W'({byte_q, bit_d})
+        - TOP_W'(Mant);
   end
 
   // The table's line.

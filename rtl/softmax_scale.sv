@@ -58,7 +58,10 @@ module softmax_scale #(
   logic [LANES-1:0][Mant-1:0] fetch_mantissa;
   logic [TOP_W-1:0] fetch_top;
   logic [R-1:0] fetch_r;
+  logic [R+1:0] r3, fetch_r3;
   logic [NW-1:0] fetch_x;
+
+  assign r3 = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
 
   if (ROW_EXP) begin : gen_exponent
     // round(product >> n) <= M while product < 2^(n + W) - 2^(n - 1); n down to Drop - 1.
@@ -74,14 +77,14 @@ module softmax_scale #(
     assign none_d = max_octave_i == '0 || bad_i;
 
     stream_reg #(
-        .W(LANES * (OCT_W + Mant) + TOP_W + R + ProductW + NW + 3)
+        .W(LANES * (OCT_W + Mant) + TOP_W + 2 * R + 2 + ProductW + NW + 3)
     ) u_fetch (
         .clk_i,
         .rst_ni,
         .valid_i,
         .ready_o,
         .data_i({
-          octave_i, mantissa_i, top_i, r_i, max_product_d, max_below_d, none_d, last_i, bad_i
+          octave_i, mantissa_i, top_i, r_i, r3, max_product_d, max_below_d, none_d, last_i, bad_i
         }),
         .valid_o(fetch_valid),
         .ready_i(fetch_ready),
@@ -90,6 +93,7 @@ module softmax_scale #(
           fetch_mantissa,
           fetch_top,
           fetch_r,
+          fetch_r3,
           max_product_q,
           max_below_q,
           none_q,
@@ -110,16 +114,16 @@ module softmax_scale #(
     assign unused_max = ^{max_octave_i, max_mantissa_i};
 
     stream_reg #(
-        .W(LANES * (OCT_W + Mant) + TOP_W + R + 2)
+        .W(LANES * (OCT_W + Mant) + TOP_W + 2 * R + 4)
     ) u_fetch (
         .clk_i,
         .rst_ni,
         .valid_i,
         .ready_o,
-        .data_i ({octave_i, mantissa_i, top_i, r_i, last_i, bad_i}),
+        .data_i({octave_i, mantissa_i, top_i, r_i, r3, last_i, bad_i}),
         .valid_o(fetch_valid),
         .ready_i(fetch_ready),
-        .data_o ({fetch_octave, fetch_mantissa, fetch_top, fetch_r, fetch_last, fetch_bad})
+        .data_o({fetch_octave, fetch_mantissa, fetch_top, fetch_r, fetch_r3, fetch_last, fetch_bad})
     );
 
     assign fetch_x = '0;
@@ -132,9 +136,21 @@ module softmax_scale #(
   logic place_valid, place_ready, place_last, place_bad;
   logic [ExpW-1:0] exponent;
 
+  for (genvar i = 0; i < LANES; i++) begin : gen_product
+    softmax_product #(
+        .MANT(Mant),
+        .R(R),
+        .WIDE(Form.newton != 0)
+    ) u_lane (
+        .mantissa_i(fetch_mantissa[i]),
+        .r_i(fetch_r),
+        .r3_i(fetch_r3),
+        .product_o(product_d[i])
+    );
+  end
+
   always_comb begin
     for (int unsigned i = 0; i < LANES; i++) begin
-      product_d[i] = ProductW'({1'b1, fetch_mantissa[i]}) * ProductW'(fetch_r);
       n_d[i] = NW'(fetch_top) - NW'(fetch_octave[i]) - fetch_x + NW'(Lift);
       dead_d[i] = fetch_octave[i] == '0 || fetch_bad;
       keep_d[i] = (fetch_octave[i] != '0 || fetch_mantissa[i][0]) && !fetch_bad;
