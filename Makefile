@@ -5,6 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 SETUP := @PYTHON="$(PYTHON)" sh scripts/setup.sh
 BIN := .venv/bin
+CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
 .PHONY: help setup sim test lint format bench synth traces clean
 .NOTPARALLEL:
@@ -18,7 +19,7 @@ setup: ## create .venv and say what was found
 
 sim: ## replay the committed traces through the RTL and write reports/
 	$(SETUP)
-	@$(BIN)/cosim replay traces/*.safetensors --config rexp_uint8 lut2d_uint8 $(ARGS)
+	@$(BIN)/cosim replay traces/*.safetensors --config $(CONFIGS) $(ARGS)
 
 test: ## run every test, simulations included
 	$(SETUP) test onnx minilm traces/models.txt

@@ -15,10 +15,11 @@ import sys
 import time
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -42,7 +43,7 @@ from cosim.outputs import OutputsWriter
 from cosim.pool import Pool, default_jobs
 from cosim.regression import first_differing_stage
 from cosim.selection import Picked, Selection, slices
-from cosim.simulator import Broken
+from cosim.simulator import Broken, Simulator
 from cosim.trace import Layer, Trace
 from golden import tables, timing
 from golden.rows import Results
@@ -91,8 +92,9 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
         outputs = OutputsWriter() if args.save_outputs else None
         rows = sum(len(picked) for _, layers in plan for picked in layers.values())
         with _progress(console) as progress:
-            for cfg in chosen:
-                task = progress.add_task(cfg.name, total=rows)
+            ready = _as_built(chosen, args, progress) if simulate else iter(chosen)
+            for cfg in ready:
+                task = progress.add_task(cfg.name, total=rows, unit="rows")
                 player = _Player(cfg, args, folder, outputs, simulate)
                 with closing(player.play(plan)) as played:
                     for done in played:
@@ -120,6 +122,25 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
         console.print("interrupted; the report holds what was finished", style="bold red")
         return INTERRUPTED
     return 0 if finished.exact else 1
+
+
+def _as_built(
+    chosen: list[Config], args: argparse.Namespace, progress: Progress
+) -> Iterator[Config]:
+    """Each configuration once its simulation is built; the next ones are built meanwhile."""
+    task = progress.add_task("building", total=len(chosen), unit="")
+
+    def build(cfg: Config) -> Config:
+        waves = Path(f"{cfg.name}.vcd") if args.waves else None
+        Simulator(cfg, args.transport, waves=waves).close()
+        progress.advance(task)
+        return cfg
+
+    builders = ThreadPoolExecutor(default_jobs())
+    try:
+        yield from builders.map(build, chosen)
+    finally:
+        builders.shutdown(cancel_futures=True)
 
 
 class _Player:
@@ -278,12 +299,13 @@ def _stop_requests() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-class _RowsPerSecond(ProgressColumn):
-    """Rows a second."""
+class _Speed(ProgressColumn):
+    """Units a second, where a task has a unit."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} rows/s")
+        unit = task.fields["unit"]
+        return Text(f"{speed:,.0f} {unit}/s" if speed and unit else "")
 
 
 def _progress(console: Console) -> Progress:
@@ -291,7 +313,7 @@ def _progress(console: Console) -> Progress:
         TextColumn("{task.description:16}"),
         BarColumn(),
         MofNCompleteColumn(),
-        _RowsPerSecond(),
+        _Speed(),
         TimeRemainingColumn(),
         console=console,
     )
