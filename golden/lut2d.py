@@ -25,9 +25,9 @@ def k(cfg: Config, q: Ints, top: Ints) -> Ints:
     return np.minimum(tenths, cfg.ke - 1)
 
 
-def e(cfg: Config, k: Ints, keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
+def e(exp: tables.Table, k: Ints, keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
     """Exponential ``E[k]``; 0 where masked."""
-    return tables.lut_exp(cfg.w, cfg.ke).astype(np.uint16)[k] * keep
+    return exp.astype(np.uint16)[k] * keep
 
 
 def c(cfg: Config, e: npt.NDArray[np.uint16]) -> Ints:
@@ -38,22 +38,27 @@ def c(cfg: Config, e: npt.NDArray[np.uint16]) -> Ints:
     return shell.div_m(e * np.int32(TENTHS) + cfg.m // 2, cfg.w)
 
 
-def y(cfg: Config, j: Ints, c: Ints) -> Ints:
+def y(sigma: tables.Table, j: Ints, c: Ints) -> Ints:
     """Output ``L[j][c]``: no multiplier, no divider."""
-    return tables.lut_sigma(cfg.w, cfg.xs)[j, c]
+    return sigma[j, c]
 
 
 def run(
-    cfg: Config, q: Ints, keep: npt.NDArray[np.bool_], starts: npt.NDArray[np.int64]
+    cfg: Config,
+    q: Ints,
+    keep: npt.NDArray[np.bool_],
+    starts: npt.NDArray[np.int64],
+    loaded: tables.Loaded | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """Every stage of a batch of rows: ``max``, ``k``, ``e``, ``sum``, ``j``, ``c``, ``y``."""
+    held = tables.default(cfg) if loaded is None else loaded
     lengths = np.diff(starts, append=len(q))
     q = shell.lower_masked(cfg, q, keep)
     top = shell.row_max(q, starts)
     index = k(cfg, q, np.repeat(top, lengths))
-    term = e(cfg, index, keep)
+    term = e(held["LUT_EXP"], index, keep)
     total = shell.row_sum(term, starts)
     row = shell.j(cfg, total)
     column = c(cfg, term)
-    out = y(cfg, np.repeat(row, lengths), column)
+    out = y(held["LUT_SIGMA"], np.repeat(row, lengths), column)
     return {"max": top, "k": index, "e": term, "sum": total, "j": row, "c": column, "y": out}

@@ -28,26 +28,31 @@ def k(cfg: Config, q: Ints, top: Ints) -> Ints:
     return np.minimum(distance, tables.lut_1e_length(cfg.w) - 1)
 
 
-def s(cfg: Config, k: Ints, keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
+def s(inverse_e: tables.Table, k: Ints, keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
     """Reciprocal exponential ``T[k]``; 0 where masked."""
-    return tables.lut_1e(cfg.w).astype(np.uint16)[k] * keep
+    return inverse_e.astype(np.uint16)[k] * keep
 
 
-def y(cfg: Config, s: npt.NDArray[np.uint16], j: Ints) -> Ints:
+def y(cfg: Config, alpha: tables.Table, s: npt.NDArray[np.uint16], j: Ints) -> Ints:
     """Output ``floor(s * A[j] / M)``; the product is below ``M * 2**w``."""
-    return shell.div_m(s * tables.lut_alpha(cfg.w, cfg.xs)[j], cfg.w)
+    return shell.div_m(s * alpha[j], cfg.w)
 
 
 def run(
-    cfg: Config, q: Ints, keep: npt.NDArray[np.bool_], starts: npt.NDArray[np.int64]
+    cfg: Config,
+    q: Ints,
+    keep: npt.NDArray[np.bool_],
+    starts: npt.NDArray[np.int64],
+    loaded: tables.Loaded | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """Every stage of a batch of rows: ``max``, ``k``, ``s``, ``sum``, ``j``, ``y``."""
+    held = tables.default(cfg) if loaded is None else loaded
     lengths = np.diff(starts, append=len(q))
     q = shell.lower_masked(cfg, q, keep)
     top = shell.row_max(q, starts)
     index = k(cfg, q, np.repeat(top, lengths))
-    term = s(cfg, index, keep)
+    term = s(held["LUT_1E"], index, keep)
     total = shell.row_sum(term, starts)
     row = shell.j(cfg, total)
-    out = y(cfg, term, np.repeat(row, lengths))
+    out = y(cfg, held["LUT_ALPHA"], term, np.repeat(row, lengths))
     return {"max": top, "k": index, "s": term, "sum": total, "j": row, "y": out}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from configs import Config
-from golden import custom, lut2d, rexp, shell, split
+from golden import custom, lut2d, rexp, shell, split, tables
 from golden.rows import Rows
 
 __all__ = ["PER_ROW", "STAGES", "Outputs", "softmax"]
@@ -24,6 +25,11 @@ _METHODS: dict[str, Method] = {
     "lut2d": lut2d.run,
     "split": split.run,
     "custom": custom.run,
+}
+#: Those whose tables can be loaded.
+_LOADABLE: dict[str, Callable[..., dict[str, npt.NDArray[Any]]]] = {
+    "rexp": rexp.run,
+    "lut2d": lut2d.run,
 }
 
 #: Names of each method's stages, in the order of its pipeline.
@@ -65,16 +71,23 @@ class Outputs:
     """The row exponent, shape [rows]; 0 without one."""
 
 
-def softmax(cfg: Config, rows: Rows) -> Outputs:
+def softmax(cfg: Config, rows: Rows, loaded: tables.Loaded | None = None) -> Outputs:
     """Compute every row, bit by bit as the hardware does.
+
+    With ``loaded``, as a build does whose tables were written over with these (``rexp``,
+    ``lut2d``; :func:`golden.tables.for_scale` makes some).
 
     Works through cache-sized runs of rows, so that memory beyond the answer does not grow with
     the batch.
 
     Raises:
         ValueError: a kept score that ``cfg.in_w`` bits cannot hold.
+        UsageError: tables that the hardware would refuse.
     """
     run = _METHODS[cfg.method]
+    if loaded is not None:
+        tables.check(cfg, loaded)
+        run = partial(_LOADABLE[cfg.method], loaded=loaded)
     stages: dict[str, npt.NDArray[Any]] = {
         name: np.empty(len(rows) if name in PER_ROW else len(rows.q), _DTYPE[name])
         for name in STAGES[cfg.method]

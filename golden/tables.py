@@ -7,6 +7,7 @@ bits and ``M = 2**w - 1`` the entry that means 1.0. Arrays are int32, shared and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Context, Decimal
 from fractions import Fraction
 from functools import cache
@@ -14,11 +15,16 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config
+from configs import Config, UsageError
 from golden import split_tables
 
 __all__ = [
+    "LOADABLE",
     "TENTHS",
+    "Loaded",
+    "check",
+    "default",
+    "for_scale",
     "index_entries",
     "lut_1e",
     "lut_1e_length",
@@ -29,6 +35,12 @@ __all__ = [
 ]
 
 Table = npt.NDArray[np.int32]
+
+#: Methods whose tables can be loaded.
+LOADABLE = ("rexp", "lut2d")
+
+#: The tables of a build by the names of their windows in ``rtl/registers.toml``.
+Loaded = Mapping[str, Table]
 
 #: LUT_exp steps by 1/10, and LUT_sigma has one column for each of 0/10 .. 10/10.
 TENTHS = 10
@@ -56,9 +68,10 @@ def lut_1e_length(w: int) -> int:
 
 
 @cache
-def lut_1e(w: int) -> Table:
-    """LUT_1/e of ``rexp``: ``T[k] = floor(M * e**-k)``, shape [K]; the last entry is 0."""
-    return _freeze([_floor_exp(2**w - 1, Fraction(k)) for k in range(lut_1e_length(w))])
+def lut_1e(w: int, scale: Fraction = Fraction(1)) -> Table:
+    """LUT_1/e of ``rexp``: ``T[k] = floor(M * e**(-k * scale))``, shape [K]; the last one is 0."""
+    entries = [_floor_exp(2**w - 1, k * scale) for k in range(lut_1e_length(w) - 1)]
+    return _freeze([*entries, 0])
 
 
 @cache
@@ -71,9 +84,9 @@ def lut_alpha(w: int, xs: int) -> Table:
 
 
 @cache
-def lut_exp(w: int, ke: int) -> Table:
-    """LUT_exp of ``lut2d``: ``E[k] = floor(M * e**(-k / 10))``, shape [ke]."""
-    return _freeze([_floor_exp(2**w - 1, Fraction(k, TENTHS)) for k in range(ke)])
+def lut_exp(w: int, ke: int, scale: Fraction = Fraction(1)) -> Table:
+    """LUT_exp of ``lut2d``: ``E[k] = floor(M * e**(-k * scale / 10))``, shape [ke]."""
+    return _freeze([_floor_exp(2**w - 1, k * scale / TENTHS) for k in range(ke)])
 
 
 @cache
@@ -85,6 +98,53 @@ def lut_sigma(w: int, xs: int) -> Table:
     columns = range(TENTHS + 1)
     rows = [[(2**w - 1) * c // (TENTHS * j) for c in columns] for j in range(1, xs + 1)]
     return _freeze([[0 for _ in columns], *rows])
+
+
+def for_scale(cfg: Config, scale: Fraction) -> Loaded:
+    """The tables with which a build serves scores that count ``scale`` times what it thinks.
+
+    One fraction bit more than ``cfg.frac`` is a scale of 1/2; a temperature of 2 is another.
+
+    Raises:
+        UsageError: the method's tables cannot be loaded, or the scale is not positive.
+    """
+    if scale <= 0:
+        raise UsageError(f"{cfg.name}: the scale of the scores is {scale}; give a positive one")
+    if cfg.method == "rexp":
+        return {"LUT_1E": lut_1e(cfg.w, scale), "LUT_ALPHA": lut_alpha(cfg.w, cfg.xs)}
+    if cfg.method == "lut2d":
+        return {
+            "LUT_EXP": lut_exp(cfg.w, cfg.ke, scale),
+            "LUT_SIGMA": lut_sigma(cfg.w, cfg.xs),
+        }
+    raise UsageError(f"{cfg.name}: the tables of method {cfg.method} cannot be loaded")
+
+
+def default(cfg: Config) -> Loaded:
+    """The tables of a build that was loaded with nothing.
+
+    Raises:
+        UsageError: the method's tables cannot be loaded.
+    """
+    return for_scale(cfg, Fraction(1))
+
+
+def check(cfg: Config, loaded: Loaded) -> None:
+    """Refuse what the hardware refuses.
+
+    Raises:
+        UsageError: a table is missing, of another shape, or has an entry that cannot be.
+    """
+    tables = default(cfg)
+    if set(loaded) != set(tables):
+        raise UsageError(f"{cfg.name} has the tables {', '.join(tables)}, not {', '.join(loaded)}")
+    for name, table in loaded.items():
+        if table.shape != tables[name].shape:
+            raise UsageError(f"{name} has shape {table.shape} instead of {tables[name].shape}")
+        if table.min() < 0 or table.max() > cfg.m:
+            raise UsageError(f"{name}: an entry lies outside 0..{cfg.m}")
+    if "LUT_1E" in loaded and loaded["LUT_1E"][-1] != 0:
+        raise UsageError("LUT_1E: the last entry, for everything farther away, must be 0")
 
 
 def index_entries(cfg: Config) -> int:

@@ -1,5 +1,6 @@
 // The one file list: packages first, paths relative to this folder.
 gen/softmax_tables_pkg.sv
+gen/softmax_regs_pkg.sv
 softmax_pkg.sv
 lib/stream_reg.sv
 lib/delay_line.sv
@@ -7,10 +8,13 @@ lib/reduce_tree.sv
 lib/ram_1r1w.sv
 lib/fall_through_fifo.sv
 lib/row_store.sv
+lib/lookup_table.sv
+lib/axil_slave.sv
 softmax_ingress.sv
 softmax_max.sv
 softmax_count.sv
 softmax_index.sv
+softmax_inverse_e.sv
 softmax_exp.sv
 softmax_tenth.sv
 softmax_sum.sv
@@ -30,3 +34,7 @@ softmax_round.sv
 softmax_scale.sv
 softmax_split.sv
 softmax_top.sv
+softmax_monitor.sv
+softmax_load.sv
+softmax_regs.sv
+softmax_axil.sv

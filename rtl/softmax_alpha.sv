@@ -3,18 +3,39 @@
 /// Worked value, w = 8: j = 3: floor(255 / 3) = 85.
 ///
 /// Combinational, ahead of the row store's queue: there the read costs no cycle of its own.
+/// With LOADABLE, `load_i` writes table entries.
 module softmax_alpha #(
-    parameter  int unsigned W  = 8,
-    parameter  int unsigned XS = 256,
+    parameter int unsigned W = 8,
+    parameter int unsigned XS = 256,
+    parameter bit LOADABLE = 1'b0,
     localparam int unsigned JW = $clog2(XS + 1)
 ) (
-    input  logic [JW-1:0] j_i,
-    output logic [ W-1:0] alpha_o
+    input logic clk_i,
+    input logic rst_ni,
+    input softmax_pkg::load_t load_i,
+    input logic [JW-1:0] j_i,
+    output logic [W-1:0] alpha_o
 );
 
   localparam softmax_pkg::lut_alpha_t Full = softmax_pkg::lut_alpha(W);
-  localparam logic [XS:0][softmax_pkg::ENTRY_W-1:0] Alpha = Full[XS:0];
 
-  assign alpha_o = W'(Alpha[j_i]);
+  lookup_table #(
+      .W(W),
+      .CONTENT_W(softmax_pkg::ENTRY_W),
+      .DEPTH(XS + 1),
+      .LOADABLE(LOADABLE),
+      .CONTENT(Full[XS:0])
+  ) u_table (
+      .clk_i,
+      .rst_ni,
+      .we_i   (load_i.valid && load_i.which == softmax_pkg::TABLE_ALPHA),
+      .waddr_i(JW'(load_i.entry)),
+      .wdata_i(W'(load_i.data)),
+      .raddr_i(j_i),
+      .rdata_o(alpha_o)
+  );
+
+  logic unused_load;
+  assign unused_load = ^load_i;
 
 endmodule

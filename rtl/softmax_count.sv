@@ -9,24 +9,28 @@
 /// Worked value, w = 8: scores 3 1 | 5: counts 1 0 1 at maximum 3, then 1 0 1 0 1 at maximum 5:
 /// sum = T[0] + T[2] + T[4] = 255 + 34 + 4.
 ///
+/// With LOADABLE, `load_i` writes table entries.
+///
 /// Latency: softmax_max's + 4 cycles + the tree's, from a row's last beat to `valid_o`.
 module softmax_count #(
     parameter int unsigned QW = 8,
     parameter int unsigned W = 8,
     parameter int unsigned LANES = 8,
     parameter int unsigned MAX_LEN = 1024,
+    parameter bit LOADABLE = 1'b0,
     localparam int unsigned CountW = $clog2(MAX_LEN + 1),
     localparam int unsigned SumW = W + CountW
 ) (
-    input  logic                     clk_i,
-    input  logic                     rst_ni,
-    input  logic                     valid_i,
-    input  logic [LANES-1:0][QW-1:0] q_i,
-    input  logic [LANES-1:0]         live_i,
-    input  logic                     last_i,
-    output logic                     valid_o,
-    output logic [   QW-1:0]         max_o,
-    output logic [ SumW-1:0]         sum_o
+    input  logic                                   clk_i,
+    input  logic                                   rst_ni,
+    input  softmax_pkg::load_t                     load_i,
+    input  logic                                   valid_i,
+    input  logic               [LANES-1:0][QW-1:0] q_i,
+    input  logic               [LANES-1:0]         live_i,
+    input  logic                                   last_i,
+    output logic                                   valid_o,
+    output logic               [   QW-1:0]         max_o,
+    output logic               [ SumW-1:0]         sum_o
 );
 
   localparam int unsigned Bins = softmax_pkg::entries_1e(W) - 1;
@@ -108,7 +112,20 @@ module softmax_count #(
   end
 
   // A small dot product with the table closes the row.
-  localparam softmax_pkg::lut_1e_t Table = softmax_pkg::lut_1e(W);
+  logic [Bins:0][W-1:0] inverse_e;
+  logic unused_last;
+
+  softmax_inverse_e #(
+      .W(W),
+      .LOADABLE(LOADABLE)
+  ) u_inverse_e (
+      .clk_i,
+      .rst_ni,
+      .load_i,
+      .table_o(inverse_e)
+  );
+
+  assign unused_last = ^inverse_e[Bins];
 
   logic [Bins-1:0][SumW-1:0] weighted_q;
   logic [TreeW-1:0] total;
@@ -116,7 +133,7 @@ module softmax_count #(
 
   always_ff @(posedge clk_i) begin
     for (int unsigned k = 0; k < Bins; k++) begin
-      weighted_q[k] <= SumW'(count_q[k]) * SumW'(Table[k]);
+      weighted_q[k] <= SumW'(count_q[k]) * SumW'(inverse_e[k]);
     end
   end
 

@@ -11,6 +11,8 @@
 /// row has to be read once more. In two passes the fraction bits never count, and the scores come
 /// in without them.
 ///
+/// With LOADABLE, `load_i` writes table entries, at a time when no row is in flight.
+///
 /// Latency: golden/timing.py.
 module softmax_lookup #(
     parameter string METHOD = "rexp",
@@ -23,24 +25,26 @@ module softmax_lookup #(
     parameter int unsigned LANES = 8,
     parameter int unsigned MAX_LEN = 1024,
     parameter int unsigned XS = 256,
-    parameter int unsigned KE = 101
+    parameter int unsigned KE = 101,
+    parameter bit LOADABLE = 1'b0
 ) (
-    input  logic                        clk_i,
-    input  logic                        rst_ni,
-    input  logic                        valid_i,
-    output logic                        ready_o,
-    input  logic [LANES-1:0][   QW-1:0] q_i,
-    input  logic [LANES-1:0]            keep_i,
-    input  logic [LANES-1:0]            live_i,
-    input  logic                        last_i,
-    input  logic                        bad_i,
-    input  logic                        skip_i,
-    output logic                        valid_o,
-    input  logic                        ready_i,
-    output logic [LANES-1:0][OUT_W-1:0] y_o,
-    output logic [LANES-1:0]            keep_o,
-    output logic                        last_o,
-    output logic                        bad_o
+    input  logic                                      clk_i,
+    input  logic                                      rst_ni,
+    input  softmax_pkg::load_t                        load_i,
+    input  logic                                      valid_i,
+    output logic                                      ready_o,
+    input  logic               [LANES-1:0][   QW-1:0] q_i,
+    input  logic               [LANES-1:0]            keep_i,
+    input  logic               [LANES-1:0]            live_i,
+    input  logic                                      last_i,
+    input  logic                                      bad_i,
+    input  logic                                      skip_i,
+    output logic                                      valid_o,
+    input  logic                                      ready_i,
+    output logic               [LANES-1:0][OUT_W-1:0] y_o,
+    output logic               [LANES-1:0]            keep_o,
+    output logic                                      last_o,
+    output logic                                      bad_o
 );
 
   localparam bit IsRexp = METHOD == "rexp";
@@ -55,8 +59,7 @@ module softmax_lookup #(
   localparam int unsigned RowW = IsRexp ? IndexEntries * 2 * W : JW;
   localparam int unsigned SideW = LANES * (CodeW + 2) + 2;
   // Room for the longest row and for what arrives until its first beat leaves (row_store.sv).
-  localparam int unsigned InFlight = 16;
-  localparam int unsigned Depth = (MAX_LEN + LANES - 1) / LANES + InFlight;
+  localparam int unsigned Depth = (MAX_LEN + LANES - 1) / LANES + softmax_pkg::IN_FLIGHT;
   localparam int unsigned SumIndexStages = 2;
 
   // Pass 1: beats in, stored; the row maximum, and in two passes the sum, learnt on the way.
@@ -116,9 +119,13 @@ module softmax_lookup #(
 
   if (IsRexp) begin : gen_alpha
     softmax_alpha #(
-        .W (W),
-        .XS(XS)
+        .W(W),
+        .XS(XS),
+        .LOADABLE(LOADABLE)
     ) u_alpha (
+        .clk_i,
+        .rst_ni,
+        .load_i,
         .j_i    (j),
         .alpha_o(factor)
     );
@@ -139,10 +146,12 @@ module softmax_lookup #(
         .QW(QW),
         .W(W),
         .LANES(LANES),
-        .MAX_LEN(MAX_LEN)
+        .MAX_LEN(MAX_LEN),
+        .LOADABLE(LOADABLE)
     ) u_count (
         .clk_i,
         .rst_ni,
+        .load_i,
         .valid_i(in_fire),
         .q_i,
         .live_i,
@@ -187,10 +196,12 @@ module softmax_lookup #(
 
     softmax_products #(
         .W(W),
-        .SIDE_W(LANES * (QW + 2) + QW + 2)
+        .SIDE_W(LANES * (QW + 2) + QW + 2),
+        .LOADABLE(LOADABLE)
     ) u_products (
         .clk_i,
         .rst_ni,
+        .load_i,
         .valid_i  (pop_valid),
         .ready_o  (pop_ready),
         .alpha_i  (pop_factor),
@@ -294,8 +305,12 @@ module softmax_lookup #(
         .METHOD(METHOD),
         .W(W),
         .LANES(LANES),
-        .ENTRIES(IndexEntries)
+        .ENTRIES(IndexEntries),
+        .LOADABLE(LOADABLE)
     ) u_exp (
+        .clk_i,
+        .rst_ni,
+        .load_i,
         .k_i    (exp_k),
         .value_o(exp_value)
     );
@@ -407,10 +422,12 @@ module softmax_lookup #(
     if (IsRexp) begin : gen_products
       softmax_products #(
           .W(W),
-          .SIDE_W(SideW)
+          .SIDE_W(SideW),
+          .LOADABLE(LOADABLE)
       ) u_products (
           .clk_i,
           .rst_ni,
+          .load_i,
           .valid_i  (fin_valid),
           .ready_o  (fin_ready),
           .alpha_i  (fin_factor),
@@ -456,10 +473,12 @@ module softmax_lookup #(
     softmax_sigma #(
         .W(W),
         .XS(XS),
-        .SIDE_W(SideW)
+        .SIDE_W(SideW),
+        .LOADABLE(LOADABLE)
     ) u_outputs (
         .clk_i,
         .rst_ni,
+        .load_i,
         .valid_i(out_valid),
         .ready_o(out_ready),
         .j_i    (out_row),

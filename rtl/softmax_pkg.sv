@@ -12,6 +12,36 @@ package softmax_pkg;
   localparam int unsigned KE_LIMIT = 128;
   localparam int unsigned TENTHS = 11;
   localparam int unsigned USER_W = 5;
+  /// Beats that may come in between a row's last and its first of the next pass (row_store.sv).
+  localparam int unsigned IN_FLIGHT = 16;
+
+  /// Row `j` of LUT_sigma takes 2^SIGMA_STRIDE_W words of address space.
+  localparam int unsigned SIGMA_STRIDE_W = $clog2(softmax_regs_pkg::LUT_SIGMA_STRIDE);
+
+  typedef enum logic [1:0] {
+    TABLE_1E,
+    TABLE_ALPHA,
+    TABLE_EXP,
+    TABLE_SIGMA
+  } table_e;
+
+  /// One entry of one table to be written; `entry` counts words in the table's window.
+  typedef struct packed {
+    logic valid;
+    table_e which;
+    logic [softmax_regs_pkg::ADDR_W-3:0] entry;
+    logic [ENTRY_W-1:0] data;
+  } load_t;
+
+  /// What happens on the streams in a cycle.
+  typedef struct packed {
+    logic row;
+    logic error;
+    logic beat_in;
+    logic beat_out;
+    logic stall_in;
+    logic stall_out;
+  } events_t;
 
   typedef logic [T_LIMIT-1:0][ENTRY_W-1:0] lut_1e_t;
   typedef logic [XS_LIMIT:0][ENTRY_W-1:0] lut_alpha_t;

@@ -5,31 +5,43 @@
 ///
 /// Worked value, w = 8: j = 3, k = 1: 93 * 85 = 7905.
 ///
-/// Latency: 1 cycle; valid/ready with the beats.
+/// Latency: 1 cycle; valid/ready with the beats. With LOADABLE, `load_i` writes table entries.
 module softmax_products #(
     parameter int unsigned W = 8,
     parameter int unsigned SIDE_W = 8,
+    parameter bit LOADABLE = 1'b0,
     localparam int unsigned Entries = softmax_pkg::entries_1e(W)
 ) (
-    input  logic                        clk_i,
-    input  logic                        rst_ni,
-    input  logic                        valid_i,
-    output logic                        ready_o,
-    input  logic [      W-1:0]          alpha_i,
-    input  logic [ SIDE_W-1:0]          side_i,
-    output logic                        valid_o,
-    input  logic                        ready_i,
-    output logic [Entries-1:0][2*W-1:0] product_o,
-    output logic [ SIDE_W-1:0]          side_o
+    input  logic                                      clk_i,
+    input  logic                                      rst_ni,
+    input  softmax_pkg::load_t                        load_i,
+    input  logic                                      valid_i,
+    output logic                                      ready_o,
+    input  logic               [      W-1:0]          alpha_i,
+    input  logic               [ SIDE_W-1:0]          side_i,
+    output logic                                      valid_o,
+    input  logic                                      ready_i,
+    output logic               [Entries-1:0][2*W-1:0] product_o,
+    output logic               [ SIDE_W-1:0]          side_o
 );
 
-  localparam softmax_pkg::lut_1e_t Table = softmax_pkg::lut_1e(W);
+  logic [Entries-1:0][W-1:0] inverse_e;
+
+  softmax_inverse_e #(
+      .W(W),
+      .LOADABLE(LOADABLE)
+  ) u_inverse_e (
+      .clk_i,
+      .rst_ni,
+      .load_i,
+      .table_o(inverse_e)
+  );
 
   logic [Entries-1:0][2*W-1:0] product;
 
   always_comb begin
     for (int unsigned k = 0; k < Entries; k++) begin
-      product[k] = (2 * W)'(alpha_i) * (2 * W)'(Table[k]);
+      product[k] = (2 * W)'(alpha_i) * (2 * W)'(inverse_e[k]);
     end
   end
 

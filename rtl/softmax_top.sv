@@ -7,6 +7,9 @@
 ///   rexp, INDEX = "msb" or F = 0    two    softmax_lookup.sv
 ///   rexp otherwise, lut2d           three  softmax_lookup.sv
 ///
+/// With LOADABLE, `load_i` writes table entries of softmax_lookup, at a time when no row is in
+/// flight (softmax_regs.sv); otherwise the tables are constants and the port counts for nothing.
+///
 /// Latency from a row's first input beat to its last output beat, idle core, no stalls: that many
 /// times ceil(L/LANES) plus the depth of the pipeline: golden/timing.py has the exact figures.
 module softmax_top #(
@@ -21,22 +24,24 @@ module softmax_top #(
     parameter int unsigned XS = 256,
     parameter int unsigned KE = 101,
     parameter bit ROW_EXP = 1'b0,
+    parameter bit LOADABLE = 1'b0,
     localparam int unsigned OutW = (W == 15) ? 16 : W
 ) (
-    input  logic                           clk_i,
-    input  logic                           rst_ni,
-    input  logic                           s_axis_tvalid,
-    output logic                           s_axis_tready,
-    input  logic [         LANES*IN_W-1:0] s_axis_tdata,
-    input  logic [              LANES-1:0] s_axis_tkeep,
-    input  logic [              LANES-1:0] s_axis_tuser,
-    input  logic                           s_axis_tlast,
-    output logic                           m_axis_tvalid,
-    input  logic                           m_axis_tready,
-    output logic [         LANES*OutW-1:0] m_axis_tdata,
-    output logic [              LANES-1:0] m_axis_tkeep,
-    output logic [softmax_pkg::USER_W-1:0] m_axis_tuser,
-    output logic                           m_axis_tlast
+    input  logic                                         clk_i,
+    input  logic                                         rst_ni,
+    input  softmax_pkg::load_t                           load_i = '0,
+    input  logic                                         s_axis_tvalid,
+    output logic                                         s_axis_tready,
+    input  logic               [         LANES*IN_W-1:0] s_axis_tdata,
+    input  logic               [              LANES-1:0] s_axis_tkeep,
+    input  logic               [              LANES-1:0] s_axis_tuser,
+    input  logic                                         s_axis_tlast,
+    output logic                                         m_axis_tvalid,
+    input  logic                                         m_axis_tready,
+    output logic               [         LANES*OutW-1:0] m_axis_tdata,
+    output logic               [              LANES-1:0] m_axis_tkeep,
+    output logic               [softmax_pkg::USER_W-1:0] m_axis_tuser,
+    output logic                                         m_axis_tlast
 );
 
   if (METHOD != "rexp" && METHOD != "lut2d" && METHOD != "split") begin : gen_check_method
@@ -110,6 +115,9 @@ module softmax_top #(
   logic [softmax_pkg::USER_W-2:0] exponent;
 
   if (METHOD == "split") begin : gen_split
+    logic unused_load;
+    assign unused_load = ^load_i;
+
     softmax_split #(
         .IN_W(IN_W),
         .F(F),
@@ -149,10 +157,12 @@ module softmax_top #(
         .LANES(LANES),
         .MAX_LEN(MAX_LEN),
         .XS(XS),
-        .KE(KE)
+        .KE(KE),
+        .LOADABLE(LOADABLE)
     ) u_core (
         .clk_i,
         .rst_ni,
+        .load_i,
         .valid_i(in_valid),
         .ready_o(in_ready),
         .q_i    (in_q),

@@ -1,0 +1,217 @@
+"""The register file's side of a test: an AXI4-Lite master, and a watch that knows every answer.
+
+The watch hands the pins of each cycle to :class:`golden.register_file.RegisterFile` and holds each
+answer on the bus to it, and the bus to its rules, whoever caused the access and whenever.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any, Concatenate, ParamSpec
+
+import cocotb
+import numpy as np
+from cocotb.regression import TestGenerator
+from cocotb.task import Task
+from cocotb.triggers import RisingEdge
+from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp  # type: ignore[import-untyped]
+
+from configs import Config
+from golden import registers
+from golden.register_file import Answer, RegisterFile, Streams, Write
+from golden.rows import Rows
+from golden.softmax import Outputs, softmax
+from golden.tables import LOADABLE, Loaded
+from tb.env import Bench
+from tb.scoreboard import Scoreboard
+from tb.transactions import StreamRow
+
+__all__ = ["BUILT_LOADABLE", "RegisterBench", "case"]
+
+#: Environment variable: 0 if the design was built with constant tables.
+BUILT_LOADABLE = "COSIM_LOADABLE"
+
+P = ParamSpec("P")
+
+_SLVERR, _OKAY = int(AxiResp.SLVERR), int(AxiResp.OKAY)
+
+
+class RegisterBench(Bench):
+    """A bench around ``softmax_axil``."""
+
+    def __init__(self, dut: Any, name: str) -> None:
+        """As :class:`Bench`, with the bus idle."""
+        super().__init__(dut, name)
+        built = os.environ.get(BUILT_LOADABLE, "1") == "1"
+        self.loadable = built and self.cfg.method in LOADABLE
+        self.map = registers.load()
+        self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk_i)
+        self.scoreboard = Scoreboard(self.cfg, self._expected)
+        self.model = RegisterFile(self.cfg, loadable=self.loadable)
+        self.answers = 0
+        """Answers seen and found right since the last reset."""
+        self._judged = 0
+        self._watching: Task[None] | None = None
+
+    async def reset(self) -> None:
+        """Reset everything, the register file included."""
+        if self._watching:
+            self._watching.cancel()
+        await super().reset()
+        self.model = RegisterFile(self.cfg, loadable=self.loadable)
+        self.answers = self._judged = 0
+        self._watching = cocotb.start_soon(self._watch())
+
+    async def soft_reset(self) -> int:
+        """Ask for a soft reset, whatever is in flight, with the source going on.
+
+        Returns:
+            How many rows had gone in whole before it.
+        """
+        signal = self.signal
+        # Valid may fall without ready in a reset; nothing else may be wrong with what comes out.
+        signal.outlet.look(False)
+        asked = cocotb.start_soon(self.write("CONTROL", self.bit("CONTROL", "SOFT_RESET")))
+        while not int(self.dut.soft_reset.value):
+            await signal.cycles(1)
+        done = len(signal.sent)
+        signal.sent.clear()
+        signal.received.clear()
+        self.scoreboard.reset()
+        self._judged = 0
+        for monitor in (signal.inlet, signal.outlet):
+            monitor.look(True)
+        assert not await asked, "the soft reset was refused"
+        return done
+
+    def bit(self, register: str, field: str) -> int:
+        """A register's word with one bit set, that of a field."""
+        return 1 << self.map.registers[register].fields[field].lsb
+
+    def _expected(self, cfg: Config, rows: Rows) -> Outputs:
+        """The golden model, each row with the tables that it found."""
+        held = self.model.tables_of_rows[self._judged :]
+        self._judged += len(held)
+        if not held[0]:
+            return softmax(cfg, rows)
+        if all(loaded is held[0] for loaded in held):
+            return softmax(cfg, rows, held[0])
+        assert len(held) == len(rows), "malformed rows while tables change"
+        parts = [softmax(cfg, rows.slice(n, n + 1), loaded) for n, loaded in enumerate(held)]
+        stages = {
+            name: np.concatenate([part.stages[name] for part in parts]) for name in parts[0].stages
+        }
+        return Outputs(stages["y"], stages, np.concatenate([part.exponent for part in parts]))
+
+    async def explain(self, row: StreamRow) -> str:
+        """Stages are not compared behind a register file."""
+        return "not looked for; does the core alone fail too?"
+
+    async def write(self, name: str, value: int) -> bool:
+        """Write a register; say whether it was refused."""
+        return await self.poke(self.map.registers[name].offset, value)
+
+    async def poke(self, address: int, value: int) -> bool:
+        """Write a whole word; whether it was refused."""
+        return await self.store(address, value.to_bytes(registers.WORD, "little"))
+
+    async def store(self, address: int, data: bytes) -> bool:
+        """Write bytes within a word; whether it was refused."""
+        return bool((await self.master.write(address, data)).resp == AxiResp.SLVERR)
+
+    async def read(self, name: str) -> int:
+        """Read a register.
+
+        Raises:
+            AssertionError: it was refused.
+        """
+        refused, value = await self.peek(self.map.registers[name].offset)
+        assert not refused, f"reading {name} was refused"
+        return value
+
+    async def peek(self, address: int) -> tuple[bool, int]:
+        """Read a word: whether it was refused, and the word."""
+        answer = await self.master.read(address, registers.WORD)
+        return answer.resp == AxiResp.SLVERR, int.from_bytes(answer.data, "little")
+
+    async def load(self, loaded: Loaded) -> list[bool]:
+        """Write tables; for each entry whether it was refused."""
+        return [await self.poke(address, word) for address, word in registers.entries(loaded)]
+
+    async def _watch(self) -> None:
+        """Hold every answer to the model, from the first cycle after reset."""
+        edge = RisingEdge(self.dut.clk_i)
+        waiting: dict[str, Answer | None] = {"b": None, "r": None}
+        while True:
+            await edge
+            waiting = self._step(self.dut, waiting)
+
+    def _step(self, dut: Any, waiting: dict[str, Answer | None]) -> dict[str, Answer | None]:
+        """One rising edge: check the answers on the bus, and learn which ones come next."""
+        pins = {
+            "b": (dut.s_axil_bvalid, dut.s_axil_bready, dut.s_axil_bresp, None),
+            "r": (dut.s_axil_rvalid, dut.s_axil_rready, dut.s_axil_rresp, dut.s_axil_rdata),
+        }
+        left: dict[str, Answer | None] = {}
+        for channel, (valid, ready, resp, data) in pins.items():
+            wanted = waiting[channel]
+            assert int(valid.value) == (wanted is not None), (
+                f"s_axil_{channel}valid is {valid.value} in cycle {self.signal.cycle()}; "
+                f"waiting for an answer: {wanted}"
+            )
+            left[channel] = wanted
+            if wanted is not None:
+                got = Answer(int(resp.value) == _SLVERR, 0 if data is None else int(data.value))
+                assert int(resp.value) in (_OKAY, _SLVERR), f"{channel}resp is {resp.value}"
+                assert got == wanted, (
+                    f"channel {channel}, cycle {self.signal.cycle()}: {got} instead of {wanted}"
+                )
+                if int(ready.value):
+                    left[channel] = None
+                    self.answers += 1
+        write = read = None
+        if int(dut.s_axil_awready.value):
+            assert int(dut.s_axil_awvalid.value), "awready without awvalid"
+            assert int(dut.s_axil_wvalid.value), "wready without wvalid"
+            write = Write(
+                int(dut.s_axil_awaddr.value),
+                int(dut.s_axil_wdata.value),
+                int(dut.s_axil_wstrb.value),
+            )
+        if int(dut.s_axil_arready.value):
+            assert int(dut.s_axil_arvalid.value), "arready without arvalid"
+            read = int(dut.s_axil_araddr.value)
+        streams = Streams(
+            int(dut.s_axis_tvalid.value),
+            int(dut.s_axis_tready.value),
+            int(bool(dut.s_axis_tvalid.value) and dut.s_axis_tlast.value),
+            int(dut.m_axis_tvalid.value),
+            int(dut.m_axis_tready.value),
+            int(bool(dut.m_axis_tvalid.value) and dut.m_axis_tlast.value),
+            int(bool(dut.m_axis_tvalid.value) and dut.m_axis_tuser.value) & 1,
+        )
+        answers = self.model.cycle(self.signal.cycle(), streams, write, read)
+        for channel, answer in zip(("b", "r"), answers, strict=True):
+            if answer is not None:
+                assert left[channel] is None, f"channel {channel}: two answers at a time"
+                left[channel] = answer
+        return left
+
+
+def case(
+    body: Callable[Concatenate[RegisterBench, P], Awaitable[None]],
+) -> TestGenerator:
+    """A cocotb test from a body: reset before it, and nothing left over after it."""
+
+    @cocotb.test
+    @functools.wraps(body)
+    async def test(dut: Any, *args: P.args, **parameters: P.kwargs) -> None:
+        bench = RegisterBench(dut, body.__name__)
+        await bench.reset()
+        await body(bench, *args, **parameters)
+        await bench.finish()
+        assert bench.answers, "nothing was asked of the register file"
+
+    return test

@@ -1,0 +1,1 @@
+"""cocotb tests of the core behind its register file: ``softmax_axil``."""
