@@ -38,9 +38,9 @@ def c(cfg: Config, e: npt.NDArray[np.uint16]) -> Ints:
     return shell.div_m(e * np.int32(TENTHS) + cfg.m // 2, cfg.w)
 
 
-def y(sigma: tables.Table, j: Ints, c: Ints) -> Ints:
-    """Output ``L[j][c]``: no multiplier, no divider."""
-    return sigma[j, c]
+def y(sigma: tables.Table, j: Ints, c: Ints, keep: npt.NDArray[np.bool_]) -> Ints:
+    """Output ``L[j][c]``: no multiplier, no divider; 0 where masked, whatever ``L[j][0]`` is."""
+    return sigma[j, c] * keep
 
 
 def run(
@@ -60,5 +60,5 @@ def run(
     total = shell.row_sum(term, starts)
     row = shell.j(cfg, total)
     column = c(cfg, term)
-    out = y(held["LUT_SIGMA"], np.repeat(row, lengths), column)
+    out = y(held["LUT_SIGMA"], np.repeat(row, lengths), column, keep)
     return {"max": top, "k": index, "e": term, "sum": total, "j": row, "c": column, "y": out}

@@ -167,15 +167,15 @@ async def _check_no_windows(bench: RegisterBench) -> None:
 
 @case
 async def random_tables(bench: RegisterBench) -> None:
-    """Any entries that fit, a few at a time; every row with the tables that it finds."""
+    """Any entries that fit, all and then a few at a time; rows with the tables they find."""
     if not bench.loadable:
         return await _check_no_windows(bench)
     cfg, rng = bench.cfg, bench.rng
     addresses = [address for address, _ in registers.entries(tables.default(cfg))]
-    for _ in range(6):
-        for address in rng.choice(addresses, 25).tolist():
+    for count in (len(addresses), *[25] * 6):
+        for address in rng.permutation(addresses)[:count].tolist():
             await bench.poke(address, int(rng.integers(cfg.m + 1)))
-        await bench.play(rows(cfg, rng, LENGTHS["few_short"](cfg, rng), scores="attention"))
+        await bench.play(rows(cfg, rng, LENGTHS["mixed"](cfg, rng)))
 
 
 @case
