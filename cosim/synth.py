@@ -64,8 +64,12 @@ splitnets
 tee -q -o {folder}/gates.json stat -json
 write_verilog -noattr -norename {folder}/netlist.v
 """
+# A table's contents count in the stage that reads it.
 _STAGES = """
 hierarchy -check -top {top}
+setattr -mod -set keep_hierarchy 1 *
+setattr -mod -unset keep_hierarchy *lookup_table* *softmax_inverse_e*
+flatten
 proc
 opt -full
 memory -nomap
@@ -281,7 +285,8 @@ def _read(cfg: Config, *options: str) -> str:
     parameters = (f"-G {key}={literal(value)}" for key, value in parameters_of(cfg).items())
     files = (_below(path) for path in rtl_sources())
     words = ("-j 1 --ignore-assertions --top", _TOP, *options, *parameters, *files)
-    return f"read_slang {' '.join(words)}\n"
+    # Constant tables are not written: no pins for that.
+    return f"read_slang {' '.join(words)}\ndelete -input {_TOP}/w:load_i\n"
 
 
 def _yosys(script: str, folder: Path, name: str) -> None:
