@@ -220,6 +220,7 @@ async def load_in_flight(bench: RegisterBench) -> None:
     assert tried > 10
     assert await bench.read("REFUSED") == tried
     assert await bench.read("FAULTS") == bench.bit("FAULTS", "BUSY")
+    await bench.play(rows(cfg, rng, LENGTHS["mixed"](cfg, rng) * 3))
     assert not await bench.poke(*writes[0])
 
 

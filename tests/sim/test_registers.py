@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from cocotb.regression import TestGenerator as Generator  # pytest would collect its own name
 
 from configs import Config
-from cosim.build import build
+from cosim.build import build, rtl_sources
 from cosim.regression import run
 
 _MODULE = "tb.cases_axil.registers"
@@ -44,3 +46,63 @@ def test_registers(
     assert len(outcomes) == len(_CASES) > 10
     wrong = [f"{case}:\n{outcome.text}" for case, outcome in outcomes.items() if not outcome.passed]
     assert not wrong, "\n".join(wrong)
+
+
+class Mutant(NamedTuple):
+    """A part of one file, changed; the case that must fail, and what it must say."""
+
+    file: str
+    text: str
+    becomes: str
+    case: str
+    says: str
+
+
+MUTANTS = {
+    "a latency of one more": Mutant(
+        "softmax_monitor.sv", "now_q - start", "now_q - start + 1", "read_while_rows_run", "instead"
+    ),
+    "a load in flight taken": Mutant(
+        "softmax_load.sv", "busy_i;", "1'b0;", "load_in_flight", "instead of Answer(refused=True"
+    ),
+    "a refused entry written": Mutant(
+        "softmax_load.sv", "!busy_i && fits;", "1'b1;", "load_in_flight", "expected"
+    ),
+    "strobes ignored": Mutant(
+        "softmax_regs.sv", "{8{write_strb[i]}}", "8'hFF", "strobes", "channel r"
+    ),
+    "tables that outlive a reset": Mutant(
+        "lookup_table.sv", "written_q <= '0;", "written_q <= written_q;", "load_and_play", ""
+    ),
+    "a beat during a soft reset": Mutant(
+        "softmax_axil.sv",
+        "s_ready && !soft_reset",
+        "s_ready",
+        "soft_reset_in_flight/stalls=none",
+        "a beat during a soft reset",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_caught(name: str, tmp_path: Path) -> None:
+    mutant, cfg = MUTANTS[name], BUILDS["lut2d"][0]
+    sources = rtl_sources()
+    at = next(n for n, path in enumerate(sources) if path.name == mutant.file)
+    text = sources[at].read_text()
+    assert mutant.text in text, "the mutant's text is gone from the RTL"
+    broken = tmp_path / mutant.file
+    broken.write_text(text.replace(mutant.text, mutant.becomes))
+    sources[at] = broken
+    built = build(
+        cfg, top="softmax_axil", name="mutant", sources=sources, parameters={"LOADABLE": 1}
+    )
+    case = next(
+        full
+        for full in _CASES
+        if full == f"{_MODULE}.{mutant.case}" or full.startswith(f"{_MODULE}.{mutant.case}/")
+    )
+    outcome = run(built, cfg, [case])[case]
+    assert not outcome.passed
+    assert mutant.says in outcome.text
+    assert "did not run" not in outcome.text
