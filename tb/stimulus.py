@@ -75,6 +75,15 @@ def _rising(cfg: Config, rng: Rng, size: int) -> Ints:
     return np.sort(_uniform(cfg, rng, size))
 
 
+def _climbing(cfg: Config, rng: Rng, size: int) -> Ints:
+    """Logits that climb by twelve octaves over the row, from anywhere: sums change windows."""
+    limit, octaves = 2 ** (cfg.in_w - 1), 12 * np.log(2) * 2**cfg.frac
+    start = rng.uniform(-limit, max(limit - octaves, -limit + 1))
+    level = start + octaves * np.arange(size) / size + rng.normal(0, 2**cfg.frac, size)
+    scores: Ints = np.clip(np.rint(level), -limit, limit - 1)
+    return scores
+
+
 #: Scores of a row, by name.
 SCORES: dict[str, Callable[[Config, Rng, int], Ints]] = {
     "attention": _attention,
@@ -83,6 +92,7 @@ SCORES: dict[str, Callable[[Config, Rng, int], Ints]] = {
     "equal": _equal,
     "sparse": _sparse,
     "rising": _rising,
+    "climbing": _climbing,
 }
 
 #: Which elements of row ``n`` are kept, by name.

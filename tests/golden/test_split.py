@@ -232,6 +232,16 @@ def test_the_exponent_follows_the_length_of_a_flat_row(precision: str) -> None:
     assert (out.y >= cfg.m - 1).all()
 
 
+def test_a_row_that_just_fits() -> None:
+    """A sum just below 2: twice the largest element is M and not more, so the exponent is 1."""
+    cfg = config("uint8", True)
+    q = [0, -1, -1500]
+    out = softmax(cfg, Rows.of([q]))
+    assert out.stages["top"] == out.stages["max"]
+    assert (out.exponent.tolist(), out.y.tolist()[0]) == ([1], cfg.m)
+    assert split_row(cfg, q, [True] * 3) == (out.y.tolist(), 1)
+
+
 def test_a_row_of_nothing_has_no_exponent() -> None:
     out = softmax(config("uint8", True), Rows.of([[1, 2, 3]] * 2, [[False] * 3, [True] * 3]))
     assert out.exponent[0] == 0

@@ -41,6 +41,6 @@ PARAMETER_SETS = [
     _set("split", "int16", 2, frac=0, max_len=128),
     _set("split", "int16", 32, row_exp=True, max_len=4096),
     _set("split", "int16", 8, in_w=12, frac=6, max_len=300),
-    _set("split", "uint4", 32, in_w=4, frac=2, max_len=33),
-    _set("split", "uint2", 16, row_exp=True, in_w=5, frac=1, max_len=1),
+    _set("split", "uint4", 2, in_w=4, frac=2, max_len=1),
+    _set("split", "uint2", 16, row_exp=True, in_w=5, frac=1, max_len=70),
 ]

@@ -13,6 +13,10 @@ from cosim.regression import run
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
 LUT2D = configs.load("lut2d_uint8").replace(max_len=64)
+SPLIT = configs.load("split_uint8").replace(max_len=64)
+ROWEXP = configs.load("split_uint8_rowexp").replace(max_len=64)
+# Where rows whose largest element just fits are frequent enough.
+ROWEXP2 = configs.load("split_uint2").replace(row_exp=True, max_len=64)
 
 
 class Mutant(NamedTuple):
@@ -111,6 +115,46 @@ MUTANTS = {
         "assign issue = row_valid && !(pop_valid_o && pop_last_o) &&",
         "protocol.no_lost_cycle",
         "",
+    ),
+    "octaves not rounded": Mutant(
+        "softmax_pkg.sv",
+        "half = (64'd1 << shift) >> 1",
+        "half = 64'd0",
+        "streams.scores/kind=attention",
+        "first differing stage: o of element",
+        SPLIT,
+    ),
+    "a window forgotten when the maximum leaves it": Mutant(
+        "softmax_total.sv",
+        "(beat_next && n == 1) ? total_q[0] : '0",
+        "'0",
+        "streams.scores/kind=climbing",
+        "first differing stage: sum: expected",
+        SPLIT,
+    ),
+    "a reciprocal one too large": Mutant(
+        "softmax_reciprocal.sv",
+        "(entry - fall)",
+        "(entry - fall + softmax_pkg::LINE_W'(1))",
+        "streams.scores/kind=attention",
+        "first differing stage: r: expected",
+        SPLIT,
+    ),
+    "a row exponent one too large": Mutant(
+        "softmax_scale.sv",
+        "fetch_x = max_below_q - NW'(1);",
+        "fetch_x = max_below_q;",
+        "streams.scores/kind=climbing",
+        "",
+        ROWEXP,
+    ),
+    "a row exponent one too small": Mutant(
+        "softmax_scale.sv",
+        "fetch_x = max_below_q + NW'(1);",
+        "fetch_x = max_below_q;",
+        "streams.scores/kind=attention",
+        "",
+        ROWEXP2,
     ),
     "a hole in tkeep taken": Mutant(
         "softmax_ingress.sv",
