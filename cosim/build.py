@@ -22,7 +22,17 @@ from configs.errors import UsageError
 from cosim import toolchain
 from cosim.files import atomic_file
 
-__all__ = ["PROFILES", "ROOT", "Build", "build", "literal", "once", "parameters_of", "rtl_sources"]
+__all__ = [
+    "PROFILES",
+    "ROOT",
+    "Build",
+    "build",
+    "literal",
+    "once",
+    "parameters_of",
+    "property_sources",
+    "rtl_sources",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -109,6 +119,11 @@ def rtl_sources() -> list[Path]:
         if not path.is_file():
             raise UsageError(f"{path}, listed in {listing}, is missing")
     return paths
+
+
+def property_sources() -> list[Path]:
+    """The properties of the core's streams, and the file that binds them into the RTL."""
+    return sorted((ROOT / "rtl" / "sva").glob("*.sv"))
 
 
 def build(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import configs
 from cosim import toolchain
-from cosim.build import ROOT, literal, parameters_of, rtl_sources
+from cosim.build import ROOT, literal, parameters_of, property_sources, rtl_sources
 
 __all__ = ["checks", "main"]
 
@@ -56,7 +56,7 @@ def _python() -> Iterator[Check]:
 
 def _systemverilog() -> Iterator[Check]:
     rtl = _relative(rtl_sources())
-    every = [*rtl, *_relative(sorted((ROOT / "tb").rglob("*.sv")))]
+    every = [*rtl, *_relative(property_sources()), *_relative(sorted((ROOT / "tb").rglob("*.sv")))]
     rules = "--rules_config=rtl/.rules.verible_lint"
     yield "verible lint", [_program("verible-verilog-lint"), rules, *every]
     typed = [path for path in every if "/gen/" not in path]

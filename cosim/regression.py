@@ -29,6 +29,7 @@ __all__ = ["FAILURES", "Outcome", "first_differing_stage", "run"]
 FAILURES = ROOT / "build" / "failures"
 
 _TAIL_LINES = 40
+_ASSERTION = re.compile(r"^.*Assertion failed in .*$", re.MULTILINE)
 _REPLAY = "tb.cases.replay.row"
 
 
@@ -93,8 +94,11 @@ def run(
                 ).returncode
             except subprocess.TimeoutExpired:
                 code = f"killed after {timeout:g} s"
-        outcomes = _outcomes(results) if results.is_file() else {}
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
+        text = log.read_text(errors="replace")
+        # A property of the design that fails ends the simulation, of which cocotb knows no reason.
+        broken = "".join(f"{line}\n" for line in _ASSERTION.findall(text))
+        outcomes = _outcomes(results, broken) if results.is_file() else {}
+        tail = "\n".join(text.splitlines()[-_TAIL_LINES:])
     finally:
         shutil.rmtree(folder)
     missing = Outcome(False, f"did not run (simulation ended with {code}):\n{tail}", 0.0)
@@ -127,8 +131,8 @@ def first_differing_stage(
     return found.group(1) if found else outcome.text
 
 
-def _outcomes(results: Path) -> dict[str, Outcome]:
-    """Read cocotb's xUnit file."""
+def _outcomes(results: Path, broken: str) -> dict[str, Outcome]:
+    """Read cocotb's xUnit file; ``broken`` are the properties that ended the simulation."""
     found = {}
     for case in ET.parse(results).iter("testcase"):
         name = f"{case.get('classname')}.{case.get('name')}"
@@ -138,7 +142,7 @@ def _outcomes(results: Path) -> dict[str, Outcome]:
         )
         if name in found:
             raise RuntimeError(f"{name} ran twice")
-        found[name] = Outcome(not wrong, text, float(case.get("time", 0)))
+        found[name] = Outcome(not wrong, broken * bool(wrong) + text, float(case.get("time", 0)))
     return found
 
 

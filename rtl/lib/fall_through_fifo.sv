@@ -67,9 +67,9 @@ module fall_through_fifo #(
 
   // A pop needs a word, a push needs room.
   a_pop_has_word :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) pop_i |-> valid_o);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) !pop_i || valid_o);
   a_push_has_room :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      store && !load |-> !queued_q || wr_q != rd_q);
+      !(store && !load) || !queued_q || wr_q != rd_q);
 
 endmodule

@@ -150,6 +150,6 @@ module row_store #(
   );
 
   a_info_has_row :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) row_valid |-> end_valid);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) !row_valid || end_valid);
 
 endmodule

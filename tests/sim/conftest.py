@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from configs import Config
-from cosim.build import build
+from cosim.build import build, property_sources
 from cosim.regression import Outcome, run
 
 Simulate = Callable[[Config, str], Outcome]
@@ -32,7 +32,8 @@ def simulate(request: pytest.FixtureRequest) -> Simulate:
 
     def outcome(cfg: Config, case: str) -> Outcome:
         if cfg.name not in outcomes:
-            outcomes[cfg.name] = run(build(cfg), cfg, selected[cfg.name], seed=seed)
+            built = build(cfg, extra_sources=property_sources())
+            outcomes[cfg.name] = run(built, cfg, selected[cfg.name], seed=seed)
         return outcomes[cfg.name][case]
 
     return outcome
