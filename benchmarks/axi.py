@@ -15,7 +15,7 @@ from cocotb.clock import Clock
 from cocotb.handle import Immediate
 from cocotb.triggers import RisingEdge
 from cocotb.utils import get_sim_time
-from cocotbext.axi import (  # type: ignore[import-untyped]
+from cocotbext.axi import (
     AxiStreamBus,
     AxiStreamFrame,
     AxiStreamSink,

@@ -16,7 +16,7 @@ import numpy as np
 from cocotb.regression import TestGenerator
 from cocotb.task import Task
 from cocotb.triggers import RisingEdge
-from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp  # type: ignore[import-untyped]
+from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
 from configs import Config
 from golden import registers
