@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ SCORED = (
 )
 SIGMA, ROWS, SEED = 2.0, 400, 1
 #: Peers by latency formula, cycles for a row of L elements at P lanes; ITA takes rows of 64 lanes.
-PEERS = {
+PEERS: dict[str, Callable[[int, int], int]] = {
     "ITA `ita_softmax_top` (ba96519)": lambda length, lanes: 5 * length + 1,
     "SoftEx `softex_wrap` (77f219d), at best": lambda length, lanes: (
         3 * length // lanes + 2 * (lanes.bit_length() - 1) + 47
