@@ -269,6 +269,14 @@ def test_a_bad_option(option: str, tmp_path: Path, capsys: pytest.CaptureFixture
     assert BAD_OPTIONS[option] in refuses(capsys, tmp_path, *words)
 
 
+@pytest.mark.parametrize("command", ["replay", "score", "extract", "doctor", "synth"])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    assert stopped.value.code == 0
+    assert f"usage: cosim {command}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("option", ["--rows 1,x", "--max-rows 0", "--transport pigeon"])
 def test_an_option_that_cannot_be_read(option: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:
