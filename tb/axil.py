@@ -105,6 +105,10 @@ class RegisterBench(Bench):
         }
         return Outputs(stages["y"], stages, np.concatenate([part.exponent for part in parts]))
 
+    def item(self, name: str) -> str:
+        """All cases of a build are one item."""
+        return "tests/sim/test_registers.py"
+
     async def explain(self, row: StreamRow) -> str:
         """Stages are not compared behind a register file."""
         return "not looked for; does the core alone fail too?"

@@ -150,6 +150,10 @@ class Bench:
             return "unknown; played alone the row is right"
         return probe.first_difference(unpack(beats, self.cfg))
 
+    def item(self, name: str) -> str:
+        """What pytest calls the test of this name, for a shell."""
+        return f"'tests/sim/test_rtl.py::test_rtl[{name}]'"
+
     async def _fail(
         self, mismatch: Mismatch, stalls: StallProfile, seed: int, hang: str
     ) -> NoReturn:
@@ -162,8 +166,7 @@ class Bench:
         lines += [
             f"configuration {self.cfg}",
             f"stalls {stalls.name}, seed {seed}",
-            f"the whole test: .venv/bin/pytest 'tests/sim/test_rtl.py::test_rtl[{name}]' "
-            f"--seed {self.setup['seed']}",
+            f"the whole test: .venv/bin/pytest {self.item(name)} --seed {self.setup['seed']}",
         ]
         if mismatch.sent:
             stem = re.sub(r"[^\w.=-]+", "-", name)
