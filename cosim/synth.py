@@ -137,7 +137,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help=f"compare with synth/area.json; fail when a figure is more than {TOLERANCE:.0%} worse",
+        help=f"compare with synth/area.json; fail when a figure is more than {TOLERANCE:.0%}% worse",
     )
     parser.add_argument(
         "--stages", action="store_true", help="gates and flip-flops stage by stage instead"
