@@ -18,7 +18,8 @@ __all__ = ["PRECISIONS", "Config", "UsageError", "load", "names"]
 #: Output width ``w`` in bits of each precision, with the paper's names (arXiv 2111.10770).
 PRECISIONS = {"int16": 15, "uint8": 8, "uint4": 4, "uint2": 2}
 
-METHODS = ("rexp", "lut2d", "split", "custom")
+#: Ours; ``custom`` is a design of the user's own.
+METHODS = ("rexp", "lut2d", "split")
 INDEX_MODES = ("distance", "msb")
 SUM_INDEX_MODES = ("nearest", "floor")
 LANES = (1, 2, 4, 8, 16, 32)
@@ -74,7 +75,7 @@ class Config:
     """``custom`` only: where the file stands; not a key, :func:`load` knows it."""
 
     def __post_init__(self) -> None:
-        self._choice("method", self.method, METHODS)
+        self._choice("method", self.method, (*METHODS, "custom"))
         self._choice("precision", self.precision, tuple(PRECISIONS))
         if self.xs == 0:
             object.__setattr__(self, "xs", _DEFAULT_XS[self.method])
