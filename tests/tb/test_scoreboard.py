@@ -38,7 +38,7 @@ def exchange(drawn: Rows, cfg: Config = CFG) -> tuple[list[StreamRow], list[Stre
 
 @pytest.fixture
 def good() -> tuple[list[StreamRow], list[StreamRow]]:
-    return exchange(rows(CFG, np.random.default_rng(5), LENGTHS, mask="none"))
+    return exchange(rows(CFG, np.random.default_rng(5), LENGTHS, scores="attention", mask="none"))
 
 
 def judge(sent: list[StreamRow], received: list[StreamRow]) -> str:
