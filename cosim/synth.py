@@ -137,7 +137,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help=f"compare with synth/area.json; fail when a figure is more than {TOLERANCE:.0%}% worse",
+        help=f"compare with synth/area.json; fail when a figure is over {TOLERANCE:.0%}% worse",
     )
     parser.add_argument(
         "--stages", action="store_true", help="gates and flip-flops stage by stage instead"
@@ -164,7 +164,7 @@ def run(args: argparse.Namespace) -> int:
         task = progress.add_task("synthesis", total=len(chosen))
         for cfg, figures in zip(chosen, pool.map(figures_of, chosen), strict=True):
             found[cfg.name] = figures
-            progress.console.print(f"{cfg.name:20} {_line(figures)}")
+            progress.console.print(f"{cfg.name:20} {_line(figures)}", soft_wrap=True)
             progress.advance(task)
     problems = [*missed(chosen, found)]
     if args.check:
