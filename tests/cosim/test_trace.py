@@ -297,7 +297,8 @@ def test_rows_too_long_for_a_configuration(path):
     ("keys", "remedy"),
     [(4096, "none fits; add one with max_len = 4096"), (4097, "max_len ends at 4096")],
 )
-def test_rows_too_long_for_all(path, keys, remedy):
+def test_rows_too_long_for_all(path, keys, remedy, monkeypatch):
+    monkeypatch.setattr(configs, "names", lambda: ["rexp_uint8"])
     foreign(path, {"layer.0.scores": scores(shape=(1, 1, 1, keys))})
     with pytest.raises(UsageError, match=remedy):
         Trace(path).check_fits(config(1024))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from decimal import Decimal, localcontext
 
 import numpy as np
@@ -245,16 +244,3 @@ def test_division_by_m_folds_what_is_wider(w: int, values: list[int]) -> None:
     edges = [0, 2**w - 2, 2**w - 1, 2**w, (2**w - 1) * 2**w - 1, (2**w - 1) * 2**w]
     t = np.array(values + edges, dtype=np.int32)
     np.testing.assert_array_equal(shell.div_m(t, w), t // (2**w - 1))
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_million_elements_take_less_than_a_second(method: str) -> None:
-    """CPU time, so that a busy machine does not fail it; it is some thirty times faster."""
-    cfg = Config("speed", method, "int16")
-    rng = np.random.default_rng(3)
-    offsets = np.concatenate([[0], np.cumsum(rng.integers(1, 200, 10_000))])
-    q = rng.normal(0, 512, offsets[-1]).astype(np.int32)
-    rows = Rows(q, rng.random(len(q)) < 0.9, offsets)
-    start = time.process_time()
-    softmax(cfg, rows)
-    assert len(q) / (time.process_time() - start) > 1e6
