@@ -7,7 +7,7 @@ SETUP := @PYTHON="$(PYTHON)" sh scripts/setup.sh
 BIN := .venv/bin
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test lint format bench synth traces clean
+.PHONY: help setup sim test lint format bench synth netlist traces clean
 .NOTPARALLEL:
 
 help: ## print this help
@@ -41,6 +41,10 @@ bench: ## measure how many rows a second each way of playing them makes
 synth: ## synthesise, place and route the core; ARGS=--check compares with synth/area.json
 	$(SETUP) synth
 	@$(BIN)/cosim synth $(ARGS)
+
+netlist: ## run part of the regression on the gate netlists of some configurations
+	$(SETUP) test synth
+	@$(BIN)/pytest synth $(ARGS)
 
 traces: ## extract the committed traces again and say whether they agree
 	$(SETUP) onnx minilm traces/models.txt
