@@ -1,0 +1,1 @@
+"""The tasks that come along, a module each with ``make() -> Task``."""
