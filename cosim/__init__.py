@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cosim.engines import Float64, Golden, Recorder, Rtl, engine
     from cosim.function import RtlSoftmax
+    from cosim.trace import Trace
 
-__all__ = ["RtlSoftmax"]
+__all__ = ["Float64", "Golden", "Recorder", "Rtl", "RtlSoftmax", "Trace", "engine"]
+
+_HOMES = {"RtlSoftmax": "cosim.function", "Trace": "cosim.trace"}
 
 
 def __getattr__(name: str) -> Any:
     """Load the public names on first use, so that the command line starts fast."""
     if name in __all__:
-        from cosim import function
-
-        return getattr(function, name)
+        return getattr(importlib.import_module(_HOMES.get(name, "cosim.engines")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,220 @@
+"""What stands in for a model's softmax: exact, golden, RTL, and the recorder around each."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import configs
+import cosim
+from configs import UsageError
+from cosim import engines
+from cosim.trace import Trace
+
+CONFIG = configs.load("split_uint8_rowexp").replace(max_len=64)
+RNG = np.random.default_rng(5)
+SCORES = RNG.normal(0, 3, (2, 3, 5, 40)).astype(np.float32)
+MASK = RNG.random((2, 1, 1, 40)) < 0.7
+
+
+@pytest.fixture(scope="module")
+def rtl():
+    with engines.Rtl(CONFIG, jobs=1, optimise="test") as softmax:
+        yield softmax
+
+
+def exact(scores, mask):
+    e = np.where(mask, np.exp(scores.astype(np.float64)), 0)
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def test_float64_is_the_exact_softmax():
+    softmax = engines.Float64()
+    got = softmax(SCORES, MASK)
+    assert got.dtype == np.float64
+    np.testing.assert_allclose(got, exact(SCORES, MASK), rtol=1e-12)
+    assert not got[~np.broadcast_to(MASK, got.shape)].any()
+    assert (softmax.count.rows, softmax.count.elements) == (30, 1200)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_scores_may_mask_themselves(dtype):
+    """-inf or the lowest finite value is as good as False in the mask, for every engine."""
+    scores = SCORES.astype(dtype)
+    hidden = scores.copy()
+    hidden[..., ::2] = -np.inf
+    hidden[..., 1::4] = np.finfo(dtype).min
+    mask = np.isin(np.arange(40) % 4, [3])
+    for softmax in (engines.Float64(), engines.Golden(CONFIG)):
+        np.testing.assert_array_equal(softmax(hidden), softmax(scores, mask))
+
+
+def test_a_row_that_is_masked_altogether_is_zero(rtl):
+    scores = SCORES.copy()
+    scores[0, 1, 2] = np.finfo(np.float32).min
+    for softmax in (engines.Float64(), engines.Golden(CONFIG), rtl):
+        got = softmax(scores)
+        assert not got[0, 1, 2].any()
+        assert (got.sum(axis=-1) > 0).sum() == 29
+
+
+def test_golden_is_close_to_exact_and_rows_of_one_key_are_one():
+    softmax = engines.Golden("split_int16")
+    np.testing.assert_allclose(softmax(SCORES, MASK), exact(SCORES, MASK), atol=3e-3)
+    np.testing.assert_allclose(softmax(SCORES[..., :1]), 1)
+
+
+@pytest.mark.parametrize("shape", [(40,), (7, 1), (2, 3, 5, 40), (1, 2, 300, 61)])
+def test_the_rtl_is_the_golden_model(rtl, shape):
+    before = vars(rtl.count).copy()
+    scores = RNG.normal(0, 3, shape)
+    mask = RNG.random(shape) < 0.7
+    np.testing.assert_array_equal(rtl(scores, mask), engines.Golden(CONFIG)(scores, mask))
+    assert rtl.count.mismatches == 0
+    assert rtl.count.first == ""
+    assert rtl.count.rows - before["rows"] == np.prod(shape[:-1])
+    beats = np.prod(shape[:-1]) * -(-shape[-1] // CONFIG.lanes)
+    assert rtl.count.cycles - before["cycles"] >= beats
+
+
+def test_the_size_of_the_parts_changes_nothing(rtl, monkeypatch):
+    whole = [softmax(SCORES, MASK) for softmax in (engines.Float64(), engines.Golden(CONFIG), rtl)]
+    monkeypatch.setattr(engines, "CHUNK", 100)
+    parts = [softmax(SCORES, MASK) for softmax in (engines.Float64(), engines.Golden(CONFIG), rtl)]
+    np.testing.assert_array_equal(whole, parts)
+
+
+def test_a_wrong_row_is_counted_and_the_first_described(rtl, monkeypatch):
+    """The golden model is the one made wrong here: both ways a difference is a mismatch."""
+    right = engines.golden_softmax
+
+    def wrong(config, rows):
+        outputs = right(config, rows)
+        outputs.y[[40 * 3 + 7, 40 * 3 + 9, 40 * 20]] ^= 1
+        return outputs
+
+    monkeypatch.setattr(engines, "golden_softmax", wrong)
+    monkeypatch.setattr(rtl, "count", engines.Count())
+    got = engines.apply(rtl, "encoder.0", SCORES, MASK)
+    assert rtl.count.mismatches == 2
+    y = round(got[0, 0, 3, 7] * 255 * 2)
+    assert rtl.count.first.startswith("split_uint8_rowexp: encoder.0, row 3, element 7: expected ")
+    assert str(y) in rtl.count.first or y == 0
+
+
+def test_a_wrong_exponent_is_a_mismatch(rtl, monkeypatch):
+    right = engines.golden_softmax
+
+    def wrong(config, rows):
+        outputs = right(config, rows)
+        outputs.exponent[4] += 1
+        return outputs
+
+    monkeypatch.setattr(engines, "golden_softmax", wrong)
+    monkeypatch.setattr(rtl, "count", engines.Count())
+    rtl(SCORES)
+    assert rtl.count.mismatches == 1
+    assert "softmax, row 4: expected exponent" in rtl.count.first
+
+
+def test_longer_rows_take_a_longer_build():
+    scores = RNG.normal(0, 3, (2, 70))
+    golden = engines.Golden(CONFIG)
+    with engines.Rtl(CONFIG, jobs=1, optimise="test") as softmax:
+        np.testing.assert_array_equal(softmax(scores), golden(scores))
+        assert softmax.config == golden.config == CONFIG.replace(max_len=4096)
+    with pytest.raises(UsageError, match="rows of 4097 keys are longer than the 4096"):
+        golden(np.zeros((1, 4097)))
+
+
+@pytest.mark.parametrize(
+    ("scores", "mask", "sentence"),
+    [
+        ([[1, 2]], None, "scores are int64; give float"),
+        (np.zeros((3, 0)), None, r"no scores in an array of shape \(3, 0\)"),
+        (np.zeros((3, 2)), np.ones((4, 2), bool), r"mask of shape \(4, 2\) does not broadcast"),
+        (np.array([0.0, np.nan]), None, r"NaN at index \[1\]"),
+    ],
+)
+@pytest.mark.parametrize("softmax", [engines.Float64(), engines.Golden(CONFIG)])
+def test_bad_input(softmax, scores, mask, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        softmax(scores, mask)
+
+
+def test_the_engine_of_a_configuration():
+    assert type(engines.engine(None)) is engines.Float64
+    with engines.engine("rexp_uint8", "golden") as softmax:
+        assert type(softmax) is engines.Golden
+        assert softmax.config.name == "rexp_uint8"
+    with pytest.raises(UsageError, match="unknown engine 'verilog'; choose golden or rtl"):
+        engines.engine("rexp_uint8", "verilog")
+    with pytest.raises(UsageError, match="unknown configuration"):
+        engines.engine("rexp_uint3", "golden")
+
+
+def test_a_softmax_of_another_shape_is_refused():
+    with pytest.raises(UsageError, match=r"returned shape \(2, 3, 5\) for scores of shape"):
+        engines.apply(lambda scores, mask: scores.sum(axis=-1), "x", SCORES, None)
+
+
+def test_a_recorder_keeps_copies_and_leaves_the_softmax_alone():
+    recorder = engines.Recorder()
+    scores = SCORES.copy()
+    assert engines.apply(recorder, "a", scores, MASK) is None
+    scores[:] = 0
+    around = engines.Recorder(engines.Float64())
+    np.testing.assert_array_equal(around(SCORES, MASK), engines.Float64()(SCORES, MASK))
+    np.testing.assert_array_equal(recorder.calls[0].scores, SCORES)
+    assert [call.layer for call in recorder.calls + around.calls] == ["a", ""]
+
+
+def test_what_was_recorded_is_a_trace(tmp_path):
+    recorder = engines.Recorder()
+    shapes = [(40,), (5, 40), (3, 5, 40), (2, 3, 5, 40), (2, 1, 3, 5, 40)]
+    for number, shape in enumerate(shapes):
+        mask = None if number == 1 else MASK[0, 0, 0] if number < 4 else MASK[:, None]
+        engines.apply(recorder, f"l{number}", SCORES.ravel()[: np.prod(shape)].reshape(shape), mask)
+    path = tmp_path / "trace.safetensors"
+    recorder.write(path, model="m", source="s", metadata={"more": "1"})
+    trace = Trace(path)
+    assert list(trace.shapes.values()) == [
+        (1, 1, 1, 40),
+        (1, 1, 5, 40),
+        (1, 3, 5, 40),
+        (2, 3, 5, 40),
+        (2, 3, 5, 40),
+    ]
+    assert dict(trace.metadata) == {
+        "format": "attention-trace",
+        "version": "1",
+        "model": "m",
+        "source": "s",
+        "more": "1",
+        "layers": "l0, l1, l2, l3, l4",
+    }
+    last = list(trace.layers())[-1].flatten()
+    np.testing.assert_array_equal(last.scores, SCORES.reshape(-1, 40))
+    np.testing.assert_array_equal(last.keep, np.broadcast_to(MASK, SCORES.shape).reshape(-1, 40))
+
+
+def test_nothing_recorded(tmp_path):
+    with pytest.raises(UsageError, match="nothing was recorded"):
+        engines.Recorder().write(tmp_path / "t.safetensors", model="m", source="s")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_package_offers_them_without_importing_torch():
+    assert cosim.engine is engines.engine
+    assert cosim.Recorder is engines.Recorder
+    program = "import sys, cosim; cosim.engine, cosim.Recorder; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert not {"torch", "transformers", "onnx", "onnxruntime"} & set(loaded)
