@@ -170,7 +170,7 @@ class Simulator:
         wrong = self._receive(self.timeout)
         if "failed" in wrong:
             raise RuntimeError(f"the testbench failed:\n{wrong['failed']}")
-        results = batch.results()
+        results = batch.read_results()
         if wrong:
             raise _BROKEN[wrong["broken"]](wrong["message"], results)
         return results

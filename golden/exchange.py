@@ -93,6 +93,11 @@ class Exchange:
         """The batch, as views; the same object for every batch that is written here."""
         return Rows(self._arrays["q"], self._arrays["keep"], self._arrays["offsets"])
 
+    @functools.cached_property
+    def results(self) -> Results:
+        """Where the results of the batch go, as views."""
+        return Results(**{name: self._arrays[name] for name in _RESULTS})
+
     def write_rows(self, rows: Rows) -> None:
         """Copy a batch in."""
         for name in _ROWS:
@@ -103,7 +108,7 @@ class Exchange:
         for name in _RESULTS:
             self._arrays[name][:] = getattr(results, name)
 
-    def results(self) -> Results:
+    def read_results(self) -> Results:
         """The results of the batch, copied out."""
         return Results(**{name: self._arrays[name].copy() for name in _RESULTS})
 

@@ -1,17 +1,14 @@
 """The bulk transport: a batch is handed to the C++ transactors of ``tb/dpi``, and waited for once.
 
 The transactors read the rows and write the results in place. Who drives the clock depends on the
-simulator's main program: cocotb's own leaves it to cocotb, the project's (``tb/dpi/main.cpp``)
-runs it in C++ while the batch is under way. Everything else is the same, to the cycle.
+simulator's main program: with cocotb's own it is cocotb, with the project's (``tb/dpi/main.cpp``)
+one call runs it in C++ until the batch is over. Everything else is the same, to the cycle.
 """
 
 from __future__ import annotations
 
 import ctypes
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from cocotb.clock import Clock
 from cocotb.handle import HierarchyObject, LogicObject
 from cocotb.triggers import ReadWrite, Timer, ValueChange
@@ -19,11 +16,11 @@ from cocotb.utils import get_sim_steps
 
 from configs import Config
 from configs.stalls import StallProfile
-from golden.exchange import Broken, NoProgress
+from golden.exchange import Broken, Exchange, NoProgress
 from golden.rows import Results, Rows
 from tb.hang import describe
 
-__all__ = ["PERIOD_NS", "Batch", "Bulk", "batch_of", "empty_results"]
+__all__ = ["PERIOD_NS", "Batch", "Bulk", "batch_of"]
 
 PERIOD_NS = 10
 
@@ -81,80 +78,65 @@ class Bulk:
         self._pin, self._done = clock, done
         library = ctypes.CDLL(None)
         self._begin = library.softmax_begin
-        runs_ahead = hasattr(library, "softmax_runs_ahead")
-        self._clock = None if runs_ahead else Clock(clock, PERIOD_NS, "ns")
+        self._run_ahead = getattr(library, "softmax_run_ahead", None)
+        self._clock = Clock(clock, PERIOD_NS, "ns")
         self._half_period = get_sim_steps(PERIOD_NS, "ns") // 2
         self._config = config
         self._patience = patience
-        self._last: tuple[Rows, StallProfile, Batch, Results] | None = None
+        self._last: tuple[Exchange, StallProfile, Batch] | None = None
         self.edges = 0
         """Rising clock edges of all batches so far, resets included."""
 
-    async def run(self, rows: Rows, stalls: StallProfile, seed: int) -> Results:
-        """Reset the design, play the rows, wait for every result.
+    async def run(self, exchange: Exchange, stalls: StallProfile, seed: int) -> None:
+        """Reset the design, play the rows of a batch, fill in every result.
 
-        Cycle 0 is the first rising edge that sees reset released. The arrays of the results serve
-        again when the same rows, as an object, are run again.
+        Cycle 0 is the first rising edge that sees reset released.
 
         Raises:
             NoProgress: ``patience`` cycles went by without a beat in either direction.
             Broken: an output beat came that no row of input accounts for.
         """
-        batch, results = self._batch(rows, stalls)
+        batch = self._batch(exchange, stalls)
         batch.seed = seed % 2**64
         if self.edges == 0:
             # The pin may have woken up high, which would count as an edge of this batch.
             self._pin.value = 0
             await ReadWrite()
         self._begin(ctypes.byref(batch))
-        if self._clock:
+        if self._run_ahead:
+            self._run_ahead()
+        else:
             self._clock.start(start_high=False)
-        while batch.status == _UNDER_WAY:
+        while batch.status == _UNDER_WAY:  # after running ahead: only if the design called $finish
             await ValueChange(self._done)
-        if self._clock:
+        if not self._run_ahead:
             self._clock.stop()
             await Timer(self._half_period, "step")  # the last cycle's high half
         self.edges += batch.edges
         if batch.status == _NO_PROGRESS:
             message = describe(
                 self._patience,
-                rows=len(rows),
+                rows=batch.rows,
                 taken=(batch.row_in, batch.beat_in),
                 given=(batch.row_out, batch.beat_out),
                 handshakes=f"s_axis tvalid={batch.s_valid} tready={batch.s_ready}, "
                 f"m_axis tvalid={batch.m_valid} tready={batch.m_ready}",
             )
-            raise NoProgress(message, results)
+            raise NoProgress(message, exchange.results)
         if batch.status == _SURPLUS:
-            raise Broken(f"row {batch.row_out}: output that no input row accounts for", results)
-        return results
+            message = f"row {batch.row_out}: output that no input row accounts for"
+            raise Broken(message, exchange.results)
 
-    def _batch(self, rows: Rows, stalls: StallProfile) -> tuple[Batch, Results]:
-        """The batch for the transactors, and the results it points to."""
-        if self._last is None or self._last[0] is not rows or self._last[1] is not stalls:
-            results = empty_results(rows)
-            batch = batch_of(rows, results, self._config, self._patience, self._half_period)
+    def _batch(self, exchange: Exchange, stalls: StallProfile) -> Batch:
+        """The batch for the transactors; the same again for the same exchange and stalls."""
+        if self._last is None or self._last[0] is not exchange or self._last[1] is not stalls:
+            batch = batch_of(
+                exchange.rows, exchange.results, self._config, self._patience, self._half_period
+            )
             batch.source_pattern = stalls.source.words
             batch.sink_pattern = stalls.sink.words
-            self._last = rows, stalls, batch, results
-        return self._last[2:]
-
-
-def empty_results(rows: Rows) -> Results:
-    """Arrays for the results of a batch, not filled in."""
-
-    def per_row(dtype: type[np.generic]) -> npt.NDArray[Any]:
-        return np.empty(len(rows), dtype)
-
-    return Results(
-        y=np.empty(len(rows.q), np.uint16),
-        error=per_row(np.bool_),
-        exponent=per_row(np.uint8),
-        first_in=per_row(np.int64),
-        last_in=per_row(np.int64),
-        first_out=per_row(np.int64),
-        last_out=per_row(np.int64),
-    )
+            self._last = exchange, stalls, batch
+        return self._last[2]
 
 
 def batch_of(

@@ -25,7 +25,6 @@ from cocotb.utils import get_sim_time
 from configs import Config
 from configs.stalls import StallProfile, profile
 from golden.exchange import ANSWER, COMMAND, Broken, Exchange, Memory
-from golden.rows import Results, Rows
 
 #: Transport by name: module and class.
 TRANSPORTS = {"signal": ("tb.signal", "Signal"), "bulk": ("tb.bulk", "Bulk")}
@@ -37,12 +36,12 @@ class Transport(Protocol):
     def __init__(self, dut: HierarchyObject, config: Config, patience: int) -> None:
         """``patience``: cycles without a beat in either direction that are called a hang."""
 
-    async def run(self, rows: Rows, stalls: StallProfile, seed: int) -> Results:
-        """Reset the design, play the rows, wait for every result.
+    async def run(self, batch: Exchange, stalls: StallProfile, seed: int) -> None:
+        """Reset the design, play the rows of a batch, fill in every result.
 
         Raises:
-            NoProgress: the design stopped taking or giving data.
-            Broken: the design gave something that no row accounts for.
+            NoProgress: the design stopped taking or giving data; the results hold what came before.
+            Broken: the design gave something that no row accounts for; likewise.
         """
 
 
@@ -87,9 +86,8 @@ def _die_with(lifeline: int) -> None:
 async def _play(transport: Transport, batch: Exchange, stalls: StallProfile, seed: int) -> bytes:
     """Play one batch in place; returns what went wrong, as JSON, or nothing."""
     try:
-        batch.write_results(await transport.run(batch.rows, stalls, seed))
+        await transport.run(batch, stalls, seed)
     except Broken as broken:
-        batch.write_results(broken.results)
         return json.dumps({"broken": type(broken).__name__, "message": str(broken)}).encode()
     except Exception:
         return json.dumps({"failed": traceback.format_exc()}).encode()

@@ -22,7 +22,7 @@ from cocotb_bus.monitors import BusMonitor  # type: ignore[import-untyped]
 
 from configs import Config
 from configs.stalls import PATTERNS, SINK, SOURCE, Gate, StallProfile
-from golden.exchange import Broken, NoProgress
+from golden.exchange import Broken, Exchange, NoProgress
 from golden.rows import Results, Rows
 from tb.hang import describe
 from tb.pack import Beat, Beats, pack, unpack_probabilities
@@ -314,7 +314,15 @@ class Signal:
             self._changed.clear()
             await First(self._changed.wait(), Timer(self.patience * self._period))
 
-    async def run(self, rows: Rows, stalls: StallProfile, seed: int) -> Results:
+    async def run(self, batch: Exchange, stalls: StallProfile, seed: int) -> None:
+        """Play a batch in place: what :class:`tb.server.Transport` asks for."""
+        try:
+            batch.write_results(await self.play(batch.rows, stalls, seed))
+        except Broken as broken:
+            batch.write_results(broken.results)
+            raise
+
+    async def play(self, rows: Rows, stalls: StallProfile, seed: int) -> Results:
         """Reset the design, play the rows, wait for every result.
 
         Raises:

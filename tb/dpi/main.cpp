@@ -1,12 +1,13 @@
 // Copyright 2026 the softmax-cosim authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// The simulator's main program: cocotb's event loop for Verilator, which moreover runs ahead.
+/// The simulator's main program: cocotb's event loop for Verilator, and a way to run ahead of it.
 ///
 /// While a batch of the bulk transport is under way nothing in Python waits for a clock edge, so
-/// the clock advances here, without the loop's callbacks, until the batch is over. The batch ends
-/// by itself even if the design hangs (Batch::patience). Afterwards the time stands where a
-/// clock driven from outside would have left it, and the loop goes on as after any time step.
+/// tb.bulk, itself called by the loop between two evaluations, calls back: the clock advances here,
+/// without the loop's callbacks, until the batch is over. It ends by itself even if the design hangs
+/// (Batch::patience). Afterwards the time stands where a clock driven from outside would have left
+/// it, and the loop goes on as after any time step.
 
 #include <algorithm>
 #include <cstring>
@@ -22,9 +23,6 @@
 
 extern "C" void vlog_startup_routines_bootstrap(void);
 
-/// Tells tb.bulk that this program drives the clock.
-extern "C" const bool softmax_runs_ahead = true;
-
 static uint64_t now = 0;  // simulation time in steps
 
 double sc_time_stamp() { return static_cast<double>(now); }
@@ -32,6 +30,8 @@ double sc_time_stamp() { return static_cast<double>(now); }
 namespace {
 
 constexpr uint64_t kNever = ~uint64_t{0};
+
+Vtop* model = nullptr;
 
 #if VM_TRACE
 std::unique_ptr<VerilatedVcdC> trace;
@@ -77,26 +77,6 @@ void settle(Vtop& top) {
   dump();
 }
 
-bool under_way() {
-  const bulk::Batch* batch = bulk::current();
-  return batch && batch->status == bulk::kUnderWay;
-}
-
-/// Clock cycles, the low half first, until the batch is over.
-void run_ahead(Vtop& top) {
-  const uint64_t half = bulk::current()->half_period;
-  while (under_way() && !Verilated::gotFinish()) {
-    top.clk_i = 0;
-    top.eval();
-    dump();
-    now += half;
-    top.clk_i = 1;
-    top.eval();
-    dump();
-    now += half;
-  }
-}
-
 void end_of_simulation(void*) {
   VerilatedVpi::callCbs(cbEndOfSimulation);
 #if VM_TRACE
@@ -106,11 +86,27 @@ void end_of_simulation(void*) {
 
 }  // namespace
 
+/// Called by tb.bulk: clock cycles, the low half first, until the batch is over.
+extern "C" void softmax_run_ahead() {
+  const bulk::Batch& batch = *bulk::current();
+  while (batch.status == bulk::kUnderWay && !Verilated::gotFinish()) {
+    model->clk_i = 0;
+    model->eval();
+    dump();
+    now += batch.half_period;
+    model->clk_i = 1;
+    model->eval();
+    dump();
+    now += batch.half_period;
+  }
+}
+
 int main(int argc, char** argv) {
   Verilated::commandArgs(argc, argv);
   Verilated::fatalOnVpiError(false);  // cocotb probes for objects that may not exist
   Verilated::traceEverOn(VM_TRACE);
   const auto top = std::make_unique<Vtop>("");
+  model = top.get();
   for (int i = 1; i + 1 < argc; i++) {
     if (std::strcmp(argv[i], "--trace-file") == 0) open_trace(*top, argv[i + 1]);
   }
@@ -122,15 +118,11 @@ int main(int argc, char** argv) {
 
   while (!Verilated::gotFinish()) {
     settle(*top);
-    if (under_way()) {
-      run_ahead(*top);
-    } else {
-      const uint64_t timed = VerilatedVpi::cbNextDeadline();
-      const uint64_t model = top->eventsPending() ? top->nextTimeSlot() : kNever;
-      if (std::min(timed, model) == kNever) break;
-      // A deadline that passed while running ahead is served now: time never goes back.
-      now = std::max(now, std::min(timed, model));
-    }
+    const uint64_t timed = VerilatedVpi::cbNextDeadline();
+    const uint64_t delayed = top->eventsPending() ? top->nextTimeSlot() : kNever;
+    if (std::min(timed, delayed) == kNever) break;
+    // A deadline that passed while running ahead is served now: time never goes back.
+    now = std::max(now, std::min(timed, delayed));
     VerilatedVpi::callCbs(cbNextSimTime);
     settle_values();
     VerilatedVpi::callTimedCbs();

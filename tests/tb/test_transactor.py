@@ -19,7 +19,7 @@ from configs.stalls import PATTERNS, SINK, SOURCE, Gate
 from cosim.build import ROOT
 from golden.rows import Results, Rows
 from tb import pack
-from tb.bulk import Batch, batch_of, empty_results
+from tb.bulk import Batch, batch_of
 
 UNDER_WAY, DONE, NO_PROGRESS, SURPLUS = range(4)
 PATIENCE = 50
@@ -34,6 +34,23 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Any:
     undefined = ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-static-libubsan"]
     subprocess.run(["g++", *flags, *undefined, source, "-o", target], check=True)
     return ctypes.CDLL(str(target))
+
+
+def empty_results(rows: Rows) -> Results:
+    """Arrays for the results of a batch, not filled in."""
+
+    def per_row(dtype: type[np.generic]) -> Any:
+        return np.empty(len(rows), dtype)
+
+    return Results(
+        y=np.empty(len(rows.q), np.uint16),
+        error=per_row(np.bool_),
+        exponent=per_row(np.uint8),
+        first_in=per_row(np.int64),
+        last_in=per_row(np.int64),
+        first_out=per_row(np.int64),
+        last_out=per_row(np.int64),
+    )
 
 
 @dataclass
