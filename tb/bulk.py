@@ -8,6 +8,7 @@ one call runs it in C++ until the batch is over. Everything else is the same, to
 from __future__ import annotations
 
 import ctypes
+
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.handle import HierarchyObject, LogicObject
