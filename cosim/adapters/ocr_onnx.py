@@ -2,8 +2,7 @@
 
 Lines of text are drawn in DejaVu Sans (matplotlib carries the font), 48 pixels high, and padded on
 the right as rapidocr does, without a mask: the model attends its padding. Every 8 columns of
-pixels become one key. The input of each attention softmax is made a further output of the graph;
-nothing else in it changes.
+pixels become one key.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ import numpy as np
 
 from configs import UsageError
 from cosim.adapters import Adapter, Batch, Float, package_file, require, sha256
+from cosim.adapters.onnx_graph import OnnxModel
+from cosim.engines import Recorder, Softmax
 
 PACKAGE, VERSION, FILE = "rapidocr-onnxruntime", "1.4.4", "ch_PP-OCRv4_rec_infer.onnx"
 HEIGHT, NARROWEST, STRIDE = 48, 320, 8
@@ -41,11 +42,10 @@ class Ocr:
     example = "ocr_short.txt"
 
     def __init__(self) -> None:
-        """Load the model, once as it is and once with its taps."""
-        onnx = require("onnx", "onnx")
+        """Load the model."""
+        require("onnx", "onnx")
         path = package_file(PACKAGE, VERSION, FILE)
-        model = onnx.load(path)
-        taps = attention_inputs(model.graph)
+        self._model = OnnxModel(path)
         self.model = f"PP-OCRv4 text recogniser ({FILE})"
         self.source = f"PyPI {PACKAGE}=={VERSION} (Apache-2.0)"
         self.about = {
@@ -53,17 +53,10 @@ class Ocr:
             "package_version": VERSION,
             "licence": "Apache-2.0",
             "weights_sha256": sha256(path),
-            "layers": ", ".join(taps),
+            "layers": ", ".join(self._model.layers),
         }
         self._font = _font()
-        characters = next(p.value for p in model.metadata_props if p.key == "character")
-        self._characters = ["", *characters.splitlines(), " "]
-        self._plain = _session(model)
-        for name in taps:
-            model.graph.output.append(
-                onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
-            )
-        self._tapped = _session(model)
+        self._characters = ["", *self._model.metadata["character"].splitlines(), " "]
 
     def prepare(self, lines: Sequence[str]) -> Batch:
         """Pixels [lines, 3, 48, width] in -1 .. 1, padding 0."""
@@ -79,11 +72,14 @@ class Ocr:
             place[:, :, : image.shape[1]] = image / np.float32(127.5) - 1
         return Batch(batch)
 
-    def forward(self, batch: Batch, *, tap: bool = True) -> tuple[Float, list[Float]]:
+    def forward(
+        self, batch: Batch, *, softmax: Softmax | None = None, tap: bool = True
+    ) -> tuple[Float, list[Float]]:
         """Character probabilities [lines, keys, characters], and the scores of both layers."""
-        session = self._tapped if tap else self._plain
-        output, *taps = session.run(None, {session.get_inputs()[0].name: batch.inputs})
-        return output, taps
+        recorder = Recorder(softmax)
+        (name,) = self._model.inputs
+        (output,) = self._model.run({name: batch.inputs}, recorder if tap else softmax)
+        return output, [call.scores for call in recorder.calls]
 
     def read(self, output: Float) -> list[str]:
         """The text of each line: best character a key, repetitions and blanks dropped."""
@@ -102,29 +98,6 @@ class Ocr:
         image = Image.new("L", (width, HEIGHT), 255)
         ImageDraw.Draw(image).text((MARGIN, BASELINE), line, 0, self._font, anchor="ls")
         return np.asarray(image)
-
-
-def attention_inputs(graph: Any) -> list[str]:
-    """What enters each softmax that weighs values: its output goes into a matrix product.
-
-    The last softmax of a classifier does not, and is skipped.
-    """
-    weighing = {name for node in graph.node if node.op_type == "MatMul" for name in node.input}
-    return [
-        node.input[0]
-        for node in graph.node
-        if node.op_type == "Softmax" and weighing & set(node.output)
-    ]
-
-
-def _session(model: Any) -> Any:
-    """One thread: the sums of a run then have one order."""
-    runtime = require("onnxruntime", "onnx")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return runtime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
 
 
 def _font() -> Any:
