@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs import UsageError
-from cosim import doctor, extract, synth
+from cosim import calibrate, doctor, extract, synth
 
 __all__ = ["main"]
 
@@ -43,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("extract", help="record a trace from a model")
     extract.add_arguments(command)
     command.set_defaults(run=extract.run)
+
+    command = commands.add_parser("calibrate", help="propose parameters from a model's traces")
+    calibrate.add_arguments(command)
+    command.set_defaults(run=calibrate.run)
 
     command = commands.add_parser("synth", help="area and clock of the core, synthesised")
     synth.add_arguments(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +13,38 @@ from markupsafe import Markup, escape
 from cosim.report import plots, text
 from cosim.report.model import Report
 
-__all__ = ["render", "write_html"]
+__all__ = ["environment", "render", "write_html"]
 
 
-def render(report: Report) -> str:
-    """The page as text."""
-    environment = jinja2.Environment(
+def environment(**drawings: Callable[..., str]) -> jinja2.Environment:
+    """Templates of this folder, with numbers as people read them and functions that draw."""
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
+    made.globals.update(
         verdict=text.verdict,
         count=_shown(text.count),
         figure=_shown(text.figure),
         percent=_shown(text.percent),
         seconds=_shown(text.seconds),
-        latencies=_drawn(plots.latencies),
-        distributions=_drawn(plots.distributions),
-        attention=_drawn(plots.attention),
-        worst_row=_drawn(plots.worst_row),
+        **{name: _drawn(drawing) for name, drawing in drawings.items()},
     )
-    return environment.get_template("report.html.j2").render(report=report)
+    return made
+
+
+def render(report: Report) -> str:
+    """The page as text."""
+    made = environment(
+        latencies=plots.latencies,
+        distributions=plots.distributions,
+        attention=plots.attention,
+        worst_row=plots.worst_row,
+    )
+    return made.get_template("report.html.j2").render(report=report)
 
 
 def write_html(report: Report, path: Path) -> None:

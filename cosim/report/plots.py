@@ -24,29 +24,41 @@ from cosim.report.model import AttentionMap, Floats, RunResult, WorstRow
 from cosim.report.tally import L1_EDGES
 from cosim.report.text import figure as number
 
-__all__ = ["attention", "distributions", "latencies", "worst_row"]
+__all__ = [
+    "FLOAT",
+    "HARDWARE",
+    "INK",
+    "MUTED",
+    "WIDTH",
+    "attention",
+    "distributions",
+    "latencies",
+    "margins",
+    "svg",
+    "worst_row",
+]
 
 # A placeholder colour for each CSS variable of the page; any values unlike each other will do.
-_INK, _MUTED, _GRID, _PAPER = "#010203", "#010204", "#010205", "#010206"
-_HARDWARE, _FLOAT, _BAD = "#010207", "#010208", "#010209"
+INK, MUTED, _GRID, _PAPER = "#010203", "#010204", "#010205", "#010206"
+HARDWARE, FLOAT, _BAD = "#010207", "#010208", "#010209"
 _VARIABLES = {
-    _INK: "--ink",
-    _MUTED: "--muted",
+    INK: "--ink",
+    MUTED: "--muted",
     _GRID: "--line",
     _PAPER: "--card",
-    _HARDWARE: "--hardware",
-    _FLOAT: "--float",
+    HARDWARE: "--hardware",
+    FLOAT: "--float",
     _BAD: "--bad",
 }
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "softmax",
     "font.size": 9,
-    "text.color": _INK,
+    "text.color": INK,
     "axes.edgecolor": _GRID,
-    "axes.labelcolor": _MUTED,
+    "axes.labelcolor": MUTED,
     "axes.facecolor": "none",
-    "axes.titlecolor": _INK,
+    "axes.titlecolor": INK,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
     "axes.spines.top": False,
@@ -57,15 +69,15 @@ _STYLE: Any = {
     "grid.linewidth": 0.6,
     "xtick.color": _GRID,
     "ytick.color": _GRID,
-    "xtick.labelcolor": _MUTED,
-    "ytick.labelcolor": _MUTED,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
     "legend.frameon": False,
     "figure.facecolor": "none",
 }
 #: Colours of raster images, which cannot follow the page: mid tones that read on both grounds.
 _BLUE, _ORANGE = (0.20, 0.53, 0.94), (0.93, 0.45, 0.13)
 #: Inches of a figure as wide as the page.
-_WIDTH = 10.4
+WIDTH = 10.4
 #: Dots from which a scatter becomes an image.
 _VECTOR_POINTS = 300
 _SHOWN_KEYS = 48
@@ -81,7 +93,7 @@ def latencies(runs: Sequence[RunResult]) -> str:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
-        _margins(figure, left=0.6, right=0.1, bottom=0.5, top=0.3)
+        margins(figure, left=0.6, right=0.1, bottom=0.5, top=0.3)
         figure.subplots_adjust(wspace=0.08, hspace=0.28)
         for axis, run in zip(axes.flat, shown, strict=False):
             _latency(axis, run)
@@ -93,7 +105,7 @@ def latencies(runs: Sequence[RunResult]) -> str:
         for axis in axes[:, 0]:
             axis.set_ylabel("cycles")
 
-    return _svg(draw, (_WIDTH, 0.5 + 2.4 * lines), "Latency against row length")
+    return svg(draw, (WIDTH, 0.5 + 2.4 * lines), "Latency against row length")
 
 
 def _latency(axis: Any, run: RunResult) -> None:
@@ -102,7 +114,7 @@ def _latency(axis: Any, run: RunResult) -> None:
         length,
         latency,
         s=6 + 26 * np.log1p(rows) / max(np.log1p(rows).max(), 1),
-        color=_BLUE if len(rows) > _VECTOR_POINTS else _HARDWARE,
+        color=_BLUE if len(rows) > _VECTOR_POINTS else HARDWARE,
         alpha=0.45,
         linewidths=0,
         rasterized=len(rows) > _VECTOR_POINTS,
@@ -112,13 +124,11 @@ def _latency(axis: Any, run: RunResult) -> None:
     formula = run.latency.formula
     if formula is not None:
         cycles = formula(lengths)
-        axis.plot(
-            lengths, cycles, color=_FLOAT, linewidth=1.4, drawstyle="steps-mid", label=formula
-        )
+        axis.plot(lengths, cycles, color=FLOAT, linewidth=1.4, drawstyle="steps-mid", label=formula)
     axis.set_ylim(bottom=0)
     axis.set_xlim(left=0)
     axis.set_title(run.config.name)
-    axis.legend(loc="upper left", fontsize=8, labelcolor=_MUTED, handlelength=1.4)
+    axis.legend(loc="upper left", fontsize=8, labelcolor=MUTED, handlelength=1.4)
 
 
 def distributions(runs: Sequence[RunResult]) -> str:
@@ -129,11 +139,11 @@ def distributions(runs: Sequence[RunResult]) -> str:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots(len(shown), 1, squeeze=False, sharex=True)[:, 0]
-        _margins(figure, left=1.4, right=0.1, bottom=0.5, top=0.35)
+        margins(figure, left=1.4, right=0.1, bottom=0.5, top=0.35)
         for axis, run in zip(axes, shown, strict=True):
             for rows, color, filled in (
-                (run.distribution.datapath, _HARDWARE, True),
-                (run.distribution.total, _FLOAT, False),
+                (run.distribution.datapath, HARDWARE, True),
+                (run.distribution.total, FLOAT, False),
             ):
                 share = rows / rows.sum()
                 axis.stairs(
@@ -152,14 +162,14 @@ def distributions(runs: Sequence[RunResult]) -> str:
             axis.grid(visible=False, axis="y")
             axis.spines["left"].set_visible(False)
             axis.set_ylabel(
-                run.config.name, rotation=0, ha="right", va="center", color=_INK, labelpad=6
+                run.config.name, rotation=0, ha="right", va="center", color=INK, labelpad=6
             )
         axes[0].legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8, labelcolor=_MUTED
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8, labelcolor=MUTED
         )
         axes[-1].set_xlabel("L1 error of a row")
 
-    return _svg(draw, (_WIDTH, 0.9 + 0.6 * len(shown)), "Distribution of the rows' L1 error")
+    return svg(draw, (WIDTH, 0.9 + 0.6 * len(shown)), "Distribution of the rows' L1 error")
 
 
 def _occupied(runs: Sequence[RunResult]) -> tuple[float, float]:
@@ -176,11 +186,11 @@ def attention(shown: AttentionMap) -> str:
     reach = max(float(np.abs(difference).max()), 1e-12)
     queries, keys = shown.reference.shape
 
-    height = min(max(_WIDTH / 3 * queries / keys, 1.4), 3.2)
+    height = min(max(WIDTH / 3 * queries / keys, 1.4), 3.2)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots(1, 3, sharey=True)
-        _margins(figure, left=0.5, right=0.65, bottom=0.45, top=0.3)
+        margins(figure, left=0.5, right=0.65, bottom=0.45, top=0.3)
         figure.subplots_adjust(wspace=0.24)
         panels = (
             ("float64", shown.reference, _RAMP, 0, top),
@@ -201,7 +211,7 @@ def attention(shown: AttentionMap) -> str:
             bar.ax.tick_params(labelsize=7.5)
         axes[0].set_ylabel("query")
 
-    return _svg(draw, (_WIDTH, height + 0.75), "Attention map: float, hardware, difference")
+    return svg(draw, (WIDTH, height + 0.75), "Attention map: float, hardware, difference")
 
 
 def worst_row(row: WorstRow) -> str:
@@ -211,11 +221,11 @@ def worst_row(row: WorstRow) -> str:
 
     def draw(figure: Figure) -> None:
         axis = figure.subplots()
-        _margins(figure, left=0.62, right=0.05, bottom=0.45, top=0.25)
+        margins(figure, left=0.62, right=0.05, bottom=0.45, top=0.25)
         place = np.arange(len(keys))
         for offset, values, color, label in (
-            (-0.21, reference, _FLOAT, "float64"),
-            (0.21, hardware, _HARDWARE, "hardware"),
+            (-0.21, reference, FLOAT, "float64"),
+            (0.21, hardware, HARDWARE, "hardware"),
         ):
             axis.bar(place + offset, values[keys], width=0.42, color=color, label=label)
         few = np.linspace(0, len(keys) - 1, min(len(keys), 12)).round().astype(int)
@@ -231,11 +241,11 @@ def worst_row(row: WorstRow) -> str:
             bbox_to_anchor=(1, 0.97),
             ncols=2,
             fontsize=8,
-            labelcolor=_MUTED,
+            labelcolor=MUTED,
             handlelength=1,
         )
 
-    return _svg(draw, (5.0, 2.2), f"Row {row.row}: float beside hardware, L1 {number(row.l1)}")
+    return svg(draw, (5.0, 2.2), f"Row {row.row}: float beside hardware, L1 {number(row.l1)}")
 
 
 def _telling_keys(reference: Floats, hardware: Floats) -> Any:
@@ -254,13 +264,13 @@ _RAMP = ListedColormap(_ramp(_BLUE, 0.45))
 _DIVERGING = ListedColormap(np.vstack([_ramp(_ORANGE, 0.6)[::-1], _ramp(_BLUE, 0.6)]))
 
 
-def _margins(figure: Figure, *, left: float, right: float, bottom: float, top: float) -> None:
+def margins(figure: Figure, *, left: float, right: float, bottom: float, top: float) -> None:
     """Leave these inches around the axes; fixed, as measuring text costs more than drawing it."""
     width, height = figure.get_size_inches()
     figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
 
 
-def _svg(draw: Callable[[Figure], None], inches: tuple[float, float], title: str) -> str:
+def svg(draw: Callable[[Figure], None], inches: tuple[float, float], title: str) -> str:
     """Draw a figure and return it as an SVG element for use inside a page.
 
     Everything that points outside (document type, namespaces, metadata) is taken out: a page
