@@ -22,7 +22,7 @@ sim: ## replay the committed traces through the RTL and write reports/
 	@$(BIN)/cosim replay traces/*.safetensors --config $(CONFIGS) $(ARGS)
 
 test: ## run every test, simulations included
-	$(SETUP) test onnx minilm traces/models.txt
+	$(SETUP) test onnx minilm torch traces/models.txt
 	@$(BIN)/pytest -n auto $(ARGS)
 
 lint: ## check style, types, RTL and its elaboration

@@ -23,12 +23,15 @@ ONLY_IN = {
     "onnxruntime": ("cosim/adapters/",),
     "tokenizers": ("cosim/adapters/",),
     "PIL": ("cosim/adapters/",),
-    "torch": (),
-    "transformers": (),
+    "torch": ("cosim/adapters/",),
+    "transformers": ("cosim/adapters/",),
+    "gguf": ("cosim/adapters/",),
+    "accelerate": ("cosim/adapters/",),
+    "rdkit": ("cosim/adapters/",),
 }
 #: Packages of extras, or slow to import.
-HEAVY = {"onnx", "onnxruntime", "tokenizers", "PIL", "cocotb_tools"}
-SLOW = {"matplotlib", "cocotb", "cocotb_tools", "onnx", "onnxruntime", "tokenizers", "PIL"}
+HEAVY = set(ONLY_IN) - {"cocotb", "cocotb_bus"}
+SLOW = HEAVY | {"matplotlib", "cocotb"}
 GOLDEN_NEEDS = {"numpy"}
 
 
