@@ -46,6 +46,7 @@ __all__ = [
     "Rtl",
     "Softmax",
     "apply",
+    "current_layer",
     "engine",
 ]
 
@@ -65,7 +66,8 @@ KINDS = ("golden", "rtl")
 #: Memory beyond scores, mask and answer does not grow with a call.
 CHUNK = shell.CHUNK
 
-_layer: ContextVar[str] = ContextVar("layer", default="")
+#: Name of the layer whose softmax is being computed; empty when it is not known.
+current_layer: ContextVar[str] = ContextVar("current_layer", default="")
 
 
 @dataclass
@@ -257,7 +259,7 @@ class Rtl(Engine):
     def _described(
         self, start: int, row: int, shape: tuple[int, ...], golden: Outputs, results: Results
     ) -> str:
-        where = f"{self.config.name}: {_layer.get() or 'softmax'}, row {start + row}"
+        where = f"{self.config.name}: {current_layer.get() or 'softmax'}, row {start + row}"
         if results.error[row]:
             return f"{where}: came out with its error flag set"
         if results.exponent[row] != golden.exponent[row]:
@@ -299,7 +301,7 @@ class Recorder:
     def __call__(self, scores: Floats, mask: Mask | None = None) -> Floats | None:
         """Keep copies, then do as the softmax does."""
         self.calls.append(
-            Call(_layer.get(), np.array(scores), None if mask is None else np.array(mask))
+            Call(current_layer.get(), np.array(scores), None if mask is None else np.array(mask))
         )
         return None if self.softmax is None else self.softmax(scores, mask)
 
@@ -367,11 +369,11 @@ def apply(softmax: Softmax, layer: str, scores: Floats, mask: Mask | None) -> Fl
     Raises:
         UsageError: it returned something of another shape.
     """
-    token = _layer.set(layer)
+    token = current_layer.set(layer)
     try:
         answer = softmax(scores, mask)
     finally:
-        _layer.reset(token)
+        current_layer.reset(token)
     if answer is not None and np.shape(answer) != scores.shape:
         raise UsageError(
             f"the softmax returned shape {np.shape(answer)} for scores of shape {scores.shape}; "
@@ -394,7 +396,7 @@ def _checked(scores: npt.ArrayLike, mask: npt.ArrayLike | None) -> Part:
         raise UsageError(
             f"a mask of shape {keep.shape} does not broadcast to scores of shape {x.shape}"
         ) from None
-    check_finite(x, f"{_layer.get() or 'softmax'}")
+    check_finite(x, f"{current_layer.get() or 'softmax'}")
     return x, keep
 
 

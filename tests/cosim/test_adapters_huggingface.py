@@ -5,7 +5,7 @@ import pytest
 
 import configs
 from configs import UsageError
-from cosim.engines import Float64, Golden, Recorder, Rtl
+from cosim.engines import Float64, Golden, Recorder, Rtl, current_layer
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -188,11 +188,20 @@ def test_bfloat16_reaches_the_function_as_float32_and_returns():
     assert (replaced - plain)[kept].abs().max() < 0.1  # 8 bits of values below 4, three layers
 
 
-def test_another_softmax_is_the_one_that_counts(ready):
+def test_the_answer_for_each_layer_counts(ready):
+    """Zeros for one layer at a time; the others are left to the model."""
     _, _, model = ready
     plain = run(*model)
-    with huggingface.attention(model[0], lambda scores, mask: np.zeros_like(scores)):
-        assert np.abs(run(*model) - plain).max() > 0.01
+    recorder = Recorder()
+    with huggingface.attention(model[0], recorder):
+        run(*model)
+    for layer in {call.layer for call in recorder.calls}:
+
+        def zeros(scores, mask, this=layer):
+            return np.zeros_like(scores) if current_layer.get() == this else None
+
+        with huggingface.attention(model[0], zeros):
+            assert np.abs(run(*model) - plain).max() > 1e-3, layer
 
 
 def test_one_layer_may_be_left_to_the_model():
@@ -217,6 +226,16 @@ def test_the_rtl_in_the_loop():
     assert rtl.count.mismatches == 0
     assert rtl.count.rows == golden.count.rows == 2 * (2 * 4 * 9 + NEW * 3 * 2 * 2)
     assert rtl.count.cycles > 0
+
+
+def test_masks_are_made_as_before():
+    """The model's own attention, where it is left to it, gets what it always gets."""
+    masks = transformers.AttentionMaskInterface()
+    for own in ("eager", "sdpa"):
+        model = llama(own)[0]
+        with huggingface.attention(model, Recorder()):
+            assert model.config._attn_implementation == "cosim"
+            assert masks["cosim"] is masks[own]
 
 
 def test_two_models_at_a_time():

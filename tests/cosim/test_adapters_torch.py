@@ -81,6 +81,7 @@ def cases():
     made["sdpa"] = partial(sdpa, heads, heads, heads), 1
     made["sdpa, causal"] = partial(sdpa, heads, heads, heads, is_causal=True), 1
     made["sdpa, masked"] = partial(sdpa, heads, heads, heads, ~PADDED[:, None, None]), 1
+    made["sdpa, biased"] = partial(sdpa, heads, heads, heads, 3 * seeded(7, 7)), 1
     made["sdpa, scaled"] = partial(sdpa, heads, heads, heads, scale=0.3), 1
     made["sdpa, grouped"] = partial(sdpa, heads, heads[:, :2], heads[:, :2], enable_gqa=True), 1
     made["sdpa, one head"] = partial(sdpa, X, X, X), 1
@@ -123,11 +124,15 @@ def test_the_exact_softmax_changes_float_noise_only(case):
     assert len(recorder.calls) == softmaxes
 
 
-def test_another_softmax_is_the_one_that_counts(case):
-    run, _ = case
+def test_the_answer_for_each_softmax_counts(case):
+    """Zeros for one of them at a time; the others are left to the module."""
+    run, softmaxes = case
     plain = run()
-    with torch_module.patched(lambda scores, mask: np.zeros_like(scores)):
-        assert np.abs(run() - plain).max() > 0.01
+    for which in range(softmaxes):
+        calls = iter(range(softmaxes))
+        zeros = lambda s, m, w=which, c=calls: np.zeros_like(s) if next(c) == w else None  # noqa: E731
+        with torch_module.patched(zeros):
+            assert np.abs(run() - plain).max() > 0.01
 
 
 def test_the_scores_are_those_before_softmax_and_masked_ones_show():

@@ -119,6 +119,38 @@ def test_a_wrong_exponent_is_a_mismatch(rtl, monkeypatch):
     assert "softmax, row 4: expected exponent" in rtl.count.first
 
 
+def test_rows_count_through_the_parts_of_a_call(rtl, monkeypatch):
+    right, parts = engines.golden_softmax, iter(range(99))
+
+    def wrong(config, rows):
+        outputs = right(config, rows)
+        outputs.y[45] ^= next(parts) == 3
+        return outputs
+
+    monkeypatch.setattr(engines, "CHUNK", 2 * 40)
+    monkeypatch.setattr(engines, "golden_softmax", wrong)
+    monkeypatch.setattr(rtl, "count", engines.Count())
+    rtl(SCORES)
+    assert rtl.count.mismatches == 1
+    assert "softmax, row 7, element 5: expected" in rtl.count.first
+
+
+def test_an_error_flag_is_a_mismatch(rtl, monkeypatch):
+    """Also where the golden model says zero, as an errant row does."""
+    submit = rtl._pool.submit
+
+    def flagged(rows):
+        future = submit(rows)
+        future.result().error[2] = True
+        return future
+
+    monkeypatch.setattr(rtl._pool, "submit", flagged)
+    monkeypatch.setattr(rtl, "count", engines.Count())
+    rtl(SCORES, np.zeros(40, bool))
+    assert rtl.count.mismatches == 1
+    assert "row 2: came out with its error flag set" in rtl.count.first
+
+
 def test_longer_rows_take_a_longer_build():
     scores = RNG.normal(0, 3, (2, 70))
     golden = engines.Golden(CONFIG)
