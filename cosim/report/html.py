@@ -15,6 +15,10 @@ from cosim.report.model import Report
 
 __all__ = ["environment", "render", "write_html"]
 
+#: Figures of a kind that a page has at most, or one of each configuration if those are more:
+#: a page of every configuration still loads at once.
+_MAPS, _WORST_ROWS = 8, 24
+
 
 def environment(**drawings: Callable[..., str]) -> jinja2.Environment:
     """Templates of this folder, with numbers as people read them and functions that draw."""
@@ -44,7 +48,13 @@ def render(report: Report) -> str:
         attention=plots.attention,
         worst_row=plots.worst_row,
     )
-    return made.get_template("report.html.j2").render(report=report)
+    runs = max(len(report.runs), 1)
+    return made.get_template("report.html.j2").render(
+        report=report,
+        map_runs=[run for run in report.runs if run.maps][:_MAPS],
+        maps_each=max(_MAPS // runs, 1),
+        worst_each=max(_WORST_ROWS // runs, 1),
+    )
 
 
 def write_html(report: Report, path: Path) -> None:

@@ -199,7 +199,7 @@ def attention(shown: AttentionMap) -> str:
         )
         for axis, (title, values, colors, low, high) in zip(axes, panels, strict=True):
             image = axis.imshow(
-                values, cmap=colors, vmin=low, vmax=high, aspect="auto", interpolation="nearest"
+                values, cmap=colors, vmin=low, vmax=high, aspect="auto", interpolation="none"
             )
             axis.set_title(title)
             axis.set_xlabel("key")
