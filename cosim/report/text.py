@@ -47,6 +47,8 @@ def verdict(report: Report) -> str:
     """The one line that matters."""
     if not report.rows:
         return "Nothing was compared: there were no rows"
+    if not report.simulated:
+        return "Scored: the golden model alone; no hardware was run"
     if report.exact:
         return "Exact: every output equals the golden model's"
     failures = [

@@ -487,6 +487,8 @@ def test_golden_alone_has_no_latency_and_says_so(tmp_path: Path) -> None:
     assert scored.runs[0].latency.min is None
     text = render(scored)
     assert "golden model alone" in text
+    assert "Exact: " not in text
+    assert "Scored: the golden model alone" in text
     assert "Latency against row length" not in text
 
 
