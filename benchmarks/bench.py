@@ -38,7 +38,7 @@ PERIOD_STEPS = 10_000  # of every transport's clock: 10 ns, in steps of 1 ps
 LIMIT = "C++ main, no Python"
 #: Rows of a turn: as many as a path plays in about a fifth of a second.
 TURN = {"cocotbext-axi": 48, "signal": 48, "bulk, stock main": 1024}
-#: Calls of a turn, at least, with batches smaller than that.
+#: Calls of a turn at most; with larger batches as many as make the rows of the largest.
 CALLS = 256
 
 Play = Callable[[], tuple[int, float, float]]
@@ -200,7 +200,7 @@ def paths(cfg: Config, stack: ExitStack) -> list[Way]:
     ahead = simulator("bulk")
     for batch in BATCHES:
         rows, expected = some(batch)
-        calls = max(1, CALLS // batch)
+        calls = min(CALLS, max(BATCHES) // batch)
         play = simulated(ahead, rows, calls, expected)
         found.append(Way("bulk, run-ahead", batch, batch * calls, play))
     rows, expected = some(max(BATCHES))
