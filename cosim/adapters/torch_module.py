@@ -53,8 +53,8 @@ def patched(softmax: Softmax, within: Any = None) -> Iterator[None]:
             those of the layers. None: everything, a classifier's softmax too.
 
     Raises:
-        UsageError: inside the context: a softmax along another axis than the last, dropout, or
-            attention in an operator that is not known.
+        UsageError: inside the context: a softmax along another axis than the last, dropout,
+            ``torch.inference_mode()``, or attention in an operator that is not known.
     """
     torch = require("torch", "torch")
     modes = require("torch.utils._python_dispatch", "torch")
@@ -142,6 +142,7 @@ class _State:
     """What goes on inside a context."""
 
     def __init__(self, softmax: Softmax, everywhere: bool) -> None:
+        self._torch = require("torch", "torch")
         self.softmax = softmax
         self.everywhere = everywhere
         self.names: list[str] = []
@@ -157,6 +158,12 @@ class _State:
         answer = None
         if self.deaf or not (self.everywhere or self.names):
             pass
+        elif self._torch.is_inference_mode_enabled():
+            # There operators come before they are taken apart, and even to listen changes bits.
+            raise UsageError(
+                f"the module {self._layer} runs in torch.inference_mode(), where its softmax cannot "
+                "be heard; use torch.no_grad()"
+            )
         elif name in SOFTMAXES:
             answer = self._softmax(*args)
         elif name == FUSED:

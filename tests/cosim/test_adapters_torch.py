@@ -227,6 +227,15 @@ def test_dropout_is_refused():
             mha(X, X, X, need_weights=weights)
 
 
+def test_inference_mode_is_refused_where_no_softmax_would_be_heard():
+    plain = nn.Softmax(dim=-1)
+    refused = pytest.raises(UsageError, match=r"inference_mode.*; use torch\.no_grad\(\)")
+    with torch.inference_mode(), torch_module.patched(Float64()), refused:
+        plain(X)
+    with torch.inference_mode(), torch_module.patched(Float64(), within=nn.Linear(2, 2)):
+        plain(X)
+
+
 def test_attention_that_is_not_known_is_refused():
     from torch.backends import mha
 
