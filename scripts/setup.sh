@@ -24,7 +24,7 @@ done
 # A stamp says what was asked for and what it was made from; it is written last, so a set-up that
 # was cut short, a moved project or another pyproject.toml is never taken as ready.
 stamp=.venv/.ready-$(echo "${*:-base}" | tr ' /' '-_')
-wanted="$PWD $(cat pyproject.toml traces/models.txt | cksum)"
+wanted="$PWD $(cat pyproject.toml traces/models*.txt | cksum)"
 stamps=$stamp
 [ $# -gt 0 ] || stamps='.venv/.ready-*' # whatever else was asked for, the base came with it
 if [ -x .venv/bin/python ] && grep -qxF "$wanted" $stamps 2>/dev/null; then

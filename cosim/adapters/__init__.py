@@ -4,7 +4,7 @@ An adapter turns lines of text into one padded batch, runs the model's own forwa
 and hands back its output together with the scores that entered every attention softmax. Heavy
 packages are imported when an adapter is made, never before. Weights come from Python packages that
 carry them as files; those packages are looked up, not imported, so what they depend on is not
-needed (``traces/models.txt`` pins them).
+needed (``traces/models*.txt`` pin them).
 """
 
 from __future__ import annotations
@@ -29,7 +29,13 @@ __all__ = ["ADAPTERS", "Adapter", "Batch", "load", "package_file", "require", "s
 Float = npt.NDArray[np.float32]
 
 #: Adapter name to its module, each of which offers ``make() -> Adapter``.
-ADAPTERS = {"minilm": "cosim.adapters.minilm", "ocr": "cosim.adapters.ocr_onnx"}
+ADAPTERS = {
+    "minilm": "cosim.adapters.minilm",
+    "ocr": "cosim.adapters.ocr_onnx",
+    "smollm2": "cosim.adapters.smollm2",
+    "soltrannet": "cosim.adapters.soltrannet",
+    "whisper": "cosim.adapters.whisper",
+}
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,9 @@ class Batch:
     """Model input for some lines of text, padded to one length."""
 
     inputs: npt.NDArray[Any]
-    """Shape [lines, ...]: token numbers, or pixels."""
+    """Shape [lines, ...]: token numbers, pixels, or what else the model takes."""
     mask: npt.NDArray[np.bool_] | None = None
-    """Shape [lines, 1, 1, keys], True where a key may be attended; None when all may."""
+    """Shape [lines, 1, 1 or queries, keys], True where a key may be attended; None: everywhere."""
 
     def __len__(self) -> int:
         """The number of lines."""

@@ -161,8 +161,8 @@ class _State:
         elif self._torch.is_inference_mode_enabled():
             # There operators come before they are taken apart, and even to listen changes bits.
             raise UsageError(
-                f"the module {self._layer} runs in torch.inference_mode(), where its softmax cannot "
-                "be heard; use torch.no_grad()"
+                f"the module {self._layer} runs in torch.inference_mode(), where its softmax "
+                "cannot be heard; use torch.no_grad()"
             )
         elif name in SOFTMAXES:
             answer = self._softmax(*args)

@@ -14,11 +14,20 @@ REFERENCE = json.loads((Path(__file__).parent / "data" / "minilm_torch.json").re
 TEXT = {
     "minilm": ["A short line.", "A line that is quite a bit longer than the other one."],
     "ocr": ["Hello, World 2026", "The quick brown fox jumps over 13 lazy dogs."],
+    "smollm2": ["A short line.", "In 2012 this was a line quite a bit longer than the other."],
+    "soltrannet": ["CCO", "CC(=O)Oc1ccccc1C(=O)O"],
+    "whisper": ["Good morning to all of you."],
 }
-#: Largest difference that another order of float32 sums makes in the output: measured 1e-7 and
-#: 3e-6; the sentence vectors are of length one, and the readings are probabilities.
-NOISE = {"minilm": 2e-6, "ocr": 1e-4}
-SHAPES = {"minilm": [(2, 12, 15, 15)] * 6, "ocr": [(2, 8, 94, 94)] * 2}
+#: Largest difference that another order of float32 sums makes in the output: measured 1e-7, 3e-6,
+#: 5e-5, 1e-7 and 1e-5; of vectors of length one, probabilities, logits, a logarithm and states.
+NOISE = {"minilm": 2e-6, "ocr": 1e-4, "smollm2": 1e-3, "soltrannet": 1e-5, "whisper": 1e-3}
+SHAPES = {
+    "minilm": [(2, 12, 15, 15)] * 6,
+    "ocr": [(2, 8, 94, 94)] * 2,
+    "smollm2": [(2, 9, 18, 18)] * 30,
+    "soltrannet": [(2, 2, 14, 14)] * 8,
+    "whisper": [(1, 6, 1500, 1500)] * 4,
+}
 
 
 def made(name):
@@ -37,6 +46,21 @@ def minilm():
 @pytest.fixture(scope="module")
 def ocr():
     return made("ocr")
+
+
+@pytest.fixture(scope="module")
+def smollm2():
+    return made("smollm2")
+
+
+@pytest.fixture(scope="module")
+def soltrannet():
+    return made("soltrannet")
+
+
+@pytest.fixture(scope="module")
+def whisper():
+    return made("whisper")
 
 
 @pytest.fixture(params=list(adapters.ADAPTERS))
@@ -191,8 +215,76 @@ def test_ocr_refuses_a_line_too_wide(ocr):
         ocr.prepare(["wide " * 200])
 
 
+def test_smollm2_knows_what_comes_next(smollm2):
+    batch = smollm2.prepare(["The capital of France is Paris, and the capital of Italy is"])
+    logits, _ = smollm2.forward(batch, tap=False)
+    assert smollm2.prepare([" Rome"]).inputs[0].tolist() == [logits[0, -1].argmax()]
+
+
+def test_smollm2_attends_no_padding_and_nothing_to_come(smollm2):
+    batch = smollm2.prepare(TEXT["smollm2"])
+    assert batch.mask.shape == (2, 1, 18, 18)
+    assert batch.mask[0, 0].sum(axis=-1).tolist() == [1, 2, 3] + [4] * 15
+    together, _ = smollm2.forward(batch, tap=False)
+    alone, _ = smollm2.forward(smollm2.prepare(TEXT["smollm2"][:1]), tap=False)
+    np.testing.assert_allclose(together[0, :4], alone[0], atol=NOISE["smollm2"])
+
+
+def test_smollm2_takes_digits_one_by_one(smollm2):
+    assert smollm2.prepare(["a 2012"]).inputs.shape == (1, 6)
+
+
+def test_smollm2_refuses_a_line_too_long(smollm2):
+    with pytest.raises(UsageError, match=r"line 2 has \d+ tokens; smollm2 takes 1024"):
+        smollm2.prepare(["fine", "word " * 1100])
+
+
+def test_soltrannet_says_sugar_dissolves_and_ddt_does_not(soltrannet):
+    lines = ["OCC1OC(O)C(O)C(O)C1O", "Clc1ccc(cc1)C(c1ccc(Cl)cc1)C(Cl)(Cl)Cl"]
+    (sugar,), (poison,) = soltrannet.forward(soltrannet.prepare(lines), tap=False)[0]
+    assert sugar > 0
+    assert poison < -5
+
+
+def test_soltrannet_hides_padding(soltrannet):
+    batch = soltrannet.prepare(TEXT["soltrannet"])
+    assert batch.mask[:, 0, 0].sum(axis=1).tolist() == [4, 14]
+    alone, _ = soltrannet.forward(soltrannet.prepare(TEXT["soltrannet"][:1]))
+    together, taps = soltrannet.forward(batch)
+    np.testing.assert_allclose(together[0], alone[0], atol=1e-5)
+    assert max(float(np.abs(tap).max()) for tap in taps) < 1e3
+
+
+def test_soltrannet_refuses_what_is_no_molecule(soltrannet):
+    with pytest.raises(UsageError, match=r"^line 2 is no molecule in SMILES: 'c1cccn1\(H\)'$"):
+        soltrannet.prepare(["CCO", "c1cccn1(H)"])
+
+
+def test_whisper_writes_down_what_was_said(whisper):
+    spectrum = whisper.prepare(TEXT["whisper"]).inputs[0]
+    softmax = Recorder(Float64())
+    assert whisper.transcribe(spectrum, 20, softmax) == TEXT["whisper"][0]
+    kinds = {(call.layer.split(".")[1], call.layer.split(".")[-1]) for call in softmax.calls}
+    assert kinds == {
+        ("encoder", "self_attn"),
+        ("decoder", "self_attn"),
+        ("decoder", "encoder_attn"),
+    }
+
+
+def test_whisper_stops_when_told_to(whisper):
+    spectrum = whisper.prepare(TEXT["whisper"]).inputs[0]
+    assert whisper.transcribe(spectrum, 2) == "Good morning"
+
+
+def test_whisper_refuses_a_long_speech(whisper):
+    with pytest.raises(UsageError, match=r"line 1 takes \d+ s; whisper hears 30"):
+        whisper.prepare(["word " * 200])
+
+
 def test_an_unknown_adapter():
-    with pytest.raises(UsageError, match=r"^unknown adapter 'bert'; there are: minilm, ocr$"):
+    there = "minilm, ocr, smollm2, soltrannet, whisper"
+    with pytest.raises(UsageError, match=rf"^unknown adapter 'bert'; there are: {there}$"):
         adapters.load("bert")
 
 
@@ -215,8 +307,9 @@ def test_a_package_without_the_weights(package, version, file, sentence):
 
 
 def test_the_pinned_packages_are_the_ones_read():
-    from cosim.adapters import minilm, ocr_onnx
+    from cosim.adapters import minilm, ocr_onnx, smollm2, soltrannet, whisper
 
-    pins = (Path(__file__).parents[2] / "traces" / "models.txt").read_text()
-    for module in (minilm, ocr_onnx):
+    traces = Path(__file__).parents[2] / "traces"
+    pins = "".join(path.read_text() for path in sorted(traces.glob("models*.txt")))
+    for module in (minilm, ocr_onnx, smollm2, soltrannet, whisper):
         assert f"\n{module.PACKAGE}=={module.VERSION} " in pins

@@ -26,7 +26,7 @@ ONLY_IN = {
     "torch": ("cosim/adapters/",),
     "transformers": ("cosim/adapters/",),
     "gguf": ("cosim/adapters/",),
-    "accelerate": ("cosim/adapters/",),
+    "espeakng_loader": ("cosim/adapters/",),
     "rdkit": ("cosim/adapters/",),
 }
 #: Packages of extras, or slow to import.
