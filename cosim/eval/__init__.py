@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +79,8 @@ def ratio(terms: Floats) -> float:
 class Task(Protocol):
     """A model and labelled examples.
 
-    Making one is quick and says what is missing: it reads the data and looks for the packages.
-    The model is loaded by the first :meth:`predict`.
+    Making one is quick, and says what is missing: it reads the data and looks for the packages. A
+    model that takes long to load is loaded by the first :meth:`predict`.
     """
 
     name: str
@@ -87,10 +88,13 @@ class Task(Protocol):
     """Half a line: what is asked of which model."""
     source: str
     """Where model and data come from, their versions and licences."""
-    metrics: Sequence[Metric]
-    """The first is the main one."""
     batch: int
     """Examples of a step. A step is computed whole or not at all, always from the same examples."""
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """The first is the main one."""
+        ...
 
     def __len__(self) -> int:
         """The number of examples, the unit of resampling; any first few are a fair sample."""
@@ -135,11 +139,15 @@ def _module(module: str, name: str) -> ModuleType:
     """Import a module by name, or from a file."""
     if module.endswith(".py"):
         path = Path(module)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        spec = importlib.util.spec_from_file_location(f"own_task_{path.stem}", path)
         if not path.is_file() or spec is None or spec.loader is None:
             raise UsageError(f"task {name!r}: there is no file {path}")
         loaded = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(loaded)
+        sys.modules[spec.name] = loaded  # dataclasses look there
+        try:
+            spec.loader.exec_module(loaded)
+        except Exception as error:
+            raise UsageError(f"task {name!r}: {path} failed: {error!r}") from error
         return loaded
     try:
         return importlib.import_module(module)
