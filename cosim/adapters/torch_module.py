@@ -227,7 +227,7 @@ def _answer(softmax: Softmax, layer: str, scores: Any, keep: Any) -> Any:
     answer = apply(softmax, layer, scores.detach().cpu().numpy(), mask)
     if answer is None:
         return None
-    return torch.from_numpy(np.array(answer, copy=None)).to(like.device, like.dtype)
+    return torch.from_numpy(np.require(answer, requirements="W")).to(like.device, like.dtype)
 
 
 def _follow(within: Any, names: list[str]) -> Iterator[Any]:

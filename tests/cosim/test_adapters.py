@@ -231,7 +231,8 @@ def test_smollm2_attends_no_padding_and_nothing_to_come(smollm2):
 
 
 def test_smollm2_takes_digits_one_by_one(smollm2):
-    assert smollm2.prepare(["a 2012"]).inputs.shape == (1, 6)
+    """And what stands before them by itself: the two blanks are one token."""
+    assert smollm2.prepare(["a  2012"]).inputs.shape == (1, 6)
 
 
 def test_smollm2_refuses_a_line_too_long(smollm2):
