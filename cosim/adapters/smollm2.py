@@ -55,6 +55,7 @@ class SmolLM2:
     def __init__(self) -> None:
         """Look for the packages."""
         self._torch = require("torch", "torch")
+        self._torch.set_num_threads(1)  # the sums of a run then have one order
         self._transformers = require("transformers", "torch")
         self._gguf = require("gguf", "torch")
         self._tokenizers = require("tokenizers", "torch")

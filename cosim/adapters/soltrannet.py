@@ -42,6 +42,7 @@ class SolTranNet:
     def __init__(self) -> None:
         """Load model and features."""
         self._torch = require("torch", "torch")
+        self._torch.set_num_threads(1)  # the sums of a run then have one order
         self._chemistry = require("rdkit.Chem", "chemistry")
         require("rdkit.RDLogger", "chemistry").DisableLog("rdApp.*")
         weights = package_file(PACKAGE, VERSION, "soltrannet_aqsol_trained.weights")

@@ -72,6 +72,7 @@ class Whisper:
     def __init__(self) -> None:
         """Look for the packages."""
         self._torch = require("torch", "torch")
+        self._torch.set_num_threads(1)  # the sums of a run then have one order
         self._transformers = require("transformers", "torch")
         self._transformers.logging.set_verbosity_error()  # generate() remarks on its own doings
         self._tokenizers = require("tokenizers", "torch")
