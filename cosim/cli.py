@@ -9,6 +9,7 @@ from pathlib import Path
 
 from configs import UsageError
 from cosim import calibrate, doctor, extract, synth
+from cosim.eval import TASKS
 
 __all__ = ["main"]
 
@@ -43,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("extract", help="record a trace from a model")
     extract.add_arguments(command)
     command.set_defaults(run=extract.run)
+
+    command = commands.add_parser("eval", help="run models' own tasks with another softmax")
+    _eval_arguments(command)
+    command.set_defaults(run=_eval)
 
     command = commands.add_parser("calibrate", help="propose parameters from a model's traces")
     calibrate.add_arguments(command)
@@ -80,6 +85,28 @@ def _replay(args: argparse.Namespace, *, simulate: bool) -> int:
     )
 
     return replay.run(args, simulate=simulate)
+
+
+def _eval_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("tasks", nargs="*", metavar="TASK", help=f"{', '.join(TASKS)}, or file.py:factory; or all")
+    add("--config", nargs="+", metavar="NAME", help="configuration or .toml file (default: ours)")
+    add("--engine", choices=("golden", "rtl"), default="golden", help="default: golden")
+    add("--limit", type=_count, metavar="N", help="the first N examples of each task only")
+    add("--jobs", type=_count, metavar="N", help="processes side by side (default: one a core)")
+    add(
+        "--out",
+        type=Path,
+        default=Path("reports/eval"),
+        metavar="DIR",
+        help="for results; a run that was stopped goes on from what is there (%(default)s)",
+    )
+
+
+def _eval(args: argparse.Namespace) -> int:
+    from cosim.eval import run  # engines and report: half a second that --help can do without
+
+    return run.run(args)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
