@@ -16,7 +16,7 @@ GENSIM = ("gensim", "4.4.0")
 LEE_SOURCE = f"Lee corpus in PyPI {'=='.join(GENSIM)} (source package, LGPL-2.1)"
 TOGETHER = 16
 """Texts of a forward pass: of about one length, so that little is padding."""
-WORDS = 120
+WORDS = 150
 """Of a piece of a long text: together well below the 256 tokens that MiniLM takes."""
 
 

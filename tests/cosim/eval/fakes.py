@@ -1,0 +1,97 @@
+"""Tasks without a model, for the tests of what runs tasks; loaded as a user's own file."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cosim.eval import Metric, mean
+
+
+class Largest:
+    """Where is the largest of eight scores? Notes each step in the file that CALLS names."""
+
+    name = "largest"
+    title = "the largest of eight"
+    source = "drawn at random"
+    batch = 7
+
+    def __init__(self, **changes):
+        self.metrics = (Metric("accuracy", "higher", "%", self.correct, mean),)
+        self.__dict__.update(changes)
+
+    def __len__(self):
+        return 40
+
+    def correct(self, example, answer):
+        return (float(answer == example % 4),)
+
+    def predict(self, examples, softmax):
+        if calls := os.environ.get("CALLS"):
+            with Path(calls).open("a") as file:
+                file.write(f"{examples.start} {softmax is None} {os.getpid()}\n")
+        time.sleep(float(os.environ.get("SLOW", "0")))
+        answers = []
+        for example in examples:
+            scores = np.random.default_rng(example).normal(0, 2, (1, 8))
+            scores[0, example % 4] += 4.5
+            weights = scores if softmax is None else softmax(scores, None)
+            answers.append(int(weights.argmax()))
+        return answers
+
+    def agreement(self, ours, float_):
+        return float(ours == float_), 1
+
+
+class Mismatching(Largest):
+    """Says that the RTL was wrong."""
+
+    name = "mismatching"
+
+    def predict(self, examples, softmax):
+        if softmax is not None and examples.start == 7:
+            softmax.count.mismatches, softmax.count.first = 3, "row 4: expected 1, got 2"
+        return super().predict(examples, softmax)
+
+
+class Short(Largest):
+    """Forgets an example."""
+
+    def predict(self, examples, softmax):
+        return super().predict(examples, softmax)[1:]
+
+
+class NotJson(Largest):
+    """Predicts what a file of JSON cannot hold."""
+
+    def predict(self, examples, softmax):
+        return [np.float32(0)] * len(examples)
+
+
+def make():
+    return Largest()
+
+
+def make_mismatching():
+    return Mismatching()
+
+
+def make_short():
+    return Short()
+
+
+def make_not_json():
+    return NotJson()
+
+
+def make_unnamed():
+    return Largest(name="../escape")
+
+
+def make_stepless():
+    return Largest(batch=0)
+
+
+def make_other():
+    return Largest(source="drawn elsewhere")

@@ -1,0 +1,314 @@
+"""``cosim eval`` on tasks without a model: cells, resuming, refusals, and what is written."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cosim.cli import main
+from cosim.eval import run
+
+FAKES = Path(__file__).parent / "fakes.py"
+CONFIGS = ("rexp_uint4", "split_uint8")
+STEPS = 6
+"""Of a cell: 40 examples, 7 at a time."""
+
+
+def command(tmp_path, *words, task="make", configs=CONFIGS):
+    return ["eval", f"{FAKES}:{task}", "--config", *configs, "--out", str(tmp_path / "out"), *words]
+
+
+def cells(tmp_path, task="largest"):
+    """Lines of each cell, parsed, by file name."""
+    folder = tmp_path / "out" / "cells" / task
+    return {
+        path.name: [json.loads(line) for line in path.read_text().splitlines()]
+        for path in sorted(folder.iterdir())
+    }
+
+
+def answers(tmp_path):
+    """Predictions of each cell, in order."""
+    return {
+        name: [
+            answer
+            for step in sorted(steps, key=lambda step: step["start"])
+            for answer in step["predictions"]
+        ]
+        for name, (_, *steps) in cells(tmp_path).items()
+    }
+
+
+def results(tmp_path):
+    return json.loads((tmp_path / "out" / "results.json").read_text())
+
+
+@pytest.fixture
+def calls(tmp_path, monkeypatch):
+    path = tmp_path / "calls"
+    monkeypatch.setenv("CALLS", str(path))
+    return lambda: path.read_text().splitlines() if path.is_file() else []
+
+
+def test_a_users_own_task_from_its_file(tmp_path, capsys):
+    assert main(command(tmp_path)) == 0
+    found = results(tmp_path)
+    (task,) = found["tasks"]
+    assert (task["task"], task["examples"], task["out_of"]) == ("largest", 40, 40)
+    assert task["baseline"][0]["metric"] == "accuracy"
+    assert 0.5 < task["baseline"][0]["value"] < 1
+    assert [cell["config"] for cell in task["cells"]] == list(CONFIGS)
+    coarse, fine = task["cells"]
+    assert (fine["rows"], fine["elements"], fine["table_bytes"]) == (40, 320, 48)
+    assert 1 >= fine["agreement"] > coarse["agreement"]
+    loss = coarse["metrics"][0]
+    assert loss["loss"] == pytest.approx(task["baseline"][0]["value"] - loss["value"])
+    assert loss["interval"][0] <= loss["loss"] <= loss["interval"][1]
+    assert (found["engine"], found["resamples"]) == ("golden", 1000)
+    said = capsys.readouterr().out
+    assert "split_uint8" in said
+    assert str(tmp_path / "out" / "results.html") in said
+
+
+def test_the_report_is_written_for_people_too(tmp_path):
+    assert main(command(tmp_path)) == 0
+    out = tmp_path / "out"
+    text = (out / "results.md").read_text()
+    value = re.search(r"^\| float \|  \| (.*?) \|$", text, re.MULTILINE)[1]
+    page = (out / "results.html").read_text()
+    for shown in (value, "rexp_uint4", "split_uint8", "the largest of eight", "drawn at random"):
+        assert shown in text
+        assert shown in page
+    assert "<svg" in page
+    assert not re.search(r"(src|href)=\"https?:", page)
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in rows[:5]} == {4}
+
+
+def test_a_second_run_computes_nothing(tmp_path, calls):
+    assert main(command(tmp_path)) == 0
+    assert len(calls()) == 3 * STEPS
+    before = results(tmp_path)
+    assert main(command(tmp_path)) == 0
+    assert len(calls()) == 3 * STEPS
+    assert results(tmp_path)["tasks"] == before["tasks"]
+
+
+def test_a_further_configuration_joins_the_others(tmp_path, calls):
+    assert main(command(tmp_path)) == 0
+    assert main(command(tmp_path, configs=(*CONFIGS, "rexp_uint2"))) == 0
+    assert len(calls()) == 4 * STEPS
+    assert len(results(tmp_path)["tasks"][0]["cells"]) == 3
+
+
+def test_one_process_or_two_give_the_same(tmp_path):
+    assert main(command(tmp_path / "a", "--jobs", "1")) == 0
+    assert main(command(tmp_path / "b", "--jobs", "2")) == 0
+    assert answers(tmp_path / "a") == answers(tmp_path / "b")
+
+
+def test_a_killed_run_goes_on(tmp_path):
+    """Killed with SIGKILL: workers end too, what is written is kept, the rest is the same."""
+    assert main(command(tmp_path / "whole")) == 0
+    log = tmp_path / "calls"
+    environment = os.environ | {"CALLS": str(log), "SLOW": "0.25"}
+    line = [sys.executable, "-m", "cosim.cli", *command(tmp_path, "--jobs", "2")]
+    root = Path(__file__).parents[3]
+    process = subprocess.Popen(line, env=environment, cwd=root, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not log.is_file() or len(log.read_text().splitlines()) < 6:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    workers = {int(words.split()[2]) for words in log.read_text().splitlines()}
+    assert len(workers) == 2
+    while any(alive(worker) for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlives the run"
+        time.sleep(0.02)
+
+    done = sum(len(steps) - 1 for steps in cells(tmp_path).values())
+    assert 0 < done < 3 * STEPS
+    log.unlink()
+    subprocess.run(line, env=environment | {"SLOW": "0"}, cwd=root, check=True)
+    assert len(log.read_text().splitlines()) == 3 * STEPS - done
+    assert answers(tmp_path) == answers(tmp_path / "whole")
+    assert without_time(results(tmp_path)) == without_time(results(tmp_path / "whole"))
+
+
+def alive(process):
+    """Running, and not a zombie that nobody has waited for."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def without_time(found):
+    for task in found["tasks"]:
+        for part in (task, *task["cells"]):
+            del part["seconds"]
+    return found["tasks"]
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path):
+    log = tmp_path / "calls"
+    environment = os.environ | {"CALLS": str(log), "SLOW": "0.25"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cosim.cli", *command(tmp_path)],
+        env=environment,
+        cwd=Path(__file__).parents[3],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not log.is_file() or len(log.read_text().splitlines()) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == run.INTERRUPTED
+    assert said == "interrupted; the same command goes on from here\n"
+    assert not (tmp_path / "out" / "results.json").exists()
+
+
+@pytest.mark.parametrize("cut", [1, 30])
+def test_a_line_that_was_cut_short_is_dropped(tmp_path, calls, cut):
+    assert main(command(tmp_path)) == 0
+    before = answers(tmp_path)
+    path = tmp_path / "out" / "cells" / "largest" / "split_uint8.golden.jsonl"
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert main(command(tmp_path)) == 0
+    assert len(calls()) == 3 * STEPS + 1
+    assert answers(tmp_path) == before
+
+
+def test_a_cell_made_from_something_else_is_begun_again(tmp_path, calls, capsys):
+    assert main(command(tmp_path)) == 0
+    assert main(command(tmp_path, "--limit", "10")) == 0
+    assert "begun again" in capsys.readouterr().out
+    assert len(calls()) == 3 * STEPS + 3 * 2
+    assert all(len(part) == 10 for part in answers(tmp_path).values())
+    assert results(tmp_path)["tasks"][0]["examples"] == 10
+    assert main(command(tmp_path, "--limit", "10", task="make_other")) == 0
+    assert len(calls()) == 3 * STEPS + 2 * 3 * 2
+
+
+def test_another_configuration_of_the_same_name_is_begun_again(tmp_path, calls):
+    config = tmp_path / "mine.toml"
+    config.write_text('method = "rexp"\nprecision = "uint8"\n')
+    assert main(command(tmp_path, configs=(str(config),))) == 0
+    config.write_text('method = "rexp"\nprecision = "uint8"\nxs = 16\n')
+    assert main(command(tmp_path, configs=(str(config),))) == 0
+    assert len(calls()) == 2 * STEPS + STEPS
+    assert results(tmp_path)["tasks"][0]["cells"][0]["table_bytes"] == 24
+
+
+def test_code_that_changed_is_told(tmp_path, monkeypatch):
+    from cosim.eval import load
+
+    task = load(f"{FAKES}:make")
+    before = run._code(task, "golden")
+    assert run._code(task, "golden") == before != run._code(task, "rtl")
+    monkeypatch.setattr(run, "SOURCES", run.SOURCES[1:])
+    assert run._code(task, "golden") != before
+
+
+def test_a_mismatch_fails(tmp_path, capsys):
+    assert main(command(tmp_path, task="make_mismatching")) == 1
+    said = capsys.readouterr().out
+    assert "row 4: expected 1, got 2" in said
+    assert "Not exact: 6 of 80 rows differ" in said
+    assert [cell["mismatches"] for cell in results(tmp_path)["tasks"][0]["cells"]] == [3, 3]
+    assert "row 4: expected 1, got 2" in (tmp_path / "out" / "results.html").read_text()
+
+
+def test_through_the_rtl(tmp_path):
+    configs = ("split_uint8",)
+    assert main(command(tmp_path, configs=configs)) == 0
+    assert main(command(tmp_path, "--engine", "rtl", configs=configs)) == 0
+    found = answers(tmp_path)
+    assert found["split_uint8.rtl.jsonl"] == found["split_uint8.golden.jsonl"]
+    (cell,) = results(tmp_path)["tasks"][0]["cells"]
+    assert (cell["rows"], cell["mismatches"]) == (40, 0)
+    # A row of 8 is one beat on 8 lanes; each row is a batch of its own and waits for nobody.
+    assert cell["cycles"] == 40 * (2 * 1 + 14 + 1)
+    text = (tmp_path / "out" / "results.md").read_text()
+    assert "Exact: every one of 40 rows through the RTL" in text
+    assert "| mismatches | cycles |" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nonesuch"], r"unknown task 'nonesuch'; there are: sentiment, .*file.py:factory"),
+        (["nofile.py:make"], r"task 'nofile.py:make': there is no file nofile.py"),
+        (["cosim.nonesuch:make"], r"cannot import cosim.nonesuch"),
+        ([f"{FAKES}:nothing"], r"has no function nothing"),
+        ([f"{FAKES}:make", "--config", "nonesuch"], r"unknown configuration 'nonesuch'"),
+        ([f"{FAKES}:make_unnamed"], r"its name is '../escape'; use letters and digits"),
+        ([f"{FAKES}:make_stepless"], r"40 examples in steps of 0; give 1 or more"),
+        ([f"{FAKES}:make_short"], r"6 predictions for the 7 examples from \d+ on"),
+        ([f"{FAKES}:make_not_json"], r"a prediction cannot be kept as JSON"),
+        ([f"{FAKES}:make", f"{FAKES}:make_other"], r"are both called largest"),
+        ([f"{FAKES}:make", "--out", "/dev/null/x"], r"cannot write to the folder /dev/null/x"),
+    ],
+)
+def test_bad_input(tmp_path, capsys, words, sentence):
+    out = [] if "--out" in words else ["--out", str(tmp_path / "out")]
+    assert main(["eval", *words, *out]) == 2
+    said = capsys.readouterr().err
+    assert re.search(sentence, said)
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "out" / "results.json").exists()
+
+
+@pytest.mark.parametrize("words", [("--limit", "0"), ("--engine", "gpu"), ("--jobs", "-1")])
+def test_bad_options(tmp_path, capsys, words):
+    with pytest.raises(SystemExit) as exit_:
+        main(command(tmp_path, *words))
+    assert exit_.value.code == 2
+    assert words[0] in capsys.readouterr().err
+
+
+def test_two_configurations_of_one_name(tmp_path, capsys):
+    config = tmp_path / "split_uint8.toml"
+    config.write_text('method = "rexp"\nprecision = "uint8"\n')
+    assert main(command(tmp_path, configs=("split_uint8", str(config)))) == 2
+    assert "two configurations are called split_uint8" in capsys.readouterr().err
+
+
+def test_a_task_file_that_fails(tmp_path, capsys):
+    own = tmp_path / "own.py"
+    own.write_text("import nonesuch_module\n")
+    assert main(["eval", f"{own}:make", "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert f"{own} failed: ModuleNotFoundError" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_one_run_at_a_time_in_a_folder(tmp_path, capsys):
+    with run._locked(tmp_path / "out"):
+        assert main(command(tmp_path)) == 2
+    assert "another cosim eval works in the folder" in capsys.readouterr().err
+
+
+def test_a_results_file_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "out" / "results.json").mkdir(parents=True)
+    assert main(command(tmp_path)) == 2
+    assert "results.json" in capsys.readouterr().err
+
+
+def test_every_default_configuration_is_there():
+    import configs
+
+    assert len(run.CONFIGS) == 16
+    assert set(run.CONFIGS) <= set(configs.names())
