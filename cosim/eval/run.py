@@ -46,9 +46,10 @@ from cosim.pool import default_jobs
 
 __all__ = ["CONFIGS", "run"]
 
-#: What is evaluated unless told otherwise: every method at every precision, and what is special.
+#: What is evaluated unless told otherwise: every method at every precision, and the variants.
 CONFIGS = (
     *(f"{method}_{precision}" for precision in configs.PRECISIONS for method in configs.METHODS),
+    "rexp_uint8_xs16",
     "rexp_uint8_msb",
     "rexp_int16_msb",
     "split_uint8_rowexp",

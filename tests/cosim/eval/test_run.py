@@ -310,5 +310,5 @@ def test_a_results_file_that_cannot_be_written(tmp_path, capsys):
 def test_every_default_configuration_is_there():
     import configs
 
-    assert len(run.CONFIGS) == 16
+    assert len(run.CONFIGS) == 17
     assert set(run.CONFIGS) <= set(configs.names())
