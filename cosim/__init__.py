@@ -6,11 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cosim.engines import Float64, Golden, Recorder, Rtl, engine
+    from cosim.engines import Float64, Golden, Recorder, Rtl, Softmax, engine
     from cosim.function import RtlSoftmax
     from cosim.trace import Trace
 
-__all__ = ["Float64", "Golden", "Recorder", "Rtl", "RtlSoftmax", "Trace", "engine"]
+__all__ = ["Float64", "Golden", "Recorder", "Rtl", "RtlSoftmax", "Softmax", "Trace", "engine"]
 
 _HOMES = {"RtlSoftmax": "cosim.function", "Trace": "cosim.trace"}
 

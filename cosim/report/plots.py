@@ -97,6 +97,8 @@ def latencies(runs: Sequence[RunResult]) -> str:
         figure.subplots_adjust(wspace=0.08, hspace=0.28)
         for axis, run in zip(axes.flat, shown, strict=False):
             _latency(axis, run)
+        axes[0, 0].set_ylim(bottom=0)  # of all, and only now: it ends their fitting to the data
+        axes[0, 0].set_xlim(left=0)
         for axis in axes.flat[len(shown) :]:
             axis.set_visible(False)
         for axis in axes.flat[max(len(shown) - columns, 0) : len(shown)]:
@@ -125,8 +127,6 @@ def _latency(axis: Any, run: RunResult) -> None:
     if formula is not None:
         cycles = formula(lengths)
         axis.plot(lengths, cycles, color=FLOAT, linewidth=1.4, drawstyle="steps-mid", label=formula)
-    axis.set_ylim(bottom=0)
-    axis.set_xlim(left=0)
     axis.set_title(run.config.name)
     axis.legend(loc="upper left", fontsize=8, labelcolor=MUTED, handlelength=1.4)
 

@@ -1,14 +1,11 @@
-"""A model of your own, which this project knows nothing of, from its scores to a verdict.
+"""A model of your own, which this project knows nothing of: docs/tutorial.md takes it to a verdict.
 
-    python examples/own_model/own_model.py --config split_uint8 rexp_uint8 --engine rtl
-    cosim replay own_model.safetensors --config split_uint8 rexp_uint8
-
-The first trains a small Transformer to say which letter of a word occurs most often, dumps its
-attention scores as a trace, and reads the same words again with its softmax computed by each
-configuration. The second plays the trace. What connects them is the two `with` lines.
+A small Transformer says which letter of a word occurs most often. Run as a program this trains it
+and dumps its attention scores as a trace; `task` is what `cosim eval` calls. What connects model
+and hardware are the two lines with `torch_module.patched`.
 """
 
-import argparse
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -16,8 +13,10 @@ from torch import nn
 
 import cosim
 from cosim.adapters import torch_module
+from cosim.eval import Metric, mean
 
 LETTERS, LENGTH, WORDS = 6, 40, 200
+WEIGHTS, TRACE = Path("own_model.pt"), Path("own_model.safetensors")
 
 
 def words(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -44,7 +43,7 @@ class Model(nn.Module):
         return answer
 
 
-def trained(steps: int) -> Model:
+def trained(steps: int = 300) -> Model:
     """The model, after so many steps of 64 words."""
     torch.manual_seed(1)
     model = Model()
@@ -57,35 +56,54 @@ def trained(steps: int) -> Model:
     return model.eval()
 
 
-@torch.no_grad()
+class Letters:
+    """The model's own task, as `cosim.eval.Task` wants it. A prediction is a letter."""
+
+    name = "letters"
+    title = "Most frequent letter of a word"
+    source = f"{WORDS} random words of {LENGTH} letters"
+    batch = 50
+
+    def __init__(self) -> None:
+        """Load what was trained."""
+        self.model = Model().eval()
+        self.model.load_state_dict(torch.load(WEIGHTS))
+        self.letters, self.most = words(WORDS, 1)
+        self.metrics = (Metric("accuracy", "higher", "%", self.right, mean),)
+
+    def __len__(self) -> int:
+        """Words."""
+        return WORDS
+
+    def predict(self, examples: range, softmax: cosim.Softmax | None) -> list[int]:
+        """The letter of each word; with `softmax` None the model computes its own."""
+        inside = torch_module.patched(softmax, self.model.encoder) if softmax else nullcontext()
+        with torch.no_grad(), inside:
+            answer = self.model(self.letters[examples.start : examples.stop])
+        return [int(letter) for letter in answer.argmax(dim=1)]
+
+    def agreement(self, ours: int, float_: int) -> tuple[float, float]:
+        """Whether both say the same."""
+        return ours == float_, 1
+
+    def right(self, example: int, letter: int) -> tuple[float]:
+        """1 if the answer is right."""
+        return (float(letter == self.most[example]),)
+
+
+task = Letters
+
+
 def main() -> None:
-    """Train, dump, replace, compare."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", nargs="+", default=["split_uint8", "rexp_uint8"])
-    parser.add_argument("--engine", choices=("golden", "rtl"), default="golden")
-    parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--out", type=Path, default=Path("own_model.safetensors"))
-    args = parser.parse_args()
+    """Train, keep the weights, dump the scores of eight words."""
     torch.set_num_threads(1)
-    with torch.enable_grad():
-        model = trained(args.steps)
-    letters, most = words(WORDS, 1)
-    exact = model(letters).argmax(dim=1)
-
+    model = trained()
+    torch.save(model.state_dict(), WEIGHTS)
     recorder = cosim.Recorder()
-    with torch_module.patched(recorder, model.encoder):
-        model(letters[:8])
-    recorder.write(args.out, model="most frequent letter", source="8 random words, seed 1")
-
-    print(f"{'softmax':20} right   as float  rows     mismatches")
-    print(f"{'float':20} {(exact == most).float().mean():.1%}")
-    for name in args.config:
-        with cosim.engine(name, args.engine) as softmax:
-            with torch_module.patched(softmax, model.encoder):
-                answer = model(letters).argmax(dim=1)
-            right, same = ((answer == other).float().mean() for other in (most, exact))
-            count = softmax.count
-        print(f"{name:20} {right:.1%}   {same:.1%}     {count.rows:,}  {count.mismatches}")
+    with torch.no_grad(), torch_module.patched(recorder, model.encoder):
+        model(words(8, 1)[0])
+    recorder.write(TRACE, model="most frequent letter", source="8 random words, seed 1")
+    print(f"wrote {WEIGHTS} and {TRACE}")
 
 
 if __name__ == "__main__":
