@@ -21,6 +21,7 @@ from rich.progress import track
 from configs import UsageError
 from cosim import adapters
 from cosim.adapters import Adapter, sha256
+from cosim.files import check_writable
 from cosim.trace import Layer, Trace, write
 
 __all__ = ["add_arguments", "extract", "main", "regenerate", "run"]
@@ -87,6 +88,7 @@ def extract(
         UsageError: unknown adapter, unusable text, a missing package, an unwritable ``out``, or
             scores that ``dtype`` cannot hold.
     """
+    check_writable(out)
     model = adapters.load(adapter)
     text = TRACES / model.example if text is None else text
     lines = _lines(text, limit)

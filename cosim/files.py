@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from configs import UsageError
 
-__all__ = ["atomic_file"]
+__all__ = ["atomic_file", "check_writable"]
 
 
 @contextlib.contextmanager
@@ -33,3 +34,17 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def check_writable(path: Path) -> None:
+    """Say before long work what :func:`atomic_file` would say after it.
+
+    Raises:
+        UsageError: the folder cannot be made, or nothing can be written in it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}; choose another file") from None

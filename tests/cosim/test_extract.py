@@ -208,3 +208,13 @@ def test_a_trace_of_another_maker_is_refused(folder):
     write(folder / "b.safetensors", [Layer(0, scores)], model="m", source="s")
     with pytest.raises(UsageError, match=r"does not say how it was made \(metadata adapter"):
         extract.regenerate(folder)
+
+
+def test_an_unwritable_place_is_said_before_the_work(tmp_path, monkeypatch):
+    def load(name):
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(adapters, "load", load)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"cannot write .*file/t\.safetensors"):
+        extract.extract("ocr", tmp_path / "file" / "t.safetensors")
