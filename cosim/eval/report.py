@@ -154,7 +154,7 @@ def interval(loss: Loss) -> str:
 
 def relative(loss: Loss) -> str:
     """A loss as a share of the baseline."""
-    return f"{100 * loss.relative:+.2f} %" if math.isfinite(loss.relative) else _NOTHING
+    return f"{_plus(f'{100 * loss.relative:+.2f}')} %" if math.isfinite(loss.relative) else _NOTHING
 
 
 def agreed(share: float) -> str:
@@ -176,7 +176,11 @@ def verdict(found: Evaluation) -> str:
 def _signed(metric: Metric, value: float) -> str:
     if not math.isfinite(value):
         return _NOTHING
-    text = f"{100 * value:+.2f}" if metric.unit else f"{value:+.3g}"
+    return _plus(f"{100 * value:+.2f}" if metric.unit else f"{value:+.3g}")
+
+
+def _plus(text: str) -> str:
+    """Without a sign at zero."""
     return text if float(text) else text[1:]
 
 

@@ -59,4 +59,4 @@ def _losses(task: TaskResult) -> str:
 def _threshold(task: TaskResult) -> float:
     """Losses up to this are drawn to scale, larger ones by their logarithm."""
     value = abs(task.baseline[0].value)
-    return max(0.01 * value, 1e-6)
+    return max(0.1 * value, 1e-6)
