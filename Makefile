@@ -5,6 +5,8 @@ PYTHON ?= python3
 ARGS ?=
 SETUP := @PYTHON="$(PYTHON)" sh scripts/setup.sh
 BIN := .venv/bin
+MODELS := onnx minilm torch speech chemistry traces/models.txt traces/models_torch.txt \
+  traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
 .PHONY: help setup sim test lint format bench synth netlist traces eval eval-small clean
@@ -22,7 +24,7 @@ sim: ## replay the committed traces through the RTL and write reports/
 	@$(BIN)/cosim replay traces/*.safetensors --config $(CONFIGS) $(ARGS)
 
 test: ## run every test, simulations included
-	$(SETUP) test onnx minilm torch traces/models.txt traces/sdists.txt
+	$(SETUP) test $(MODELS)
 	@$(BIN)/pytest -n auto $(ARGS)
 
 lint: ## check style, types, RTL and its elaboration
@@ -51,7 +53,7 @@ traces: ## extract the committed traces again and say whether they agree
 	@$(BIN)/cosim extract --regenerate $(ARGS)
 
 eval: ## run every task with every method and precision; ARGS="--engine rtl" through the RTL
-	$(SETUP) onnx minilm torch speech chemistry traces/models.txt traces/models_torch.txt traces/sdists.txt
+	$(SETUP) $(MODELS)
 	@$(BIN)/cosim eval $(ARGS)
 
 eval-small: ## run two tasks, in part, with some configurations: a few minutes
