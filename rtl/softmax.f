@@ -36,5 +36,6 @@ softmax_split.sv
 softmax_top.sv
 softmax_monitor.sv
 softmax_load.sv
+softmax_counters.sv
 softmax_regs.sv
 softmax_axil.sv

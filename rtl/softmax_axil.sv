@@ -67,20 +67,14 @@ module softmax_axil #(
   logic busy;
   logic [31:0] latency;
 
-  softmax_regs #(
-      .METHOD(METHOD),
-      .INDEX(INDEX),
-      .SUM_INDEX(SUM_INDEX),
-      .IN_W(IN_W),
-      .F(F),
-      .W(W),
-      .LANES(LANES),
-      .MAX_LEN(MAX_LEN),
-      .XS(XS),
-      .KE(KE),
-      .ROW_EXP(ROW_EXP),
-      .LOADABLE(LOADABLE)
-  ) u_regs (
+  logic write, write_error, read, read_error;
+  logic [softmax_regs_pkg::ADDR_W-1:0] write_addr, read_addr;
+  logic [31:0] write_data, read_data;
+  logic [3:0] write_strb;
+
+  axil_slave #(
+      .ADDR_W(softmax_regs_pkg::ADDR_W)
+  ) u_bus (
       .clk_i,
       .rst_ni,
       .s_axil_awaddr,
@@ -100,11 +94,47 @@ module softmax_axil #(
       .s_axil_rresp,
       .s_axil_rvalid,
       .s_axil_rready,
-      .event_i     (events),
-      .busy_i      (busy),
-      .latency_i   (latency),
-      .load_o      (load),
-      .soft_reset_o(soft_reset)
+      .write_o      (write),
+      .write_addr_o (write_addr),
+      .write_data_o (write_data),
+      .write_strb_o (write_strb),
+      .write_error_i(write_error),
+      .read_o       (read),
+      .read_addr_o  (read_addr),
+      .read_data_i  (read_data),
+      .read_error_i (read_error)
+  );
+
+  softmax_regs #(
+      .METHOD(METHOD),
+      .INDEX(INDEX),
+      .SUM_INDEX(SUM_INDEX),
+      .IN_W(IN_W),
+      .F(F),
+      .W(W),
+      .LANES(LANES),
+      .MAX_LEN(MAX_LEN),
+      .XS(XS),
+      .KE(KE),
+      .ROW_EXP(ROW_EXP),
+      .LOADABLE(LOADABLE)
+  ) u_regs (
+      .clk_i,
+      .rst_ni,
+      .write_i      (write),
+      .write_addr_i (write_addr),
+      .write_data_i (write_data),
+      .write_strb_i (write_strb),
+      .write_error_o(write_error),
+      .read_i       (read),
+      .read_addr_i  (read_addr),
+      .read_data_o  (read_data),
+      .read_error_o (read_error),
+      .event_i      (events),
+      .busy_i       (busy),
+      .latency_i    (latency),
+      .load_o       (load),
+      .soft_reset_o (soft_reset)
   );
 
   softmax_monitor #(

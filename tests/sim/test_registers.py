@@ -69,7 +69,7 @@ MUTANTS = {
         "softmax_load.sv", "!busy_i && fits;", "1'b1;", "load_in_flight", "expected"
     ),
     "strobes ignored": Mutant(
-        "softmax_regs.sv", "{8{write_strb[i]}}", "8'hFF", "strobes", "channel r"
+        "softmax_regs.sv", "{8{write_strb_i[i]}}", "8'hFF", "strobes", "channel r"
     ),
     "tables that outlive a reset": Mutant(
         "lookup_table.sv", "written_q <= '0;", "written_q <= written_q;", "load_and_play", ""
