@@ -22,7 +22,7 @@ from cocotbext.axi import (
     AxiStreamSource,
 )
 
-PERIOD_NS = 10
+from tb.clock import PERIOD_NS
 
 
 @cocotb.test

@@ -19,11 +19,10 @@ from configs import Config
 from configs.stalls import StallProfile
 from golden.exchange import Broken, Exchange, NoProgress
 from golden.rows import Results, Rows
+from tb.clock import PERIOD_NS
 from tb.hang import describe
 
-__all__ = ["PERIOD_NS", "Batch", "Bulk", "batch_of"]
-
-PERIOD_NS = 10
+__all__ = ["Batch", "Bulk", "batch_of"]
 
 _UNDER_WAY, _DONE, _NO_PROGRESS, _SURPLUS = range(4)
 

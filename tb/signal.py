@@ -24,13 +24,12 @@ from configs import Config
 from configs.stalls import PATTERNS, SINK, SOURCE, Gate, StallProfile
 from golden.exchange import Broken, Exchange, NoProgress
 from golden.rows import Results, Rows
+from tb.clock import PERIOD_NS
 from tb.hang import describe
 from tb.pack import Beat, Beats, pack, unpack_probabilities
 from tb.transactions import StreamRow
 
-__all__ = ["PERIOD_NS", "ProtocolError", "Signal", "Sink", "Source", "StreamMonitor"]
-
-PERIOD_NS = 10
+__all__ = ["ProtocolError", "Signal", "Sink", "Source", "StreamMonitor"]
 
 _DRAIN_CYCLES = 8  # after the last row, in which nothing may come out
 
