@@ -1,7 +1,7 @@
 /// Holds whole rows between two passes and gives each one back beside what was learnt about it.
 ///
 /// Beats are pushed as they come; a beat is popped only once its row's `info` has come in (one
-/// word a row, in order, at least two cycles after the row's last beat). A row whose last beat is
+/// word a row, in order, in a later cycle than the row's last beat). A row whose last beat is
 /// marked bad gives its room back and comes out as one beat with `pop_bad_o` set and no content.
 ///
 /// One ring serves all rows in flight. DEPTH >= beats of the longest row + cycles from a row's
