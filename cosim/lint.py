@@ -50,16 +50,17 @@ def _modules(paths: list[str]) -> list[str]:
 def _python() -> Iterator[Check]:
     yield "ruff check", [_program("ruff"), "check", "."]
     yield "ruff format", [_program("ruff"), "format", "--check", "."]
-    rooms = ("configs", "golden", "tb", "cosim")
+    rooms = ("configs", "golden", "tb", "cosim", "formal")
     yield "mypy", [_program("mypy"), *(word for room in rooms for word in ("-p", room))]
 
 
 def _systemverilog() -> Iterator[Check]:
     rtl = _relative(rtl_sources())
     every = [*rtl, *_relative(property_sources()), *_relative(sorted((ROOT / "tb").rglob("*.sv")))]
+    proofs = _relative(sorted((ROOT / "formal").glob("*.sv")))
     rules = "--rules_config=rtl/.rules.verible_lint"
-    yield "verible lint", [_program("verible-verilog-lint"), rules, *every]
-    typed = [path for path in every if "/gen/" not in path]
+    yield "verible lint", [_program("verible-verilog-lint"), rules, *every, *proofs]
+    typed = [path for path in [*every, *proofs] if "/gen/" not in path]
     options = ("--inplace", "--verify", "--column_limit=100")
     yield "verible format", [_program("verible-verilog-format"), *options, *typed]
     verilator = [str(toolchain.verilator()), "--lint-only", "-Wall", "rtl/lint.vlt"]

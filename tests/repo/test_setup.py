@@ -73,7 +73,10 @@ def test_a_missing_tool_is_named_before_anything_else(machine, tool):
 
 @pytest.mark.parametrize(
     "target",
-    ["setup", "sim", "test", "lint", "format", "bench", "synth", "traces", "eval", "eval-small"],
+    [
+        *("setup", "sim", "test", "lint", "format", "bench", "synth", "netlist", "formal"),
+        *("traces", "eval", "eval-small"),
+    ],
 )
 def test_every_target_looks_first(machine, target):
     (machine.bin / "perl").unlink()

@@ -1,0 +1,1 @@
+"""Proofs of the RTL, and what runs them."""

@@ -1,0 +1,150 @@
+/// Where the beats and rows of row_store_ghost stand inside the store: what makes the properties
+/// outside inductive.
+///
+/// Names are those of row_store and its two queues, `ends` and `infos`; from `open_i` on, those of
+/// the ghost.
+module row_store_ring #(
+    parameter  int unsigned DATA_W = 1,
+    parameter  int unsigned INFO_W = 1,
+    parameter  int unsigned DEPTH  = 4,
+    localparam int unsigned CountW = $clog2(4 * DEPTH),
+    localparam int unsigned AddrW  = $clog2(DEPTH),
+    localparam int unsigned FillW  = $clog2(DEPTH + 1)
+) (
+    input  logic                                                 clk_i,
+    input  logic                                                 rst_ni,
+    input  logic                        [ DEPTH-1:0][DATA_W-1:0] ram_i,
+    input  logic                        [ AddrW-1:0]             wr_i,
+    input  logic                        [ AddrW-1:0]             start_i,
+    input  logic                        [ AddrW-1:0]             rd_i,
+    input  logic                        [ FillW-1:0]             store_open_i,
+    input  logic                        [ FillW-1:0]             used_i,
+    input  logic                                                 full_i,
+    input  logic                                                 issue_q_i,
+    input  logic                                                 ends_queued_i,
+    input  logic                                                 ends_head_valid_i,
+    input  logic                        [   AddrW:0]             ends_head_i,
+    input  logic                        [ AddrW-1:0]             ends_wr_i,
+    input  logic                        [ AddrW-1:0]             ends_rd_i,
+    input  logic                        [ DEPTH-1:0][   AddrW:0] ends_mem_i,
+    input  logic                                                 infos_queued_i,
+    input  logic                                                 infos_head_valid_i,
+    input  logic                        [INFO_W-1:0]             infos_head_i,
+    input  logic                        [ AddrW-1:0]             infos_wr_i,
+    input  logic                        [ AddrW-1:0]             infos_rd_i,
+    input  logic                        [ DEPTH-1:0][INFO_W-1:0] infos_mem_i,
+    input  logic                        [CountW-1:0]             open_i,
+    input  logic                        [CountW-1:0]             beats_i,
+    input  logic                        [CountW-1:0]             owed_i,
+    input  logic                        [CountW-1:0]             waiting_i,
+    input  logic                        [CountW-1:0]             infos_i,
+    input  logic                                                 picked_i,
+    input  logic                                                 whole_i,
+    input  logic                                                 last_i,
+    input  logic                                                 bad_i,
+    input  logic                                                 known_i,
+    input  logic                        [DATA_W-1:0]             word_i,
+    input  logic                        [INFO_W-1:0]             word_info_i,
+    input  logic                        [CountW-1:0]             ahead_i,
+    input  logic                        [CountW-1:0]             rows_i,
+    input  logic                        [CountW-1:0]             done_i,
+    output row_store_ghost_pkg::count_t                          head_o
+);
+
+  // The ring: entry i of u_ends says where the i-th complete row ends, counted from rd_q.
+  int unsigned entry[DEPTH+1];
+  int unsigned offset[DEPTH+1];
+  logic entry_bad[DEPTH+1];
+  logic [INFO_W-1:0] entry_info[DEPTH+1];
+  int unsigned ends_count, infos_count, picked_at;
+
+  function automatic int unsigned wrap(int unsigned n);
+    return (n >= DEPTH) ? n - DEPTH : n;
+  endfunction
+
+  always_comb begin
+    ends_count = 32'(ends_head_valid_i);
+    if (ends_queued_i) begin
+      ends_count = ends_count + 32'(ends_wr_i) - 32'(ends_rd_i);
+      if (ends_wr_i <= ends_rd_i) ends_count = ends_count + DEPTH;
+    end
+    infos_count = 32'(infos_head_valid_i);
+    if (infos_queued_i) begin
+      infos_count = infos_count + 32'(infos_wr_i) - 32'(infos_rd_i);
+      if (infos_wr_i <= infos_rd_i) infos_count = infos_count + DEPTH;
+    end
+    entry[0] = 32'(ends_head_i >> 1);
+    entry_bad[0] = ends_head_i[0];
+    entry_info[0] = infos_head_i;
+    for (int unsigned i = 1; i <= DEPTH; i++) begin
+      entry[i] = 32'(ends_mem_i[wrap(32'(ends_rd_i)+i-1)] >> 1);
+      entry_bad[i] = ends_mem_i[wrap(32'(ends_rd_i)+i-1)][0];
+      entry_info[i] = infos_mem_i[wrap(32'(infos_rd_i)+i-1)];
+    end
+    for (int unsigned i = 0; i <= DEPTH; i++) begin
+      offset[i] = wrap(entry[i] + DEPTH - 32'(rd_i));
+    end
+    picked_at = wrap(32'(rd_i) + 32'(ahead_i));
+  end
+
+  logic ring, rises;
+  always_comb begin
+    rises = 1'b1;
+    for (int unsigned i = 0; i <= DEPTH; i++) begin
+      if (i < ends_count) begin
+        if (entry[i] >= DEPTH) rises = 1'b0;
+        if (i > 0 && offset[i] <= offset[(i>0)?i-1 : 0]) rises = 1'b0;
+        if (offset[i] - ((i > 0) ? offset[(i>0)?i-1 : 0] + 1 : 0) >= DEPTH - 2) rises = 1'b0;
+        // A bad row has one beat.
+        if (entry_bad[i] && offset[i] != ((i > 0) ? offset[(i>0)?i-1 : 0] + 1 : 0)) begin
+          rises = 1'b0;
+        end
+        if (i + 1 == ends_count && offset[i] + 1 != 32'(beats_i)) rises = 1'b0;
+      end
+    end
+    ring = 32'(beats_i) + 32'(open_i) <= DEPTH && 32'(open_i) <= DEPTH - 2 &&
+        32'(store_open_i) == 32'(open_i) &&
+        32'(used_i) == 32'(beats_i) + 32'(open_i) + 32'(issue_q_i) &&
+        32'(used_i) <= DEPTH &&
+        full_i == (32'(used_i) == DEPTH) &&
+        32'(rd_i) < DEPTH &&
+        32'(start_i) == wrap(32'(rd_i) + 32'(beats_i)) &&
+        32'(wr_i) == wrap(32'(start_i) + 32'(open_i));
+  end
+
+  assign head_o = (ends_count == 0) ? 8'd0 : 8'(offset[0] + 1);
+
+  // A row that has begun to leave is good and has more to come.
+  a_done :
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      done_i == '0 || (owed_i != '0 && !entry_bad[0] && 32'(done_i) + offset[0] < DEPTH - 2));
+  a_ring :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) ring);
+  a_ends :
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      rises && ends_count == 32'(owed_i) && (owed_i != '0) == (beats_i != '0) &&
+      32'(ends_wr_i) < DEPTH && 32'(ends_rd_i) < DEPTH &&
+      (ends_queued_i || ends_wr_i == ends_rd_i) &&
+      (ends_head_valid_i || !ends_queued_i));
+  a_infos :
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      infos_count == 32'(infos_i) && owed_i == infos_i + waiting_i &&
+      32'(infos_i) <= DEPTH && 32'(waiting_i) <= DEPTH &&
+      32'(infos_wr_i) < DEPTH && 32'(infos_rd_i) < DEPTH &&
+      (infos_queued_i || infos_wr_i == infos_rd_i) &&
+      (infos_head_valid_i || !infos_queued_i));
+  a_picked :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) !picked_i || (
+      32'(ahead_i) < 32'(beats_i) + 32'(open_i) && whole_i == (ahead_i < beats_i) &&
+      (bad_i || ram_i[picked_at] == word_i)));
+  a_picked_row :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) !picked_i || (
+      (whole_i || (!last_i && !bad_i && rows_i == owed_i)) &&
+      (!whole_i || (rows_i < owed_i && entry_bad[rows_i] == bad_i && (!bad_i || last_i) &&
+      offset[rows_i] >= 32'(ahead_i) && (offset[rows_i] == 32'(ahead_i)) == last_i)) &&
+      (rows_i == '0 || offset[rows_i-CountW'(1)] < 32'(ahead_i))));
+  a_picked_info :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) !picked_i || (
+      known_i == (infos_i > rows_i) && (!known_i || entry_info[rows_i] == word_info_i)));
+
+endmodule
