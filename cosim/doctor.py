@@ -81,8 +81,9 @@ def _packages() -> Iterator[Finding]:
             missing = f"{name} is not installed; run `make setup`"
             yield name, f"not installed{extra and f' (extra: {extra})'}", None if extra else missing
             continue
-        pinned = specifier.removeprefix("==") if specifier.startswith("==") else found
-        wrong = f"{name} is {found}, not {pinned}; run `make setup`" if found != pinned else None
+        public = found.partition("+")[0]  # torch 2.13.0+cpu is a build of 2.13.0
+        pinned = specifier.removeprefix("==") if specifier.startswith("==") else public
+        wrong = f"{name} is {found}, not {pinned}; run `make setup`" if public != pinned else None
         yield name, f"{found} {specifier and f'(wanted: {specifier})'}".strip(), wrong
 
 
