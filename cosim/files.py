@@ -30,7 +30,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         temporary.replace(target)
     except OSError as error:
-        raise UsageError(f"cannot write {target}: {error.strerror}; choose another file") from None
+        raise _refused(target, error) from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -47,4 +47,8 @@ def check_writable(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}; choose another file") from None
+        raise _refused(path, error) from None
+
+
+def _refused(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write {path}: {error.strerror}; choose another file")
