@@ -29,7 +29,7 @@ test: ## run every test, simulations included
 
 lint: ## check style, types, RTL and its elaboration
 	$(SETUP) lint
-	@$(BIN)/python -m cosim.lint $(ARGS)
+	@$(BIN)/python -m softmax_cosim.lint $(ARGS)
 
 format: ## lay out Python and SystemVerilog as the lint wants them
 	$(SETUP) lint

@@ -22,7 +22,7 @@ from cocotbext.axi import (
     AxiStreamSource,
 )
 
-from tb.clock import PERIOD_NS
+from softmax_cosim.tb.clock import PERIOD_NS
 
 
 @cocotb.test

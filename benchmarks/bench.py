@@ -23,14 +23,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-import configs
-from configs import Config
-from cosim.build import ROOT, build
-from cosim.simulator import Simulator
-from cosim.trace import Trace
-from golden.quantise import quantise
-from golden.rows import Rows
-from golden.softmax import softmax
+from softmax_cosim import configs
+from softmax_cosim.configs import Config
+from softmax_cosim.golden.quantise import quantise
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.paths import ROOT
+from softmax_cosim.simulation.build import build
+from softmax_cosim.simulation.simulator import Simulator
+from softmax_cosim.trace import Trace
 
 TRACE = ROOT / "traces" / "ocr_long.safetensors"
 BATCHES = (1, 16, 64, 256, 4096)

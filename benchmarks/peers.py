@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-import configs
-from configs import Config
-from cosim.build import ROOT
-from cosim.files import atomic_file
-from cosim.simulator import Simulator
-from golden import metrics, reference, timing
-from golden.quantise import quantise
-from golden.rows import Rows
-from golden.softmax import softmax
+from softmax_cosim import configs
+from softmax_cosim.configs import Config
+from softmax_cosim.files import atomic_file
+from softmax_cosim.golden import metrics, reference, timing
+from softmax_cosim.golden.quantise import quantise
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.paths import ROOT
+from softmax_cosim.simulation.simulator import Simulator
 
 OUT = ROOT / "docs" / "comparison.md"
 LENGTHS = (1, 64, 128, 256, 512, 1024, 4096)

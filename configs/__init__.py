@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from configs.errors import UsageError
+from softmax_cosim.configs.errors import UsageError
 
 __all__ = ["PRECISIONS", "Config", "UsageError", "load", "names"]
 
@@ -70,7 +70,7 @@ class Config:
     sources: tuple[str, ...] = ()
     """``custom`` only: its SystemVerilog files, packages first, relative to the file."""
     golden: str = ""
-    """``custom`` only: ``module:function`` beside the file, see :mod:`golden.custom`."""
+    """``custom`` only: ``module:function`` beside the file, see :mod:`.golden.custom`."""
     folder: str = ""
     """``custom`` only: where the file stands; not a key, :func:`load` knows it."""
 

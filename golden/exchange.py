@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden.rows import Results, Rows
+from softmax_cosim.golden.rows import Results, Rows
 
 __all__ = ["ANSWER", "COMMAND", "Broken", "Exchange", "Memory", "NoProgress"]
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config
-from golden import shell, tables
-from golden.shell import Ints
-from golden.tables import TENTHS
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import shell, tables
+from softmax_cosim.golden.shell import Ints
+from softmax_cosim.golden.tables import TENTHS
 
 __all__ = ["c", "e", "k", "run", "y"]
 

@@ -33,10 +33,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config
-from golden import shell, split, tables
-from golden.rows import Rows
-from golden.softmax import Outputs
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import shell, split, tables
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import Outputs
 
 __all__ = ["AGREE", "TIE", "WRONG", "Errors", "RowErrors", "TableHits", "row_errors"]
 

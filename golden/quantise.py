@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config, UsageError
-from golden import shell
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.golden import shell
 
 __all__ = ["Quantised", "check_finite", "quantise", "unmasked"]
 

@@ -1,6 +1,6 @@
 """The float64 softmax that every figure of merit is measured against.
 
-Rows are ragged, end to end; ``offsets`` as in :class:`golden.rows.Rows`.
+Rows are ragged, end to end; ``offsets`` as in :class:`.golden.rows.Rows`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from golden import shell
-from golden.rows import Rows
+from softmax_cosim.golden import shell
+from softmax_cosim.golden.rows import Rows
 
 __all__ = ["softmax_of_quantised", "softmax_of_scores"]
 

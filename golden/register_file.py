@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from configs import Config
-from golden import registers, tables
-from golden.registers import WORD
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import registers, tables
+from softmax_cosim.golden.registers import WORD
 
 __all__ = ["Answer", "RegisterFile", "Streams", "Write"]
 

@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from configs import Config
-from golden.tables import LOADABLE, Loaded
+from softmax_cosim.configs import Config
+from softmax_cosim.golden.tables import LOADABLE, Loaded
 
 __all__ = [
     "SOURCE",
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 #: Where the map lives, in a source tree.
-SOURCE = Path(__file__).parents[1] / "rtl" / "registers.toml"
+SOURCE = Path(__file__).resolve().parents[1] / "rtl" / "registers.toml"
 
 #: What writing does, and nothing else is legal.
 ACCESS = ("ro", "rw", "w1s", "w1c", "clear")

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config
-from golden import shell, tables
-from golden.shell import Ints
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import shell, tables
+from softmax_cosim.golden.shell import Ints
 
 __all__ = ["k", "run", "s", "y"]
 

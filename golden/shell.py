@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config
+from softmax_cosim.configs import Config
 
 __all__ = ["Ints", "chunks", "div_m", "j", "lower_masked", "row_max", "row_sum"]
 

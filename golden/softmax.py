@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config
-from golden import custom, lut2d, rexp, shell, split, tables
-from golden.rows import Rows
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import custom, lut2d, rexp, shell, split, tables
+from softmax_cosim.golden.rows import Rows
 
 __all__ = ["PER_ROW", "STAGES", "Outputs", "softmax"]
 
@@ -75,7 +75,7 @@ def softmax(cfg: Config, rows: Rows, loaded: tables.Loaded | None = None) -> Out
     """Compute every row, bit by bit as the hardware does.
 
     With ``loaded``, as a build does whose tables were written over with these (``rexp``,
-    ``lut2d``; :func:`golden.tables.for_scale` makes some).
+    ``lut2d``; :func:`.golden.tables.for_scale` makes some).
 
     Works through cache-sized runs of rows, so that memory beyond the answer does not grow with
     the batch.

@@ -46,10 +46,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config
-from golden import split_tables
-from golden.shell import Ints
-from golden.split_tables import WINDOW, Format
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import split_tables
+from softmax_cosim.golden.shell import Ints
+from softmax_cosim.golden.split_tables import WINDOW, Format
 
 __all__ = [
     "Octaves",
@@ -211,7 +211,7 @@ def y(cfg: Config, o: Wide, p: Wide, r: Wide, top: Ints, x: Ints) -> Wide:
 def run(
     cfg: Config, q: Ints, keep: npt.NDArray[np.bool_], starts: npt.NDArray[np.int64]
 ) -> dict[str, npt.NDArray[Any]]:
-    """Every stage of a batch of rows, by the names of :data:`golden.softmax.STAGES`."""
+    """Every stage of a batch of rows, by the names of :data:`.golden.softmax.STAGES`."""
     fmt, lengths = form(cfg), np.diff(starts, append=len(q))
     score = c(cfg, np.where(keep, q, 0)) * keep
     octave, power = score >> fmt.g, p(cfg, score) * keep

@@ -15,8 +15,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config, UsageError
-from golden import split_tables
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.golden import split_tables
 
 __all__ = [
     "LOADABLE",

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config
-from golden import split
-from golden.tables import lut_1e
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import split
+from softmax_cosim.golden.tables import lut_1e
 
 __all__ = ["Passes", "passes", "predict"]
 

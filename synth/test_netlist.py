@@ -9,19 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import configs
-from cosim import synth
-from cosim.build import build
-from cosim.regression import run
-from cosim.simulator import Simulator
-from golden import timing
-from golden.rows import Rows
-from golden.softmax import softmax
+from softmax_cosim import configs, synth
+from softmax_cosim.golden import timing
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.simulation.build import build
+from softmax_cosim.simulation.regression import run
+from softmax_cosim.simulation.simulator import Simulator
 
 NAMES = ("rexp_uint8_in8", "rexp_uint8_msb", "lut2d_uint8_in8", "split_uint8_in8")
 #: Of the regression, what shows a gate in the wrong place.
 CASES = [
-    f"tb.cases.{case}"
+    f"softmax_cosim.tb.cases.{case}"
     for case in (
         "latency.idle_core",
         "malformed.every_kind",

@@ -1,6 +1,6 @@
 """The register file's side of a test: an AXI4-Lite master, and a watch that knows every answer.
 
-The watch hands the pins of each cycle to :class:`golden.register_file.RegisterFile` and holds each
+The watch hands the pins of each cycle to :class:`.golden.register_file.RegisterFile` and holds each
 answer on the bus to it, and the bus to its rules, whoever caused the access and whenever.
 """
 
@@ -18,15 +18,15 @@ from cocotb.task import Task
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
-from configs import Config
-from golden import registers
-from golden.register_file import Answer, RegisterFile, Streams, Write
-from golden.rows import Rows
-from golden.softmax import Outputs, softmax
-from golden.tables import LOADABLE, Loaded
-from tb.env import Bench
-from tb.scoreboard import Scoreboard
-from tb.transactions import StreamRow
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import registers
+from softmax_cosim.golden.register_file import Answer, RegisterFile, Streams, Write
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import Outputs, softmax
+from softmax_cosim.golden.tables import LOADABLE, Loaded
+from softmax_cosim.tb.env import Bench
+from softmax_cosim.tb.scoreboard import Scoreboard
+from softmax_cosim.tb.transactions import StreamRow
 
 __all__ = ["BUILT_LOADABLE", "RegisterBench", "case"]
 

@@ -15,12 +15,12 @@ from cocotb.handle import HierarchyObject, LogicObject
 from cocotb.triggers import ReadWrite, Timer, ValueChange
 from cocotb.utils import get_sim_steps
 
-from configs import Config
-from configs.stalls import StallProfile
-from golden.exchange import Broken, Exchange, NoProgress
-from golden.rows import Results, Rows
-from tb.clock import PERIOD_NS
-from tb.hang import describe
+from softmax_cosim.configs import Config
+from softmax_cosim.configs.stalls import StallProfile
+from softmax_cosim.golden.exchange import Broken, Exchange, NoProgress
+from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.tb.clock import PERIOD_NS
+from softmax_cosim.tb.hang import describe
 
 __all__ = ["Batch", "Bulk", "batch_of"]
 

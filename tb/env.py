@@ -2,7 +2,7 @@
 
 A test body is a coroutine that takes a :class:`Bench`; :func:`case` makes it a cocotb test that
 starts from reset and ends with nothing left over. The environment variable ``COSIM_REGRESSION``
-(JSON, written by :mod:`cosim.regression`) says for which configuration the design was built.
+(JSON, written by :mod:`.simulation.regression`) says for which configuration the design was built.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ import cocotb
 import numpy as np
 from cocotb.regression import TestGenerator
 
-from configs import Config
-from configs.stalls import StallProfile, profile
-from golden.rows import Rows
-from golden.timing import predict
-from tb.pack import Beats, malformed, pack, unpack
-from tb.probe import Probe
-from tb.scoreboard import Mismatch, Scoreboard
-from tb.signal import Signal
-from tb.transactions import StreamRow
+from softmax_cosim.configs import Config
+from softmax_cosim.configs.stalls import StallProfile, profile
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.timing import predict
+from softmax_cosim.tb.pack import Beats, malformed, pack, unpack
+from softmax_cosim.tb.probe import Probe
+from softmax_cosim.tb.scoreboard import Mismatch, Scoreboard
+from softmax_cosim.tb.signal import Signal
+from softmax_cosim.tb.transactions import StreamRow
 
 __all__ = ["Bench", "Played", "case", "each"]
 
@@ -181,7 +181,8 @@ class Bench:
             path.write_text(json.dumps(replay))
             shown = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path
             lines.append(
-                f"just that row: .venv/bin/python -m cosim.regression {shown} (--waves for a trace)"
+                f"just that row: .venv/bin/python -m softmax_cosim.simulation.regression {shown}"
+                " (--waves for a trace)"
             )
         raise AssertionError("\n  ".join(lines))
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config
-from golden.rows import Rows
+from softmax_cosim.configs import Config
+from softmax_cosim.golden.rows import Rows
 
 __all__ = ["Beat", "Beats", "Probabilities", "malformed", "pack", "unpack", "unpack_probabilities"]
 

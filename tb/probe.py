@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from cocotb.triggers import RisingEdge
 
-from configs import Config
-from golden import split
-from golden.rows import Rows
-from golden.softmax import PER_ROW, softmax
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import split
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import PER_ROW, softmax
 
 __all__ = ["Probe"]
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from configs import Config
-from golden.rows import Rows
-from golden.softmax import PER_ROW, Outputs, softmax
-from tb.pack import (
+from softmax_cosim.configs import Config
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import PER_ROW, Outputs, softmax
+from softmax_cosim.tb.pack import (
     ERROR_BIT,
     Beats,
     Probabilities,
@@ -21,7 +21,7 @@ from tb.pack import (
     unpack,
     unpack_probabilities,
 )
-from tb.transactions import StreamRow
+from softmax_cosim.tb.transactions import StreamRow
 
 __all__ = ["Mismatch", "Scoreboard"]
 

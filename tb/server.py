@@ -1,8 +1,8 @@
-"""The simulator's side of :mod:`cosim.simulator`: a cocotb test that plays batches on command.
+"""The simulator's side of :mod:`.simulation.simulator`: a cocotb test that plays batches.
 
 The environment variable ``COSIM_SERVER`` says, as JSON, which configuration and transport this
 process has, and the numbers of three inherited file descriptors: a socket for commands, each of
-which gets one answer (see :mod:`golden.exchange`), the memory that holds the arrays, and a pipe
+which gets one answer (see :mod:`.golden.exchange`), the memory that holds the arrays, and a pipe
 that closes when the other process is no more. The end of the socket ends the simulation.
 """
 
@@ -22,12 +22,15 @@ import cocotb
 from cocotb.handle import HierarchyObject
 from cocotb.utils import get_sim_time
 
-from configs import Config
-from configs.stalls import StallProfile, profile
-from golden.exchange import ANSWER, COMMAND, Broken, Exchange, Memory
+from softmax_cosim.configs import Config
+from softmax_cosim.configs.stalls import StallProfile, profile
+from softmax_cosim.golden.exchange import ANSWER, COMMAND, Broken, Exchange, Memory
 
 #: Transport by name: module and class.
-TRANSPORTS = {"signal": ("tb.signal", "Signal"), "bulk": ("tb.bulk", "Bulk")}
+TRANSPORTS = {
+    "signal": ("softmax_cosim.tb.signal", "Signal"),
+    "bulk": ("softmax_cosim.tb.bulk", "Bulk"),
+}
 
 
 class Transport(Protocol):

@@ -1,6 +1,6 @@
 """The ``signal`` transport: cocotb-bus drivers and monitors on the pins, one Python step a beat.
 
-The reference for the protocol and the place for corner cases; :mod:`tb.bulk` is the fast one.
+The reference for the protocol and the place for corner cases; :mod:`.tb.bulk` is the fast one.
 Coroutines wake at a rising edge and read what the design saw at that edge; what they write takes
 effect after it.
 """
@@ -20,14 +20,14 @@ from cocotb.utils import get_sim_steps
 from cocotb_bus.drivers import BusDriver  # type: ignore[import-untyped]
 from cocotb_bus.monitors import BusMonitor  # type: ignore[import-untyped]
 
-from configs import Config
-from configs.stalls import PATTERNS, SINK, SOURCE, Gate, StallProfile
-from golden.exchange import Broken, Exchange, NoProgress
-from golden.rows import Results, Rows
-from tb.clock import PERIOD_NS
-from tb.hang import describe
-from tb.pack import Beat, Beats, pack, unpack_probabilities
-from tb.transactions import StreamRow
+from softmax_cosim.configs import Config
+from softmax_cosim.configs.stalls import PATTERNS, SINK, SOURCE, Gate, StallProfile
+from softmax_cosim.golden.exchange import Broken, Exchange, NoProgress
+from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.tb.clock import PERIOD_NS
+from softmax_cosim.tb.hang import describe
+from softmax_cosim.tb.pack import Beat, Beats, pack, unpack_probabilities
+from softmax_cosim.tb.transactions import StreamRow
 
 __all__ = ["ProtocolError", "Signal", "Sink", "Source", "StreamMonitor"]
 
@@ -314,7 +314,7 @@ class Signal:
             await First(self._changed.wait(), Timer(self.patience * self._period))
 
     async def run(self, batch: Exchange, stalls: StallProfile, seed: int) -> None:
-        """Play a batch in place: what :class:`tb.server.Transport` asks for."""
+        """Play a batch in place: what :class:`.tb.server.Transport` asks for."""
         try:
             batch.write_results(await self.play(batch.rows, stalls, seed))
         except Broken as broken:

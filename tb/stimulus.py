@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from configs import Config
-from golden import shell
-from golden.rows import Rows
-from golden.softmax import softmax
-from tb.pack import Beat
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import shell
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.tb.pack import Beat
 
 __all__ = ["LENGTHS", "MALFORMED", "MASKS", "SCORES", "malformed_row", "near_edges", "rows"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from golden.rows import Results, Rows
-from tb.pack import Beat
+from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.tb.pack import Beat
 
 __all__ = ["Identity", "RowIn", "RowOut", "StreamRow", "collect", "deliver"]
 
@@ -44,7 +44,7 @@ class RowIn:
 
 @dataclass(frozen=True)
 class RowOut:
-    """What became of a row; the fields are those of :class:`golden.rows.Results`."""
+    """What became of a row; the fields are those of :class:`.golden.rows.Results`."""
 
     identity: Identity
     y: npt.NDArray[np.uint16]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from configs import Config
-from golden.rows import Rows
+from softmax_cosim.configs import Config
+from softmax_cosim.golden.rows import Rows
 
 
 def distance(cfg: Config, rows: Rows) -> np.ndarray:

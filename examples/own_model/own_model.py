@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-import cosim
-from cosim.adapters import torch_module
-from cosim.eval import Metric, mean
+import softmax_cosim as cosim
+from softmax_cosim.adapters import torch_module
+from softmax_cosim.eval import Metric, mean
 
 LETTERS, LENGTH, WORDS = 6, 40, 200
 WEIGHTS, TRACE = Path("own_model.pt"), Path("own_model.safetensors")
@@ -57,7 +57,7 @@ def trained(steps: int = 300) -> Model:
 
 
 class Letters:
-    """The model's own task, as `cosim.eval.Task` wants it. A prediction is a letter."""
+    """The model's own task, as `softmax_cosim.eval.Task` wants it. A prediction is a letter."""
 
     name = "letters"
     title = "Most frequent letter of a word"

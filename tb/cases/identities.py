@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from configs.stalls import profile
-from golden.rows import Rows
-from golden.softmax import softmax
-from tb.env import Bench, case
-from tb.stimulus import LENGTHS, rows
-from tb.transactions import Identity, RowIn, collect, deliver
+from softmax_cosim.configs.stalls import profile
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.tb.env import Bench, case
+from softmax_cosim.tb.stimulus import LENGTHS, rows
+from softmax_cosim.tb.transactions import Identity, RowIn, collect, deliver
 
 
 @case

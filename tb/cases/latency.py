@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tb.env import Bench, case
-from tb.stimulus import LENGTHS, rows
+from softmax_cosim.tb.env import Bench, case
+from softmax_cosim.tb.stimulus import LENGTHS, rows
 
 _OVERHEAD = 16
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tb.env import Bench, case, each
-from tb.pack import Beats, pack
-from tb.stimulus import LENGTHS, MALFORMED, malformed_row, rows
+from softmax_cosim.tb.env import Bench, case, each
+from softmax_cosim.tb.pack import Beats, pack
+from softmax_cosim.tb.stimulus import LENGTHS, MALFORMED, malformed_row, rows
 
 
 def _between_good_rows(bench: Bench, kinds: list[str]) -> Beats:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from configs.stalls import PATTERNS, Pattern, StallProfile
-from tb.env import Bench, case
-from tb.pack import pack
-from tb.stimulus import rows
+from softmax_cosim.configs.stalls import PATTERNS, Pattern, StallProfile
+from softmax_cosim.tb.env import Bench, case
+from softmax_cosim.tb.pack import pack
+from softmax_cosim.tb.stimulus import rows
 
 _NEVER = Pattern(open=(0, 0), shut=(1, 1))
 

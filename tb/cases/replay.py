@@ -1,11 +1,11 @@
-"""Play one row again, alone; :mod:`cosim.regression` starts it, and says what to play."""
+"""Play one row again, alone; :mod:`.simulation.regression` starts it, and says what to play."""
 
 from __future__ import annotations
 
-from configs.stalls import Pattern, StallProfile, profile
-from golden.rows import Rows
-from tb.env import Bench, case
-from tb.pack import Beats
+from softmax_cosim.configs.stalls import Pattern, StallProfile, profile
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.tb.env import Bench, case
+from softmax_cosim.tb.pack import Beats
 
 
 @case

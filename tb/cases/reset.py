@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from configs.stalls import profile
-from tb.env import Bench, case, each
-from tb.pack import pack
-from tb.stimulus import LENGTHS, rows
+from softmax_cosim.configs.stalls import profile
+from softmax_cosim.tb.env import Bench, case, each
+from softmax_cosim.tb.pack import pack
+from softmax_cosim.tb.stimulus import LENGTHS, rows
 
 _RESETS = 20
 

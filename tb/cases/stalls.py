@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from configs.stalls import PATTERNS, Pattern, StallProfile
-from tb.env import Bench, case, each
-from tb.stimulus import LENGTHS, rows
+from softmax_cosim.configs.stalls import PATTERNS, Pattern, StallProfile
+from softmax_cosim.tb.env import Bench, case, each
+from softmax_cosim.tb.stimulus import LENGTHS, rows
 
 PACED = [name for name in PATTERNS if name != "stuck"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tb.env import Bench, case, each
-from tb.stimulus import LENGTHS, MASKS, SCORES, near_edges, rows
+from softmax_cosim.tb.env import Bench, case, each
+from softmax_cosim.tb.stimulus import LENGTHS, MASKS, SCORES, near_edges, rows
 
 
 @each(length=LENGTHS)

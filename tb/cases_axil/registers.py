@@ -8,13 +8,13 @@ from fractions import Fraction
 import cocotb
 import numpy as np
 
-from configs.stalls import profile
-from golden import registers, tables
-from golden.registers import WORD
-from tb.axil import RegisterBench, case
-from tb.env import each
-from tb.pack import Beats, pack
-from tb.stimulus import LENGTHS, MALFORMED, malformed_row, rows
+from softmax_cosim.configs.stalls import profile
+from softmax_cosim.golden import registers, tables
+from softmax_cosim.golden.registers import WORD
+from softmax_cosim.tb.axil import RegisterBench, case
+from softmax_cosim.tb.env import each
+from softmax_cosim.tb.pack import Beats, pack
+from softmax_cosim.tb.stimulus import LENGTHS, MALFORMED, malformed_row, rows
 
 _RESETS = 12
 _ACCESSES = 400

@@ -20,7 +20,7 @@ enum Status : int32_t { kUnderWay = 0, kDone = 1, kNoProgress = 2, kSurplus = 3 
 
 /// A batch of rows and where its results go. `tb/bulk.py` mirrors this layout.
 struct Batch {
-  // Given: the rows as in golden.rows.Rows, the result arrays as in golden.rows.Results.
+  // Given: the rows as in softmax_cosim.golden.rows.Rows, the result arrays as in softmax_cosim.golden.rows.Results.
   const int32_t* q;
   const uint8_t* keep;
   const int64_t* offsets;
@@ -50,7 +50,7 @@ struct Batch {
   uint8_t s_valid, s_ready, m_valid, m_ready;  // handshakes at the last edge
 };
 
-/// A seeded stall pattern: open or shut in every cycle. Equal to `configs.stalls.Gate` to the bit.
+/// A seeded stall pattern: open or shut in every cycle. Equal to `softmax_cosim.configs.stalls.Gate` to the bit.
 class Gate {
  public:
   Gate(const uint32_t pattern[4], uint64_t seed, unsigned side)

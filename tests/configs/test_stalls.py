@@ -2,8 +2,8 @@ import itertools
 
 import pytest
 
-from configs.errors import UsageError
-from configs.stalls import ALIASES, PATTERNS, SINK, SOURCE, Gate, Pattern, profile
+from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.configs.stalls import ALIASES, PATTERNS, SINK, SOURCE, Gate, Pattern, profile
 
 
 def steps(pattern: Pattern, seed: int, side: int, cycles: int) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs import UsageError
-from cosim import adapters
-from cosim.engines import Float64, Recorder
+from softmax_cosim import adapters
+from softmax_cosim.configs import UsageError
+from softmax_cosim.engines import Float64, Recorder
 
 REFERENCE = json.loads((Path(__file__).parent / "data" / "minilm_torch.json").read_text())
 TEXT = {
@@ -185,7 +185,7 @@ def test_ocr_pixels_are_ink_paper_and_padding(ocr):
 def test_ocr_scores_are_those_before_softmax(ocr):
     """Softmax of a tap, put in the place of the model's own, gives the model's output again."""
     onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
-    from cosim.adapters import ocr_onnx
+    from softmax_cosim.adapters import ocr_onnx
 
     batch = ocr.prepare(TEXT["ocr"])
     output, taps = ocr.forward(batch)
@@ -308,7 +308,7 @@ def test_a_package_without_the_weights(package, version, file, sentence):
 
 
 def test_the_pinned_packages_are_the_ones_read():
-    from cosim.adapters import minilm, ocr_onnx, smollm2, soltrannet, whisper
+    from softmax_cosim.adapters import minilm, ocr_onnx, smollm2, soltrannet, whisper
 
     traces = Path(__file__).parents[2] / "traces"
     pins = "".join(path.read_text() for path in sorted(traces.glob("models*.txt")))

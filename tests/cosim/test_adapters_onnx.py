@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from configs import UsageError
-from cosim.adapters.onnx_graph import OnnxModel
-from cosim.engines import Float64, Golden, Recorder
+from softmax_cosim.adapters.onnx_graph import OnnxModel
+from softmax_cosim.configs import UsageError
+from softmax_cosim.engines import Float64, Golden, Recorder
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

@@ -6,15 +6,15 @@ from functools import partial
 import numpy as np
 import pytest
 
-import configs
-from configs import UsageError
-from cosim.engines import Float64, Golden, Recorder, Rtl
+from softmax_cosim import configs
+from softmax_cosim.configs import UsageError
+from softmax_cosim.engines import Float64, Golden, Recorder, Rtl
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from cosim.adapters import torch_module  # noqa: E402
+from softmax_cosim.adapters import torch_module  # noqa: E402
 
 
 def seeded(*shape):

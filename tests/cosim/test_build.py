@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import configs
-from configs import UsageError
-from cosim import toolchain
-from cosim.build import PROFILES, build, parameters_of, rtl_sources
+from softmax_cosim import configs
+from softmax_cosim.configs import UsageError
+from softmax_cosim.simulation import toolchain
+from softmax_cosim.simulation.build import PROFILES, build, parameters_of, rtl_sources
 
 TOY = """
 module toy #(parameter string KIND = "plus", parameter int STEP = 1) (
@@ -108,13 +108,13 @@ def test_the_same_inputs_are_built_once(toys):
     ids=lambda change: next(iter(change)),
 )
 def test_a_changed_option_makes_another_build(toys, change, monkeypatch):
-    monkeypatch.setattr("cosim.build._compile", lambda job, work: None)
+    monkeypatch.setattr("softmax_cosim.simulation.build._compile", lambda job, work: None)
     assert make(toys, **change).folder != make(toys).folder
 
 
 @pytest.mark.parametrize("kind", ["source", "extra", "cpp", "header"])
 def test_changed_contents_make_another_build(tmp_path, kind, monkeypatch):
-    monkeypatch.setattr("cosim.build._compile", lambda job, work: None)
+    monkeypatch.setattr("softmax_cosim.simulation.build._compile", lambda job, work: None)
     files = {"source": "toy.sv", "extra": "extra.sv", "cpp": "part.cpp", "header": "part.h"}
     for name in files.values():
         (tmp_path / name).write_text("// one\n")
@@ -130,7 +130,7 @@ def test_changed_contents_make_another_build(tmp_path, kind, monkeypatch):
 
 
 def test_another_tool_version_makes_another_build(toys, monkeypatch):
-    monkeypatch.setattr("cosim.build._compile", lambda job, work: None)
+    monkeypatch.setattr("softmax_cosim.simulation.build._compile", lambda job, work: None)
     before = make(toys)
     monkeypatch.setattr(toolchain, "fingerprint", lambda: "another verilator")
     assert make(toys) != before
@@ -138,7 +138,7 @@ def test_another_tool_version_makes_another_build(toys, monkeypatch):
 
 def count_build(folder: str) -> str:
     """In a process of its own: build, and note each real compilation."""
-    import cosim.build as module
+    import softmax_cosim.simulation.build as module
 
     def compile_it(job, work):
         with Path(folder, "compiled").open("a") as file:

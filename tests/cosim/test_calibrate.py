@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import configs
-from configs import UsageError
-from cosim import cli
-from cosim.calibrate import SLACK, Sample, calibrate
-from cosim.trace import Layer, Trace, write
-from golden import metrics
-from golden.quantise import quantise
-from golden.rows import Rows
-from golden.softmax import softmax
+from softmax_cosim import cli, configs
+from softmax_cosim.calibrate import SLACK, Sample, calibrate
+from softmax_cosim.configs import UsageError
+from softmax_cosim.golden import metrics
+from softmax_cosim.golden.quantise import quantise
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.trace import Layer, Trace, write
 
 TRACES = Path(__file__).parents[2] / "traces"
 ROWS = 600

@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import configs
-from configs import UsageError
-from cosim import adapters, extract
-from cosim.adapters import sha256
-from cosim.trace import Trace
+from softmax_cosim import adapters, configs, extract
+from softmax_cosim.adapters import sha256
+from softmax_cosim.configs import UsageError
+from softmax_cosim.trace import Trace
 
 PATHS = sorted(extract.TRACES.glob("*.safetensors"))
 

@@ -5,8 +5,8 @@ import struct
 import numpy as np
 import pytest
 
-from configs import UsageError
-from cosim.adapters import ctranslate2
+from softmax_cosim.adapters import ctranslate2
+from softmax_cosim.configs import UsageError
 
 ARRAYS = {
     "layer/weight": np.arange(6, dtype=np.float16).reshape(2, 3),

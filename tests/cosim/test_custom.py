@@ -9,12 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-import configs
-from configs import Config, UsageError
-from cosim import cli
-from cosim.build import ROOT
-from golden.rows import Rows
-from golden.softmax import softmax
+from softmax_cosim import cli, configs
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.paths import ROOT
 
 EXAMPLE = ROOT / "examples" / "distance"
 SHORT = str(ROOT / "traces" / "ocr_short.safetensors")

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import configs
-import cosim
-from configs import UsageError
-from cosim import engines
-from cosim.trace import Trace
+import softmax_cosim as cosim
+from softmax_cosim import configs, engines
+from softmax_cosim.configs import UsageError
+from softmax_cosim.trace import Trace
 
 CONFIG = configs.load("split_uint8_rowexp").replace(max_len=64)
 RNG = np.random.default_rng(5)

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from configs import UsageError
-from cosim.adapters import espeak
+from softmax_cosim.adapters import espeak
+from softmax_cosim.configs import UsageError
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,10 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
-from configs import UsageError
-from cosim import adapters, extract
-from cosim.adapters import Batch, sha256
-from cosim.trace import Trace
+from softmax_cosim import adapters, extract
+from softmax_cosim.adapters import Batch, sha256
+from softmax_cosim.configs import UsageError
+from softmax_cosim.trace import Trace
 
 
 class Lengths:
@@ -202,7 +202,7 @@ def test_nothing_to_make_again(tmp_path):
 
 
 def test_a_trace_of_another_maker_is_refused(folder):
-    from cosim.trace import Layer, write
+    from softmax_cosim.trace import Layer, write
 
     scores = np.zeros((1, 1, 1, 1), np.float32)
     write(folder / "b.safetensors", [Layer(0, scores)], model="m", source="s")

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import configs
-import cosim
-from configs.errors import UsageError
-from cosim import pool as pools
-from cosim.pool import Pool
-from cosim.simulator import NoProgress, SimulatorCrash
-from golden.quantise import quantise
-from golden.rows import Results, Rows
-from golden.softmax import softmax as golden
+import softmax_cosim as cosim
+from softmax_cosim import configs
+from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.golden.quantise import quantise
+from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.golden.softmax import softmax as golden
+from softmax_cosim.simulation import pool as pools
+from softmax_cosim.simulation.pool import Pool
+from softmax_cosim.simulation.simulator import NoProgress, SimulatorCrash
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
 HANGING = [Path(__file__).parents[1] / "sim" / "designs" / "hanging_top.sv"]

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from configs import Config
-from configs.stalls import profile
-from cosim import regression
-from cosim.build import build
-from golden.rows import Rows
-from tb.pack import pack
+from softmax_cosim.configs import Config
+from softmax_cosim.configs.stalls import profile
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.simulation import regression
+from softmax_cosim.simulation.build import build
+from softmax_cosim.tb.pack import pack
 
 CFG = Config("rexp_uint8-lanes8", "rexp", "uint8")
-GOOD = "tb.cases.streams.lengths/length=one"
+GOOD = "softmax_cosim.tb.cases.streams.lengths/length=one"
 
 
 def test_a_test_that_did_not_run_has_failed() -> None:
-    missing = "tb.cases.streams.lengths/length=none_such"
+    missing = "softmax_cosim.tb.cases.streams.lengths/length=none_such"
     outcomes = regression.run(build(CFG), CFG, [GOOD, missing])
     assert outcomes[GOOD].passed
     assert outcomes[GOOD].seconds > 0

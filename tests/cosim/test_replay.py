@@ -15,21 +15,20 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file, save_file
 
-import configs
-import cosim.measure
-from configs import Config
-from cosim import cli
-from cosim.build import ROOT
-from cosim.trace import Layer, Trace, write
-from golden.rows import Rows
-from golden.softmax import Outputs, softmax
+import softmax_cosim.measure
+from softmax_cosim import cli, configs
+from softmax_cosim.configs import Config
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import Outputs, softmax
+from softmax_cosim.paths import ROOT
+from softmax_cosim.trace import Layer, Trace, write
 
 TRACES = sorted(str(path) for path in (ROOT / "traces").glob("*.safetensors"))
 SHORT = str(ROOT / "traces" / "ocr_short.safetensors")
 
 
 def cosim_command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "cosim.cli", *words]
+    return [sys.executable, "-m", "softmax_cosim.cli", *words]
 
 
 def summary(folder: Path) -> dict:
@@ -141,7 +140,7 @@ def test_a_mismatch_is_exit_1_and_says_where(
             y[rows.offsets[7] + 9] ^= 1
         return Outputs(y, right.stages | {"y": y}, right.exponent)
 
-    monkeypatch.setattr(cosim.measure, "softmax", wrong)
+    monkeypatch.setattr(softmax_cosim.measure, "softmax", wrong)
     words = ["replay", str(trace), "--config", "rexp_uint8", "--layers", "0"]
     assert cli.main([*words, "--out", str(tmp_path)]) == 1
     (run,) = summary(tmp_path)["runs"]

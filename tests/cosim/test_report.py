@@ -19,9 +19,15 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from rich.console import Console
 
-import configs
-from configs import Config, UsageError
-from cosim.report import (
+from softmax_cosim import configs
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.golden.metrics import TableHits, row_errors
+from softmax_cosim.golden.quantise import quantise
+from softmax_cosim.golden.reference import softmax_of_quantised, softmax_of_scores
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.golden.tables import table_bytes
+from softmax_cosim.report import (
     AttentionMap,
     Failure,
     Formula,
@@ -33,18 +39,12 @@ from cosim.report import (
     TraceInfo,
     print_report,
 )
-from cosim.report.html import render
-from cosim.report.plots import latencies
-from cosim.report.rows import RowsWriter
-from cosim.report.summary import summary
-from cosim.report.tally import FAILURES, WORST
-from cosim.report.text import verdict
-from golden.metrics import TableHits, row_errors
-from golden.quantise import quantise
-from golden.reference import softmax_of_quantised, softmax_of_scores
-from golden.rows import Rows
-from golden.softmax import softmax
-from golden.tables import table_bytes
+from softmax_cosim.report.html import render
+from softmax_cosim.report.plots import latencies
+from softmax_cosim.report.rows import RowsWriter
+from softmax_cosim.report.summary import summary
+from softmax_cosim.report.tally import FAILURES, WORST
+from softmax_cosim.report.text import verdict
 
 HEADS, QUERIES = 4, 40
 COMMAND = "cosim replay traces/poem.safetensors --config {} --layers {} --rows {} --waves"
@@ -541,7 +541,7 @@ def test_unwritable_folder_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_rows_are_all_there_and_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cosim.report.rows.ROW_GROUP", 200)
+    monkeypatch.setattr("softmax_cosim.report.rows.ROW_GROUP", 200)
     config = configs.load("rexp_uint8")
     whole = [broken_batch(batch) for batch in batches(config, layers=4)]
     with RowsWriter(tmp_path / "rows.parquet") as writer:

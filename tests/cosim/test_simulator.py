@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import configs
-from configs.errors import UsageError
-from cosim.build import ROOT
-from cosim.simulator import Simulator, SimulatorCrash
-from golden.rows import Rows
+from softmax_cosim import configs
+from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.paths import ROOT
+from softmax_cosim.simulation.simulator import Simulator, SimulatorCrash
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
 DESIGN = [ROOT / "tests" / "sim" / "designs" / "hanging_top.sv"]
@@ -96,7 +96,7 @@ def test_a_killed_parent_leaves_no_orphan(run_ahead: bool, busy: bool) -> None:
     make(run_ahead=run_ahead).close()  # built
     script = f"""if True:
         import time
-        from golden.rows import Rows
+        from softmax_cosim.golden.rows import Rows
         from tests.cosim.test_simulator import ROWS, make
         sim = make(run_ahead={run_ahead}, patience=10**15)
         sim.run(ROWS)

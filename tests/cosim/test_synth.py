@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import configs
-from cosim import cli, synth
-from cosim.synth import Figures
+from softmax_cosim import cli, configs, synth
+from softmax_cosim.synth import Figures
 
 GOOD = Figures(
     lut4=2000,

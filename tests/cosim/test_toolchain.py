@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from configs import UsageError
-from cosim import doctor, toolchain
+from softmax_cosim.configs import UsageError
+from softmax_cosim.simulation import doctor, toolchain
 
 
 @pytest.mark.parametrize("quirk", toolchain.QUIRKS, ids=lambda quirk: quirk.name)

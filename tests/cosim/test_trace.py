@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-import configs
-from configs import Config, UsageError
-from cosim.files import atomic_file
-from cosim.trace import Layer, Trace, write
+from softmax_cosim import configs
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.files import atomic_file
+from softmax_cosim.trace import Layer, Trace, write
 
 SHAPE = (2, 3, 4, 5)
 GOOD = {"format": "attention-trace", "version": "1", "model": "m", "source": "s"}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-import configs
-from cosim.build import ROOT
+from softmax_cosim import configs
+from softmax_cosim.paths import ROOT
 
 pytest.importorskip("torch")
 TUTORIAL = ROOT / "docs" / "tutorial.md"
@@ -31,7 +31,7 @@ def folder(text, tmp_path_factory):
     bin_ = place / ".venv" / "bin"
     bin_.mkdir(parents=True)
     (bin_ / "activate").write_text("true\n")
-    for name, words in (("python", ""), ("cosim", "-m cosim.cli")):
+    for name, words in (("python", ""), ("cosim", "-m softmax_cosim.cli")):
         (bin_ / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
         (bin_ / name).chmod(0o755)
     environment = os.environ | {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from configs import KE_LIMIT, METHODS, PRECISIONS, XS_LIMIT, Config
-from golden.rows import Rows
+from softmax_cosim.configs import KE_LIMIT, METHODS, PRECISIONS, XS_LIMIT, Config
+from softmax_cosim.golden.rows import Rows
 
 
 @st.composite

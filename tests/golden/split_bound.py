@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from configs import MAX_LEN_LIMIT, Config
-from golden import split, split_tables
+from softmax_cosim.configs import MAX_LEN_LIMIT, Config
+from softmax_cosim.golden import split, split_tables
 
 __all__ = ["bound", "delta", "tau", "term_errors"]
 

@@ -10,8 +10,8 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from math import floor
 
-from configs import Config
-from golden import split_tables
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import split_tables
 
 
 def log2e(bits: int) -> int:

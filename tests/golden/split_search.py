@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from split_bound import term_errors
 
-from configs import MAX_LEN_LIMIT, Config
-from golden import reference, split, split_tables
-from golden.rows import Rows
-from golden.softmax import Outputs, softmax
+from softmax_cosim.configs import MAX_LEN_LIMIT, Config
+from softmax_cosim.golden import reference, split, split_tables
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import Outputs, softmax
 
 __all__ = ["ascend", "distance", "two_level_rows"]
 

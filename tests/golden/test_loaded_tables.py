@@ -7,12 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import configs
-from configs import Config, UsageError
-from golden import tables
-from golden.reference import softmax_of_quantised
-from golden.rows import Rows
-from golden.softmax import softmax
+from softmax_cosim import configs
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.golden import tables
+from softmax_cosim.golden.reference import softmax_of_quantised
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
 
 METHODS = ["rexp_uint8", "rexp_int16_msb", "lut2d_uint8", "lut2d_int16"]
 

@@ -10,11 +10,11 @@ from batches import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs import Config
-from golden import reference, shell
-from golden.metrics import AGREE, TIE, WRONG, Errors, RowErrors, TableHits, row_errors
-from golden.rows import Rows
-from golden.softmax import softmax
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import reference, shell
+from softmax_cosim.golden.metrics import AGREE, TIE, WRONG, Errors, RowErrors, TableHits, row_errors
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
 
 LSB = 1 / 255
 

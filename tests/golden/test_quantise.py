@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from configs import Config, UsageError
-from golden import reference, shell
-from golden.quantise import quantise
-from golden.rows import Rows
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.golden import reference, shell
+from softmax_cosim.golden.quantise import quantise
+from softmax_cosim.golden.rows import Rows
 
 Q8_8 = Config("q8_8", "rexp", "uint8")
 IN8 = Config("in8", "rexp", "uint8", in_w=8, frac=4, recentre=True)

@@ -9,9 +9,9 @@ from batches import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs import Config
-from golden import reference
-from golden.rows import Rows
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import reference
+from softmax_cosim.golden.rows import Rows
 
 SCORES = st.lists(st.floats(-1e5, 1e5), min_size=1, max_size=20)
 

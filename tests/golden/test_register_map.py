@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import configs
-from golden import registers, render_registers, tables
-from golden.register_file import Answer, RegisterFile, Streams, Write
+from softmax_cosim import configs
+from softmax_cosim.golden import registers, render_registers, tables
+from softmax_cosim.golden.register_file import Answer, RegisterFile, Streams, Write
 
 SMALLEST = """
 version = [1, 0]

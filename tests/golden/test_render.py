@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs import KE_LIMIT, PRECISIONS, XS_LIMIT
-from golden import render, tables
+from softmax_cosim.configs import KE_LIMIT, PRECISIONS, XS_LIMIT
+from softmax_cosim.golden import render, tables
 
 
 def read_back(text: str, name: str) -> list[int]:
@@ -27,7 +27,7 @@ def read_back(text: str, name: str) -> list[int]:
 
 def test_package_on_disk_has_not_drifted() -> None:
     assert render.PACKAGE.read_text(encoding="utf-8") == render.render(), (
-        "rtl/gen/softmax_tables_pkg.sv is stale: run python -m golden.render"
+        "rtl/gen/softmax_tables_pkg.sv is stale: run python -m softmax_cosim.golden.render"
     )
     assert render.main(["--check"]) == 0
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from split_by_definition import split_row
 
-from configs import METHODS, Config
-from golden import shell
-from golden.rows import Rows
-from golden.softmax import PER_ROW, STAGES, softmax
+from softmax_cosim.configs import METHODS, Config
+from softmax_cosim.golden import shell
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import PER_ROW, STAGES, softmax
 
 
 def floor_exp(m: int, tenths: int) -> int:

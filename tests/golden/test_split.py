@@ -14,11 +14,11 @@ from split_bound import bound, delta, tau
 from split_by_definition import log2e, split_row
 from split_search import ascend, distance, rows_of, two_level_rows
 
-from configs import MAX_LEN_LIMIT, PRECISIONS, Config, UsageError
-from golden import metrics, reference, split, split_tables, tables
-from golden.quantise import quantise
-from golden.rows import Rows
-from golden.softmax import softmax
+from softmax_cosim.configs import MAX_LEN_LIMIT, PRECISIONS, Config, UsageError
+from softmax_cosim.golden import metrics, reference, split, split_tables, tables
+from softmax_cosim.golden.quantise import quantise
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
 
 FORMATS = split_tables.FORMATS
 SCALES = ((16, 8), (16, 15), (16, 12), (16, 0), (12, 6), (8, 4), (8, 0), (4, 2))

@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from configs import KE_LIMIT, PRECISIONS, XS_LIMIT, Config
-from golden import tables
+from softmax_cosim.configs import KE_LIMIT, PRECISIONS, XS_LIMIT, Config
+from softmax_cosim.golden import tables
 
 WIDTHS = tuple(PRECISIONS.values())
 

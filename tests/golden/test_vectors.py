@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from configs import PRECISIONS, Config
-from golden.rows import Rows
-from golden.softmax import softmax
+from softmax_cosim.configs import PRECISIONS, Config
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
 
 VECTORS = Path(__file__).parent / "data" / "numerics.jsonl.gz"
 PRECISION_OF = {w: name for name, w in PRECISIONS.items()}

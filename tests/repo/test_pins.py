@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from cosim import toolchain
-from cosim.doctor import pins
+from softmax_cosim.simulation import toolchain
+from softmax_cosim.simulation.doctor import pins
 
 PINNED = {name: spec[2:] for extra, name, spec in pins() if spec.startswith("==")}
 

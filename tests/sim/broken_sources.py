@@ -7,8 +7,8 @@ from typing import Any
 import cocotb
 from cocotb.triggers import RisingEdge
 
-from configs import Config
-from tb.env import Bench
+from softmax_cosim.configs import Config
+from softmax_cosim.tb.env import Bench
 
 
 async def _stalled(dut: Any) -> None:

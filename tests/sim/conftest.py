@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import pytest
 
-from configs import Config
-from cosim.build import build, property_sources
-from cosim.regression import Outcome, run
+from softmax_cosim.configs import Config
+from softmax_cosim.simulation.build import build, property_sources
+from softmax_cosim.simulation.regression import Outcome, run
 
 Simulate = Callable[[Config, str], Outcome]
 

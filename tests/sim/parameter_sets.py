@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configs import Config
+from softmax_cosim.configs import Config
 
 
 def _set(method: str, precision: str, lanes: int, **others: int | str) -> Config:

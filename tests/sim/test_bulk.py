@@ -9,10 +9,10 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-import configs
-from cosim.simulator import Simulator
-from golden.rows import Results, Rows
-from golden.softmax import softmax
+from softmax_cosim import configs
+from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.simulation.simulator import Simulator
 
 PROFILES = ["none", "light", "bursty", "heavy", "stuck", "source-only", "sink-only"]
 PERIOD_STEPS = 10_000  # 10 ns at a precision of 1 ps

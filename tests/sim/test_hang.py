@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import configs
-from cosim.simulator import Broken, NoProgress, Simulator, SimulatorCrash
-from golden.rows import Rows
+from softmax_cosim import configs
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.simulation.simulator import Broken, NoProgress, Simulator, SimulatorCrash
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
 DESIGN = [Path(__file__).parent / "designs" / "hanging_top.sv"]

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import pytest
 
-import configs
-from cosim.build import ROOT, Build, build, property_sources, rtl_sources
-from cosim.regression import run
+from softmax_cosim import configs
+from softmax_cosim.paths import ROOT
+from softmax_cosim.simulation.build import Build, build, property_sources, rtl_sources
+from softmax_cosim.simulation.regression import run
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
 
@@ -126,7 +127,7 @@ MUTANTS = {
 def test_a_property_fires(name: str, tmp_path: Path) -> None:
     mutant = MUTANTS[name]
     built = _build(mutant, tmp_path)
-    case = f"tb.cases.{mutant.case}"
+    case = f"softmax_cosim.tb.cases.{mutant.case}"
     outcome = run(built, mutant.config, [case])[case]
     assert not outcome.passed
     assert _first(outcome.text) == f"softmax_top.{mutant.property}"

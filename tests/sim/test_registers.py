@@ -9,11 +9,11 @@ from typing import NamedTuple
 import pytest
 from cocotb.regression import TestGenerator as Generator  # pytest would collect its own name
 
-from configs import Config
-from cosim.build import build, rtl_sources
-from cosim.regression import run
+from softmax_cosim.configs import Config
+from softmax_cosim.simulation.build import build, rtl_sources
+from softmax_cosim.simulation.regression import run
 
-_MODULE = "tb.cases_axil.registers"
+_MODULE = "softmax_cosim.tb.cases_axil.registers"
 _CASES = [
     test.fullname
     for value in vars(importlib.import_module(_MODULE)).values()

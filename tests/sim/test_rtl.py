@@ -11,18 +11,20 @@ import pytest
 from cocotb.regression import TestGenerator as Generator  # pytest would collect its own name
 from parameter_sets import PARAMETER_SETS
 
-import tb.cases
-from configs import Config
-from cosim.regression import Outcome
-from golden import split
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import split
+from softmax_cosim.simulation.regression import Outcome
+from softmax_cosim.tb import cases
 
 #: Started by hand, not part of the regression.
-_BY_HAND = {"tb.cases.replay"}
+_BY_HAND = {"softmax_cosim.tb.cases.replay"}
 
 
 def _cases() -> list[str]:
     """Full names of all cocotb tests."""
-    modules = (f"tb.cases.{module.name}" for module in pkgutil.iter_modules(tb.cases.__path__))
+    modules = (
+        f"softmax_cosim.tb.cases.{module.name}" for module in pkgutil.iter_modules(cases.__path__)
+    )
     return [
         test.fullname
         for module in modules
@@ -38,7 +40,7 @@ def _items() -> list[Any]:
         pytest.param(
             cfg,
             case,
-            id=f"{cfg.name}-{case.removeprefix('tb.cases.')}",
+            id=f"{cfg.name}-{case.removeprefix('softmax_cosim.tb.cases.')}",
         )
         for cfg in PARAMETER_SETS
         for case in _cases()

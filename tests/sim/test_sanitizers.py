@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import configs
-from cosim.build import ROOT
-from cosim.simulator import NoProgress, Simulator, SimulatorCrash
-from golden.rows import Rows
+from softmax_cosim import configs
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.paths import ROOT
+from softmax_cosim.simulation.simulator import NoProgress, Simulator, SimulatorCrash
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
 DESIGN = [ROOT / "tests" / "sim" / "designs" / "hanging_top.sv"]

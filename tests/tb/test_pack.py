@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs import LANES, Config
-from golden.rows import Rows
-from tb.pack import Beats, malformed, pack, unpack, unpack_probabilities
+from softmax_cosim.configs import LANES, Config
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.tb.pack import Beats, malformed, pack, unpack, unpack_probabilities
 
 CFG = Config("pack", "rexp", "uint8", in_w=16, lanes=4, max_len=10)
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from configs import Config
-from golden.rows import Rows
-from golden.softmax import softmax
-from tb.pack import Beat, Beats, pack
-from tb.scoreboard import Scoreboard
-from tb.stimulus import MALFORMED, malformed_row, rows
-from tb.transactions import StreamRow
+from softmax_cosim.configs import Config
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.tb.pack import Beat, Beats, pack
+from softmax_cosim.tb.scoreboard import Scoreboard
+from softmax_cosim.tb.stimulus import MALFORMED, malformed_row, rows
+from softmax_cosim.tb.transactions import StreamRow
 
 CFG = Config("board", "rexp", "uint8", lanes=4, max_len=20)
 LENGTHS = [1, 4, 5, 20, 3, 8]

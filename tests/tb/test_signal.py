@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import pytest
 from cocotb.types import Logic, LogicArray
 
-from tb.signal import ProtocolError, StreamMonitor
-from tb.transactions import StreamRow
+from softmax_cosim.tb.signal import ProtocolError, StreamMonitor
+from softmax_cosim.tb.transactions import StreamRow
 
 PINS = ("tvalid", "tready", "tdata", "tkeep", "tuser", "tlast")
 

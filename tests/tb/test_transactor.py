@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import configs
-from configs.stalls import PATTERNS, SINK, SOURCE, Gate
-from cosim.build import ROOT
-from golden.rows import Results, Rows
-from tb import pack
-from tb.bulk import Batch, batch_of
+from softmax_cosim import configs
+from softmax_cosim.configs.stalls import PATTERNS, SINK, SOURCE, Gate
+from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.paths import ROOT
+from softmax_cosim.tb import pack
+from softmax_cosim.tb.bulk import Batch, batch_of
 
 UNDER_WAY, DONE, NO_PROGRESS, SURPLUS = range(4)
 PATIENCE = 50

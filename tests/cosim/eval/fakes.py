@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.eval import Metric, mean
+from softmax_cosim.eval import Metric, mean
 
 
 class Largest:

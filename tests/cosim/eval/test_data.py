@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from configs import UsageError
-from cosim.eval import data
+from softmax_cosim.configs import UsageError
+from softmax_cosim.eval import data
 
 ROOT = Path(__file__).parents[3]
 
@@ -61,7 +61,7 @@ def test_a_missing_package_says_how_to_fetch_it(packages):
 
 
 def test_what_is_read_is_what_set_up_fetches():
-    from cosim.eval.tasks import embedding, sentiment
+    from softmax_cosim.eval.tasks import embedding, sentiment
 
     pins = (ROOT / "traces" / "sdists.txt").read_text()
     for package, version in (embedding.GENSIM, (sentiment.PACKAGE, sentiment.VERSION)):

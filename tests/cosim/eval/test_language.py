@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from configs import UsageError
-from cosim.engines import Float64
-from cosim.eval import load
-from cosim.eval.tasks import language
+from softmax_cosim.configs import UsageError
+from softmax_cosim.engines import Float64
+from softmax_cosim.eval import load
+from softmax_cosim.eval.tasks import language
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cosim.cli import main
-from cosim.eval import run
+from softmax_cosim.cli import main
+from softmax_cosim.eval import run
 
 FAKES = Path(__file__).parent / "fakes.py"
 CONFIGS = ("rexp_uint4", "split_uint8")
@@ -118,7 +118,7 @@ def test_a_killed_run_goes_on(tmp_path):
     assert main(command(tmp_path / "whole")) == 0
     log = tmp_path / "calls"
     environment = os.environ | {"CALLS": str(log), "SLOW": "0.25"}
-    line = [sys.executable, "-m", "cosim.cli", *command(tmp_path, "--jobs", "2")]
+    line = [sys.executable, "-m", "softmax_cosim.cli", *command(tmp_path, "--jobs", "2")]
     root = Path(__file__).parents[3]
     process = subprocess.Popen(line, env=environment, cwd=root, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
@@ -162,7 +162,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path):
     log = tmp_path / "calls"
     environment = os.environ | {"CALLS": str(log), "SLOW": "0.25"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "cosim.cli", *command(tmp_path)],
+        [sys.executable, "-m", "softmax_cosim.cli", *command(tmp_path)],
         env=environment,
         cwd=Path(__file__).parents[3],
         stdout=subprocess.DEVNULL,
@@ -215,7 +215,7 @@ def test_another_configuration_of_the_same_name_is_begun_again(tmp_path, calls):
 
 
 def test_code_that_changed_is_told(tmp_path, monkeypatch):
-    from cosim.eval import load
+    from softmax_cosim.eval import load
 
     task = load(f"{FAKES}:make")
     before = run._code(task, "golden")
@@ -253,7 +253,7 @@ def test_through_the_rtl(tmp_path):
     [
         (["nonesuch"], r"unknown task 'nonesuch'; there are: sentiment, .*file.py:factory"),
         (["nofile.py:make"], r"task 'nofile.py:make': there is no file nofile.py"),
-        (["cosim.nonesuch:make"], r"cannot import cosim.nonesuch"),
+        (["softmax_cosim.nonesuch:make"], r"cannot import softmax_cosim.nonesuch"),
         ([f"{FAKES}:nothing"], r"has no function nothing"),
         ([f"{FAKES}:make", "--config", "nonesuch"], r"unknown configuration 'nonesuch'"),
         ([f"{FAKES}:make_unnamed"], r"its name is '../escape'; use letters and digits"),
@@ -310,7 +310,7 @@ def test_a_results_file_that_cannot_be_written(tmp_path, capsys):
 
 
 def test_every_default_configuration_is_there():
-    import configs
+    from softmax_cosim import configs
 
     assert len(run.CONFIGS) == 17
     assert set(run.CONFIGS) <= set(configs.names())

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from configs import UsageError
-from cosim import adapters
-from cosim.engines import Float64
-from cosim.eval import load
-from cosim.eval.tasks import solubility
+from softmax_cosim import adapters
+from softmax_cosim.configs import UsageError
+from softmax_cosim.engines import Float64
+from softmax_cosim.eval import load
+from softmax_cosim.eval.tasks import solubility
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from configs import UsageError
-from cosim.engines import Float64
-from cosim.eval import load
-from cosim.eval.tasks import speech
+from softmax_cosim.configs import UsageError
+from softmax_cosim.engines import Float64
+from softmax_cosim.eval import load
+from softmax_cosim.eval.tasks import speech
 
 PERSON = 3
 """The first clip that a person reads; those before it are synthetic."""

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from cosim.eval import Metric, mean, ratio
-from cosim.eval.statistics import RESAMPLES, Baseline
+from softmax_cosim.eval import Metric, mean, ratio
+from softmax_cosim.eval.statistics import RESAMPLES, Baseline
 
 
 class Numbers:

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from configs import UsageError
-from cosim.adapters import sha256
-from cosim.engines import Float64, Golden
-from cosim.eval import load
-from cosim.eval.tasks import embedding, ocr, retrieval, sentiment, similarity
+from softmax_cosim.adapters import sha256
+from softmax_cosim.configs import UsageError
+from softmax_cosim.engines import Float64, Golden
+from softmax_cosim.eval import load
+from softmax_cosim.eval.tasks import embedding, ocr, retrieval, sentiment, similarity
 
 LINES_SHA256 = "8f006609f93a4b7c67e7116564df6805f15f7de3c7f1463e500e47cbac0e6b08"
 NAMES = ("sentiment", "similarity", "retrieval", "ocr")

@@ -1,0 +1,433 @@
+"""Softmax engines: what stands in for the softmax of a model that runs.
+
+An adapter takes the scores out of a model's attention, hands them to one of these, and puts the
+answer back. All of them take and give the same arrays (:data:`Softmax`), so a user's own function
+will do as well::
+
+    with cosim.engine("split_uint8", "rtl") as softmax:
+        with huggingface.attention(model, softmax):
+            model(**inputs)
+    softmax.count.mismatches
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from softmax_cosim import configs
+from softmax_cosim.configs import MAX_LEN_LIMIT, Config, UsageError
+from softmax_cosim.golden import reference, shell
+from softmax_cosim.golden.quantise import check_finite, quantise
+from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.golden.softmax import Outputs
+from softmax_cosim.golden.softmax import softmax as golden_softmax
+from softmax_cosim.simulation.pool import Pool
+from softmax_cosim.trace import Layer, write
+
+__all__ = [
+    "KINDS",
+    "Call",
+    "Count",
+    "Engine",
+    "Float64",
+    "Golden",
+    "Recorder",
+    "Rtl",
+    "Softmax",
+    "apply",
+    "current_layer",
+    "engine",
+]
+
+Floats = npt.NDArray[np.floating[Any]]
+Mask = npt.NDArray[np.bool_]
+Part = tuple[Floats, Mask]
+"""Some rows, [rows, keys]: scores, and False where masked."""
+
+#: Scores [..., keys], scaled, before softmax, and a mask that broadcasts to them, True where a key
+#: may be attended (None: everywhere; a score that is -inf or its type's lowest is masked as well),
+#: to probabilities [..., keys], 0 where masked. Or to None, which leaves the softmax to the model.
+Softmax = Callable[[Floats, Mask | None], Floats | None]
+
+KINDS = ("golden", "rtl")
+
+#: Elements worked on at a time, if they are more than one row: what a simulator plays in one go.
+#: Memory beyond scores, mask and answer does not grow with a call.
+CHUNK = shell.CHUNK
+
+#: Name of the layer whose softmax is being computed; empty when it is not known.
+current_layer: ContextVar[str] = ContextVar("current_layer", default="")
+
+
+@dataclass
+class Count:
+    """What went through an engine since it was made."""
+
+    rows: int = 0
+    elements: int = 0
+    """Masked ones included."""
+    cycles: int = 0
+    """:class:`Rtl` only: clock cycles of one accelerator that takes all rows: from the first input
+    beat to the last output beat of each batch of at most :data:`CHUNK` elements, summed."""
+    mismatches: int = 0
+    """:class:`Rtl` only: rows that came out other than the golden model says."""
+    first: str = ""
+    """The first mismatch, in words."""
+
+
+class Engine:
+    """Softmax along the last axis of float scores; also a context manager that closes it."""
+
+    def __init__(self) -> None:
+        """Start counting."""
+        self.count = Count()
+
+    def __call__(self, scores: npt.ArrayLike, mask: npt.ArrayLike | None = None) -> Floats:
+        """Softmax of one call's scores, as :data:`Softmax` says.
+
+        Args:
+            scores: scaled scores before softmax, floats of shape [..., keys].
+            mask: true where a key may be attended, broadcastable to ``scores``; None for all.
+
+        Returns:
+            Probabilities, float64 of shape [..., keys], 0 where masked; a row that is masked
+            altogether is 0 everywhere.
+
+        Raises:
+            UsageError: no scores or not floats, NaN or +inf, a mask that does not broadcast, or
+                rows that no configuration can take.
+        """
+        x, keep = _checked(scores, mask)
+        shape, keys = x.shape, x.shape[-1]
+        x, keep = x.reshape(-1, keys), keep.reshape(-1, keys)
+        self._fit(keys)
+        step = max(1, CHUNK // keys)
+        places = [slice(start, start + step) for start in range(0, len(x), step)]
+        answer = np.empty(x.shape)
+        parts = self._compute((x[place], keep[place]) for place in places)
+        for place, part in zip(places, parts, strict=True):
+            answer[place] = part
+        self.count.rows += len(x)
+        self.count.elements += x.size
+        return answer.reshape(shape)
+
+    def close(self) -> None:
+        """Let go of what the engine holds."""
+
+    def __enter__(self) -> Self:
+        """The engine itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def _fit(self, keys: int) -> None:
+        """Make ready for rows of so many keys."""
+
+    def _compute(self, parts: Iterable[Part]) -> Iterator[Floats]:
+        """Probabilities [rows, keys] of each part, in order."""
+        raise NotImplementedError
+
+
+class Float64(Engine):
+    """The exact softmax: of the scores as they are, in float64."""
+
+    def _compute(self, parts: Iterable[Part]) -> Iterator[Floats]:
+        for x, keep in parts:
+            lowest = np.finfo(x.dtype).min
+            offsets = _offsets(x)
+            flat = reference.softmax_of_scores(
+                x.reshape(-1), (keep & (x > lowest)).reshape(-1), offsets
+            )
+            yield flat.reshape(x.shape)
+
+
+class Golden(Engine):
+    """A configuration, computed by its golden model: quantise, then bit by bit as the hardware.
+
+    Rows longer than its ``max_len`` are computed as by hardware that was built longer.
+    """
+
+    def __init__(self, config: str | Config) -> None:
+        """Load the configuration.
+
+        Raises:
+            UsageError: there is none of this name, or it is not legal.
+        """
+        super().__init__()
+        self.config = configs.load(config) if isinstance(config, str) else config
+
+    def _fit(self, keys: int) -> None:
+        self.config = _long_enough(self.config, keys)
+
+    def _compute(self, parts: Iterable[Part]) -> Iterator[Floats]:
+        for part in parts:
+            rows = _rows(part, self.config)
+            yield _real(golden_softmax(self.config, rows), part[0].shape, self.config)
+
+
+class Rtl(Engine):
+    """A configuration, computed by its RTL under Verilator; every row is held to the golden model.
+
+    The probabilities are those of the RTL. A row that differs from the golden model (in an output,
+    the row exponent or its error flag) is counted, and the first one described. Rows longer than
+    ``max_len`` are played through the same design, built longer.
+    """
+
+    def __init__(self, config: str | Config, jobs: int | None = None, **options: Any) -> None:
+        """Build the simulation; the simulators start with the first call.
+
+        Args:
+            config: a configuration, or the name of one.
+            jobs: simulator processes; None for one a processor.
+            options: of :class:`.simulation.simulator.Simulator`.
+
+        Raises:
+            UsageError: no such configuration, an illegal option, or the build failed.
+        """
+        super().__init__()
+        self.config = configs.load(config) if isinstance(config, str) else config
+        self._jobs, self._options = jobs, options
+        self._pool = Pool(self.config, jobs, **options)
+
+    def close(self) -> None:
+        """End the simulators."""
+        self._pool.close()
+
+    def _fit(self, keys: int) -> None:
+        longer = _long_enough(self.config, keys)
+        if longer != self.config:
+            self._pool.close()
+            self._pool = Pool(longer, self._jobs, **self._options)
+            self.config = longer
+
+    def _compute(self, parts: Iterable[Part]) -> Iterator[Floats]:
+        """As above, while the simulators play what follows.
+
+        Raises:
+            Broken, NoProgress, SimulatorCrash: as :meth:`.simulation.simulator.Simulator.run`.
+        """
+        waiting: deque[tuple[tuple[int, ...], Outputs, Future[Results]]] = deque()
+        start = 0
+        try:
+            for part in parts:
+                rows = _rows(part, self.config)
+                future = self._pool.submit(rows)
+                waiting.append((part[0].shape, golden_softmax(self.config, rows), future))
+                if len(waiting) > self._pool.jobs:
+                    yield self._answer(start, *waiting[0])
+                    start += waiting.popleft()[0][0]
+            while waiting:
+                yield self._answer(start, *waiting[0])
+                start += waiting.popleft()[0][0]
+        finally:
+            for _, _, future in waiting:
+                future.cancel()
+
+    def _answer(
+        self, start: int, shape: tuple[int, ...], golden: Outputs, future: Future[Results]
+    ) -> Floats:
+        """Compare one part's results with the golden model, whose first row is ``start``."""
+        results = future.result()
+        count = self.count
+        count.cycles += int(results.last_out.max() - results.first_in.min()) + 1
+        differs = (results.y != golden.y).reshape(shape)
+        odd = (results.exponent != golden.exponent) | results.error
+        wrong = differs.any(axis=-1) | odd
+        if wrong.any() and not count.first:
+            count.first = self._described(start, int(wrong.argmax()), shape, golden, results)
+        count.mismatches += int(np.count_nonzero(wrong))
+        return _real(results, shape, self.config)
+
+    def _described(
+        self, start: int, row: int, shape: tuple[int, ...], golden: Outputs, results: Results
+    ) -> str:
+        where = f"{self.config.name}: {current_layer.get() or 'softmax'}, row {start + row}"
+        if results.error[row]:
+            return f"{where}: came out with its error flag set"
+        if results.exponent[row] != golden.exponent[row]:
+            return f"{where}: expected exponent {golden.exponent[row]}, got {results.exponent[row]}"
+        expected, got = golden.y.reshape(shape)[row], results.y.reshape(shape)[row]
+        element = int((expected != got).argmax())
+        return f"{where}, element {element}: expected {expected[element]}, got {got[element]}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One softmax of a model, as a :class:`Recorder` keeps it."""
+
+    layer: str
+    """What the adapter calls the layer; may be empty."""
+    scores: Floats
+    """Shape [..., queries, keys]."""
+    mask: Mask | None
+    """Broadcastable to ``scores``, True where a key may be attended; None: everywhere."""
+
+
+class Recorder:
+    """Keeps the scores of every softmax of a model, to be written as a trace.
+
+    On its own it changes no bit of what the model computes; around another softmax, that one is
+    computed::
+
+        recorder = cosim.Recorder()
+        with huggingface.attention(model, recorder):
+            model(**inputs)
+        recorder.write("mine.safetensors", model="mine", source="a line of text")
+    """
+
+    def __init__(self, softmax: Softmax | None = None) -> None:
+        """Record what goes into a softmax; None for the model's own."""
+        self.softmax = softmax
+        self.calls: list[Call] = []
+
+    def __call__(self, scores: Floats, mask: Mask | None = None) -> Floats | None:
+        """Keep copies, then do as the softmax does."""
+        self.calls.append(
+            Call(current_layer.get(), np.array(scores), None if mask is None else np.array(mask))
+        )
+        return None if self.softmax is None else self.softmax(scores, mask)
+
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        model: str,
+        source: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write an attention trace: one layer a call, in the order of the calls.
+
+        Axes before the last two become batch and heads; with fewer than two, the batch is 1.
+
+        Args:
+            path: file to write (.safetensors); appears whole or not at all.
+            model: the model's name and revision.
+            source: where the model and its input came from.
+            metadata: more provenance; ``layers`` (the names) is added when known.
+
+        Raises:
+            UsageError: nothing was recorded, or the file cannot be written.
+        """
+        if not self.calls:
+            raise UsageError(
+                "nothing was recorded; run the model with the recorder as its softmax, then write"
+            )
+        layers = []
+        for index, call in enumerate(self.calls):
+            shape = _four(call.scores.shape)
+            mask = call.mask
+            if mask is not None and call.scores.ndim > 4:
+                mask = np.broadcast_to(mask, call.scores.shape).reshape(shape)
+            layers.append(Layer(index, call.scores.reshape(shape), mask))
+        about = dict(metadata or {})
+        if all(call.layer for call in self.calls):
+            about.setdefault("layers", ", ".join(call.layer for call in self.calls))
+        write(path, layers, model=model, source=source, metadata=about)
+
+
+def engine(config: str | Config | None, kind: str = "golden") -> Engine:
+    """The engine of a configuration; use it as a context manager.
+
+    Args:
+        config: a configuration, or the name of one; None for the exact softmax.
+        kind: ``golden`` or ``rtl``.
+
+    Raises:
+        UsageError: no such configuration or kind, or the RTL could not be built.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"unknown engine {kind!r}; choose {' or '.join(KINDS)}")
+    if config is None:
+        return Float64()
+    return Rtl(config) if kind == "rtl" else Golden(config)
+
+
+def apply(softmax: Softmax, layer: str, scores: Floats, mask: Mask | None) -> Floats | None:
+    """Call a softmax for a layer of this name; what adapters do.
+
+    Returns:
+        Its probabilities, of the shape of ``scores``; or None: the model's own softmax it is.
+
+    Raises:
+        UsageError: it returned something of another shape.
+    """
+    token = current_layer.set(layer)
+    try:
+        answer = softmax(scores, mask)
+    finally:
+        current_layer.reset(token)
+    if answer is not None and np.shape(answer) != scores.shape:
+        raise UsageError(
+            f"the softmax returned shape {np.shape(answer)} for scores of shape {scores.shape}; "
+            "it must keep the shape"
+        )
+    return answer
+
+
+def _checked(scores: npt.ArrayLike, mask: npt.ArrayLike | None) -> Part:
+    """Scores that can be computed, and their mask in full."""
+    x = np.asarray(scores)
+    if not np.issubdtype(x.dtype, np.floating):
+        raise UsageError(f"scores are {x.dtype}; give float16, float32 or float64")
+    if x.ndim == 0 or x.size == 0:
+        raise UsageError(f"no scores in an array of shape {x.shape}; give at least one")
+    keep = np.asarray(True if mask is None else mask, dtype=np.bool_)
+    try:
+        keep = np.broadcast_to(keep, x.shape)
+    except ValueError:
+        raise UsageError(
+            f"a mask of shape {keep.shape} does not broadcast to scores of shape {x.shape}"
+        ) from None
+    check_finite(x, f"{current_layer.get() or 'softmax'}")
+    return x, keep
+
+
+def _long_enough(config: Config, keys: int) -> Config:
+    """The configuration, as long as can be if its rows are too short."""
+    if keys > MAX_LEN_LIMIT:
+        raise UsageError(
+            f"rows of {keys} keys are longer than the {MAX_LEN_LIMIT} that hardware can be built "
+            "for; give the model a shorter input"
+        )
+    return config.replace(max_len=MAX_LEN_LIMIT) if keys > config.max_len else config
+
+
+def _offsets(x: Floats) -> npt.NDArray[np.int64]:
+    """Starts of rows of one length, and their end."""
+    return np.arange(0, x.size + 1, x.shape[-1], dtype=np.int64)
+
+
+def _rows(part: Part, config: Config) -> Rows:
+    """Quantised, as driven."""
+    codes = quantise(*part, config)
+    return Rows(codes.q.reshape(-1), codes.keep.reshape(-1), _offsets(part[0]))
+
+
+def _real(outputs: Outputs | Results, shape: tuple[int, ...], config: Config) -> Floats:
+    """``y / M * 2**-exponent``, of shape [rows, keys]."""
+    scale = np.ldexp(1 / config.m, -outputs.exponent.astype(np.int32))
+    return outputs.y.reshape(shape).astype(np.float64) * scale[:, None]
+
+
+def _four(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """[batch, heads, queries, keys] of any shape."""
+    *batch, heads, queries, keys = (1,) * (4 - len(shape)) + shape
+    return math.prod(batch), heads, queries, keys

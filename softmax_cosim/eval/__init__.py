@@ -1,0 +1,155 @@
+"""Models in the loop: does a model's own task survive the softmax?
+
+A task is a model, examples whose answers are known, and metrics. It is run once with the model's
+own float softmax and once with each configuration in its place; :mod:`.eval.run` does that,
+:mod:`.eval.statistics` says what is loss and what is noise. Heavy packages and models belong
+in the adapters; data is read from installed packages.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from softmax_cosim.configs import UsageError
+
+if TYPE_CHECKING:
+    from softmax_cosim.engines import Softmax
+
+__all__ = ["TASKS", "Metric", "Task", "load", "mean", "ratio"]
+
+Floats = npt.NDArray[np.float64]
+
+#: Name to ``module:factory``.
+TASKS = {
+    name: f"softmax_cosim.eval.tasks.{name}:make"
+    for name in (
+        "sentiment",
+        "similarity",
+        "retrieval",
+        "ocr",
+        "language",
+        "speech",
+        "solubility",
+    )
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a task: numbers of each example, and what is made of the numbers of many.
+
+    A bootstrap draws examples with repetition, so ``value`` sees rows of ``terms`` in any order
+    and number, while ``terms`` is called once an example::
+
+        Metric("accuracy", "higher", "%", lambda i, answer: (answer == truth[i],), mean)
+        Metric("character errors", "lower", "%", lambda i, text: (edits(i, text), length[i]), ratio)
+    """
+
+    name: str
+    better: Literal["higher", "lower"]
+    unit: Literal["%", ""]
+    """With "%" the value is a share of one, and is shown as percent."""
+    terms: Callable[[int, Any], Sequence[float]]
+    """Numbers of one example, given its index and its prediction; as many for every example."""
+    value: Callable[[Floats], float]
+    """The figure of some examples, given their terms, shape [examples, terms]."""
+
+
+def mean(terms: Floats) -> float:
+    """Mean of the first term."""
+    return float(terms[:, 0].mean())
+
+
+def ratio(terms: Floats) -> float:
+    """Sum of the first term over the sum of the second."""
+    first, second = terms[:, :2].sum(axis=0)
+    return float(first / second)
+
+
+class Task(Protocol):
+    """A model and labelled examples.
+
+    Making one is quick, and says what is missing: it reads the data and looks for the packages. A
+    model that takes long to load is loaded by the first :meth:`predict`.
+    """
+
+    name: str
+    title: str
+    """Half a line: what is asked of which model."""
+    source: str
+    """Where model and data come from, their versions and licences."""
+    batch: int
+    """Examples of a step. A step is computed whole or not at all, always from the same examples."""
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """The first is the main one."""
+        ...
+
+    def __len__(self) -> int:
+        """The number of examples, the unit of resampling; any first few are a fair sample."""
+        ...
+
+    def predict(self, examples: range, softmax: Softmax | None) -> list[Any]:
+        """Predictions of one step, one an example, that JSON can hold.
+
+        They depend on nothing but the arguments. With ``softmax`` None the model computes its own.
+        """
+        ...
+
+    def agreement(self, ours: Any, float_: Any) -> tuple[float, float]:
+        """How far two predictions of one example agree: so many, out of so many."""
+        ...
+
+
+def load(name: str) -> Task:
+    """Make a task: one of :data:`TASKS`, or the user's own.
+
+    Args:
+        name: a name, or ``module:factory``, or ``file.py:factory``; the factory takes nothing.
+
+    Raises:
+        UsageError: there is no such task, or what it needs is not installed.
+    """
+    place = TASKS.get(name, name)
+    module, colon, factory = place.rpartition(":")
+    if not colon:
+        raise UsageError(
+            f"unknown task {name!r}; there are: {', '.join(TASKS)}, "
+            "or give your own as file.py:factory or module:factory"
+        )
+    make = getattr(_module(module, name), factory, None)
+    if not callable(make):
+        raise UsageError(f"task {name!r}: {module} has no function {factory}")
+    task: Task = make()
+    return task
+
+
+def _module(module: str, name: str) -> ModuleType:
+    """Import a module by name, or from a file."""
+    if module.endswith(".py"):
+        path = Path(module)
+        spec = importlib.util.spec_from_file_location(f"own_task_{path.stem}", path)
+        if not path.is_file() or spec is None or spec.loader is None:
+            raise UsageError(f"task {name!r}: there is no file {path}")
+        loaded = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = loaded  # dataclasses look there
+        try:
+            spec.loader.exec_module(loaded)
+        except Exception as error:
+            raise UsageError(f"task {name!r}: {path} failed: {error!r}") from error
+        return loaded
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise UsageError(f"task {name!r}: cannot import {module} ({error})") from None

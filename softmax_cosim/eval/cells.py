@@ -1,0 +1,114 @@
+"""A cell, one task with one softmax, as a file of lines: whatever ends a run, the rest is kept.
+
+The first line says what the cell is made from, every other one is a step. A line is written when
+its step is done, in any order. A line that was cut short is dropped, and a cell that was made from
+something else is begun again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from softmax_cosim.configs import UsageError
+
+__all__ = ["Cell", "line_of"]
+
+Step = dict[str, Any]
+"""``start``, ``predictions``, ``rows``, ``elements``, ``cycles``, ``mismatches``, ``first``,
+``seconds``."""
+
+
+class Cell:
+    """One file and the steps in it."""
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        """Read what is there.
+
+        Args:
+            path: the file; it need not be there.
+            header: what the cell is made from; a file with another one is not used.
+
+        Raises:
+            UsageError: the file cannot be read or written.
+        """
+        self.path = path
+        self.steps: dict[int, Step] = {}
+        self.other = False
+        """A file was there that was made from something else."""
+        first = line_of(header)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+            if not lines or lines[0] != first.encode():
+                self.other = bool(lines)
+                path.write_text(first, encoding="utf-8")
+                return
+            size = len(lines[0])
+            for line in lines[1:]:
+                step = _parsed(line)
+                if step is None:
+                    break
+                self.steps[step["start"]] = step
+                size += len(line)
+            with path.open("r+b") as file:
+                file.truncate(size)
+        except OSError as error:
+            raise _unwritable(path, error) from None
+
+    def add(self, line: str) -> None:
+        """Keep a step, as :func:`line_of` wrote it.
+
+        Raises:
+            UsageError: the file cannot be written.
+        """
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+        step: Step = json.loads(line)
+        self.steps[step["start"]] = step
+
+    @property
+    def predictions(self) -> list[Any]:
+        """Those of all steps, in the order of the examples."""
+        return [
+            answer for start in sorted(self.steps) for answer in self.steps[start]["predictions"]
+        ]
+
+    def total(self, key: str) -> Any:
+        """Sum of a number over all steps."""
+        return sum(step[key] for step in self.steps.values())
+
+    @property
+    def first(self) -> str:
+        """The first mismatch, in words."""
+        found = (self.steps[start]["first"] for start in sorted(self.steps))
+        return next((words for words in found if words), "")
+
+
+def line_of(values: Mapping[str, Any]) -> str:
+    """A line of the file, its end included.
+
+    Raises:
+        TypeError: something that JSON cannot hold.
+    """
+    return json.dumps(values, separators=(",", ":")) + "\n"
+
+
+def _parsed(line: bytes) -> Step | None:
+    """A step, or nothing if the line is not whole."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        step = json.loads(line)
+    except ValueError:
+        return None
+    return step if isinstance(step, dict) and "start" in step else None
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write {path}: {error.strerror}; choose another folder with --out")

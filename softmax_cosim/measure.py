@@ -1,0 +1,167 @@
+"""One slice of one tensor: quantise, golden model, hardware, and everything measured about it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import metrics, reference, timing
+from softmax_cosim.golden.quantise import quantise
+from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.golden.softmax import Outputs, softmax
+from softmax_cosim.report import Failure, RowBatch, RowDetail
+from softmax_cosim.trace import Layer, LayerRows, Trace
+
+__all__ = ["Measured", "Slice"]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some rows of a tensor, ready to be played."""
+
+    cfg: Config
+    trace: Trace
+    layer: Layer
+    picked: npt.NDArray[np.int64]
+    """Numbers of the rows within the tensor, shape [rows]."""
+    flat: LayerRows
+    rows: Rows
+    """As driven."""
+    clipped: int
+    """Scores the quantiser clipped."""
+
+    @classmethod
+    def of(cls, cfg: Config, trace: Trace, layer: Layer, picked: npt.NDArray[np.int64]) -> Slice:
+        """Quantise the rows ``picked`` of a tensor."""
+        flat = layer.flatten(picked)
+        count, length = flat.scores.shape
+        codes = quantise(flat.scores, flat.keep, cfg, name=f"{trace.path}: {layer.name}")
+        offsets = np.arange(count + 1, dtype=np.int64) * length
+        rows = Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets)
+        return cls(cfg, trace, layer, picked, flat, rows, codes.clipped)
+
+    def measure(self, results: Results | None = None, *, predictable: bool = False) -> Measured:
+        """Compare with the golden model and measure.
+
+        Args:
+            results: what the hardware answered; None measures the golden model alone.
+            predictable: the sink never stalled, so the timing model says when each row leaves.
+        """
+        cfg, rows, offsets = self.cfg, self.rows, self.rows.offsets
+        count, length = self.flat.scores.shape
+        golden = softmax(cfg, rows)
+        played = results is not None
+        if results is None:
+            results = _unplayed(golden, count)
+        lost = results.lost & played
+
+        predicted = (np.full(count, -1), np.full(count, -1))
+        if predictable and not lost.any():
+            predicted = timing.predict(cfg, results.last_in, rows.beats(cfg.lanes))
+        differs = (results.y != golden.y).reshape(count, length)
+        differs |= (results.exponent != golden.exponent)[:, None]
+        differs[lost | results.error] = False
+        of_scores = reference.softmax_of_scores(self.flat.scores.reshape(-1), rows.keep, offsets)
+        of_quantised = reference.softmax_of_quantised(rows, cfg.frac)
+        lsb = np.ldexp(1 / cfg.m, -results.exponent.astype(np.int32))
+        output = np.repeat(lsb, length) * results.y.astype(np.float64)
+        hits = metrics.TableHits()
+        hits.update(cfg, rows, golden)
+
+        def detail(i: int) -> RowDetail:
+            part = slice(offsets[i], offsets[i + 1])
+            return RowDetail(of_scores[part], output[part], self.command(i))
+
+        batch = RowBatch(
+            trace=str(self.trace.path),
+            model=self.trace.model,
+            tensor=self.layer.name,
+            row=self.picked,
+            batch=self.flat.batch,
+            head=self.flat.head,
+            query=self.flat.query,
+            length=rows.lengths,
+            active=np.count_nonzero(rows.keep.reshape(count, length), axis=1),
+            first_in=results.first_in,
+            last_in=results.last_in,
+            first_out=results.first_out,
+            last_out=results.last_out,
+            predicted_first_out=predicted[0],
+            predicted_last_out=predicted[1],
+            mismatched=np.count_nonzero(differs, axis=1),
+            lost=lost,
+            error=results.error,
+            clipped=self.clipped,
+            hits=hits,
+            datapath=metrics.row_errors(of_quantised, output, rows.keep, offsets, lsb),
+            total=metrics.row_errors(of_scores, output, rows.keep, offsets, lsb),
+            detail=detail,
+        )
+        return Measured(self, golden, results, batch, of_scores, output)
+
+    def command(self, i: int) -> str:
+        """What replays just the ``i``-th row of the slice."""
+        name = self.cfg.name
+        if self.cfg.folder:
+            name = f"{self.cfg.folder}/{name}.toml"
+        return (
+            f"cosim replay {shlex.quote(str(self.trace.path))} --config {shlex.quote(name)} "
+            f"--lanes {self.cfg.lanes} --layers {self.layer.index} --rows {self.picked[i]}"
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one slice gave."""
+
+    slice: Slice
+    golden: Outputs
+    results: Results
+    batch: RowBatch
+    reference: npt.NDArray[np.float64]
+    """Float64 softmax of the original scores, shape [elements]."""
+    output: npt.NDArray[np.float64]
+    """What came out as probability, shape [elements]."""
+
+    def failures(self) -> Iterator[tuple[int, Failure]]:
+        """Each row that is not what the golden model says, by its place in the slice."""
+        batch = self.batch
+        for i in np.flatnonzero((batch.mismatched > 0) | batch.lost | batch.error).tolist():
+            failure = Failure(
+                trace=batch.trace,
+                tensor=batch.tensor,
+                row=int(batch.row[i]),
+                batch=int(batch.batch[i]),
+                head=int(batch.head[i]),
+                query=int(batch.query[i]),
+                what="lost" if batch.lost[i] else "error flag" if batch.error[i] else "mismatch",
+                command=f"{self.slice.command(i)} --waves",
+            )
+            if batch.mismatched[i]:
+                offsets = self.slice.rows.offsets
+                part = slice(offsets[i], offsets[i + 1])
+                expected, actual = self.golden.y[part], self.results.y[part]
+                if (expected == actual).all():
+                    yield i, replace(failure, what="row exponent")
+                    continue
+                element = int((expected != actual).argmax())
+                failure = replace(
+                    failure,
+                    element=element,
+                    lane=element % self.slice.cfg.lanes,
+                    expected=int(expected[element]),
+                    actual=int(actual[element]),
+                )
+            yield i, failure
+
+
+def _unplayed(golden: Outputs, rows: int) -> Results:
+    """The golden outputs as if from hardware that takes no time."""
+    never = np.full(rows, -1, dtype=np.int64)
+    flags = np.zeros(rows, dtype=np.bool_)
+    return Results(golden.y, flags, golden.exponent, never, never, never, never)

@@ -1,0 +1,382 @@
+"""The results model: what a replay found out, before anybody formats it.
+
+A replay makes one :class:`RowBatch` a tensor slice and hands it to :class:`.report.Tally`
+(which sums up) and :class:`.report.RowsWriter` (which keeps every row). The outcome is one
+:class:`RunResult` a configuration and one :class:`Report` in all; every writer reads only these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from softmax_cosim.configs import Config
+from softmax_cosim.golden.metrics import RowErrors, TableHits
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True)
+class RowDetail:
+    """One row looked at closely: what is drawn when it is among the worst."""
+
+    reference: Floats
+    """Float64 softmax of the original scores, [length]."""
+    hardware: Floats
+    """What the hardware made of it, as probability, [length]."""
+    command: str
+    """The command that replays just this row."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RowBatch:
+    """Rows of one tensor and all that was measured about them; every array is [rows].
+
+    Cycles count from the release of reset; -1 stands for "did not happen" (``*_out`` of a lost
+    row, all of them without a simulator) or, in ``predicted_*``, for "not predicted".
+    """
+
+    trace: str
+    model: str
+    tensor: str
+    row: Ints
+    """Number of the row within the tensor, as ``--rows`` takes it."""
+    batch: Ints
+    head: Ints
+    query: Ints
+    length: Ints
+    """Elements, masked ones included."""
+    active: Ints
+    """Elements that take part."""
+    first_in: Ints
+    last_in: Ints
+    first_out: Ints
+    last_out: Ints
+    predicted_first_out: Ints
+    predicted_last_out: Ints
+    mismatched: Ints
+    """Elements whose output differs from the golden model's."""
+    lost: Bools
+    """The row never came out whole."""
+    error: Bools
+    """The row came out with its error flag set."""
+    clipped: int
+    """Scores the quantiser clipped in these rows."""
+    hits: TableHits
+    """How many of these rows hit the last entry of a table."""
+    datapath: RowErrors
+    """Errors against float64 softmax of the quantised scores."""
+    total: RowErrors
+    """Errors against float64 softmax of the original scores."""
+    detail: Callable[[int], RowDetail]
+    """Looks closely at the i-th row of the batch; called for the few rows that deserve it."""
+
+    def __len__(self) -> int:
+        """Rows in the batch."""
+        return len(self.row)
+
+    @property
+    def latency(self) -> Ints:
+        """First input beat to last output beat in cycles; -1 where the row did not come out."""
+        return np.where(self.last_out < 0, -1, self.last_out - self.first_in)
+
+    @property
+    def predicted(self) -> Bools:
+        """True where the row came out and the timing model said when it would."""
+        return (self.predicted_last_out >= 0) & (self.last_out >= 0)
+
+    @property
+    def mispredicted(self) -> Bools:
+        """True where the row left at another cycle than the timing model said."""
+        first: Bools = self.first_out != self.predicted_first_out
+        last: Bools = self.last_out != self.predicted_last_out
+        return self.predicted & (first | last)
+
+
+@dataclasses.dataclass(frozen=True)
+class Merit:
+    """Figures of merit over many rows as ``golden.metrics`` defines them; NaN over no rows."""
+
+    max_lsb: float
+    """Largest absolute error of an element in LSB; likewise the mean, and as probability."""
+    mean_lsb: float
+    max_abs: float
+    mean_abs: float
+    l1: float
+    """Mean over the rows of the sum of absolute errors."""
+    kl: float
+    """Mean over the rows of KL(reference || output), nats."""
+    row_sum_mean: float
+    row_sum_min: float
+    row_sum_max: float
+    top1: float
+    """Share of rows whose largest output is where the reference is largest, and only there."""
+    top1_ties: float
+    """Share of rows whose largest output is there and elsewhere as well."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Formula:
+    """Latency of a row of L elements in an idle core: ``passes * ceil(L/lanes) + overhead``."""
+
+    passes: int
+    overhead: int
+    lanes: int
+
+    def __call__(self, length: Ints) -> Ints:
+        """Cycles from first input beat to last output beat, [n] for lengths [n]."""
+        return self.passes * -(-length // self.lanes) + self.overhead
+
+    def __str__(self) -> str:
+        """The formula as text."""
+        return f"{self.passes}*ceil(L/{self.lanes}) + {self.overhead}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Latency:
+    """Latencies of a run in cycles; percentiles by nearest rank, None when no row came out."""
+
+    min: int | None
+    p50: int | None
+    p99: int | None
+    max: int | None
+    formula: Formula | None
+    """None for a design whose timing nobody modelled."""
+    predicted: int
+    """Rows whose output cycles the timing model predicted."""
+    prediction_errors: int
+    """Rows that left at another cycle than predicted."""
+    pairs: Ints
+    """Distinct (length, latency, rows), [n, 3], sorted: the whole distribution."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Distribution:
+    """Rows by their L1 error, in the bins of :data:`.report.tally.L1_EDGES`; each [bins]."""
+
+    datapath: Ints
+    total: Ints
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorResult:
+    """Bit accuracy and errors of one tensor of one trace."""
+
+    trace: str
+    model: str
+    tensor: str
+    rows: int
+    elements: int
+    mismatched_elements: int
+    mismatched_rows: int
+    lost_rows: int
+    flagged_rows: int
+    """Rows that came out with the error flag set."""
+    clipped: int
+    hits: TableHits
+    datapath: Merit
+    total: Merit
+
+
+@dataclasses.dataclass(frozen=True)
+class WorstRow:
+    """A row with a large total error, and what it looks like."""
+
+    trace: str
+    model: str
+    tensor: str
+    row: int
+    batch: int
+    head: int
+    query: int
+    length: int
+    l1: float
+    """Total L1 error."""
+    detail: RowDetail
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """One row that is not what the golden model says."""
+
+    trace: str
+    tensor: str
+    row: int
+    batch: int
+    head: int
+    query: int
+    what: str
+    """``mismatch``, ``row exponent``, ``lost`` or ``error flag``."""
+    command: str
+    """Replays just this row with a waveform."""
+    element: int | None = None
+    """First differing element; likewise lane, values and stage. None unless a mismatch."""
+    lane: int | None = None
+    expected: int | None = None
+    actual: int | None = None
+    stage: str | None = None
+    """The first pipeline stage that differs, if that is known."""
+
+    def __str__(self) -> str:
+        """One sentence: where, what, and how to see it again."""
+        where = (
+            f"{self.trace} {self.tensor} row {self.row} "
+            f"(batch {self.batch}, head {self.head}, query {self.query})"
+        )
+        if self.element is None:
+            return f"{where}: {self.what}; replay it with: {self.command}"
+        stage = f", first differing stage {self.stage}" if self.stage else ""
+        return (
+            f"{where}: element {self.element}, lane {self.lane}: expected {self.expected}, "
+            f"got {self.actual}{stage}; replay it with: {self.command}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class AttentionMap:
+    """One head of one tensor, float beside hardware; probabilities, [queries, keys]."""
+
+    trace: str
+    model: str
+    tensor: str
+    batch: int
+    head: int
+    reference: Floats
+    hardware: Floats
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """All that one configuration's replay of all traces gave."""
+
+    config: Config
+    table_bytes: int
+    rows: int
+    elements: int
+    beats: int
+    """Input beats of all rows."""
+    mismatched_elements: int
+    mismatched_rows: int
+    lost_rows: int
+    flagged_rows: int
+    latency: Latency
+    cycles: int
+    """Clock cycles simulated; 0 without a simulator."""
+    wall_s: float
+    clipped: int
+    hits: TableHits
+    datapath: Merit
+    total: Merit
+    distribution: Distribution
+    tensors: tuple[TensorResult, ...]
+    worst: tuple[WorstRow, ...]
+    """Worst total L1 first, one row a head at most."""
+    failures: tuple[Failure, ...]
+    """The first few; the counts above are complete."""
+    maps: tuple[AttentionMap, ...]
+
+    @property
+    def exact(self) -> bool:
+        """Some rows ran, and each one is what the golden model says, bit by bit."""
+        bad = self.mismatched_elements + self.lost_rows + self.flagged_rows
+        return self.rows > 0 and bad == 0
+
+    @property
+    def elements_per_lane_cycle(self) -> float:
+        """Sustained throughput; 1 is the limit. NaN without a simulator."""
+        return self.elements / (self.cycles * self.config.lanes) if self.cycles else float("nan")
+
+    @property
+    def beats_per_cycle(self) -> float:
+        """Sustained use of the input port; 1 is the limit. NaN without a simulator."""
+        return self.beats / self.cycles if self.cycles else float("nan")
+
+    @property
+    def rows_per_s(self) -> float:
+        """Rows a second of wall time; NaN when no time passed."""
+        return self.rows / self.wall_s if self.wall_s else float("nan")
+
+
+@dataclasses.dataclass(frozen=True)
+class TraceInfo:
+    """Where a trace comes from."""
+
+    path: str
+    """As it was given on the command line."""
+    sha256: str
+    model: str
+    source: str
+    metadata: Mapping[str, str]
+    """Whatever else the file says about itself."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """One replay: everything the writers need."""
+
+    command: str
+    date: datetime
+    versions: Mapping[str, str]
+    """Tool name to version, in the order to show."""
+    transport: str
+    """How rows reached the hardware; ``none`` when the golden model ran alone."""
+    stalls: str
+    seed: int
+    traces: tuple[TraceInfo, ...]
+    runs: tuple[RunResult, ...]
+
+    @property
+    def exact(self) -> bool:
+        """There were runs, and every one is exact."""
+        return bool(self.runs) and all(run.exact for run in self.runs)
+
+    @property
+    def simulated(self) -> bool:
+        """False when the golden model ran alone."""
+        return self.transport != "none"
+
+    @property
+    def rows(self) -> int:
+        """Rows of all runs together."""
+        return sum(run.rows for run in self.runs)
+
+    @property
+    def elements(self) -> int:
+        """Elements of all runs together."""
+        return sum(run.elements for run in self.runs)
+
+    @property
+    def mismatched_elements(self) -> int:
+        """Elements that differ from the golden model, all runs together."""
+        return sum(run.mismatched_elements for run in self.runs)
+
+    @property
+    def lost_rows(self) -> int:
+        """Rows that never came out, all runs together."""
+        return sum(run.lost_rows for run in self.runs)
+
+    @property
+    def flagged_rows(self) -> int:
+        """Rows that came out with the error flag set, all runs together."""
+        return sum(run.flagged_rows for run in self.runs)
+
+    @property
+    def prediction_errors(self) -> int:
+        """Rows that left at another cycle than predicted, all runs together."""
+        return sum(run.latency.prediction_errors for run in self.runs)
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds of all runs together."""
+        return sum(run.wall_s for run in self.runs)
+
+    @property
+    def rows_per_s(self) -> float:
+        """Rows a second over all runs; NaN when no time passed."""
+        return self.rows / self.wall_s if self.wall_s else float("nan")

@@ -1,0 +1,71 @@
+"""``summary.json``: the figures of a run, for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from softmax_cosim.report.model import Merit, Report, RunResult
+
+__all__ = ["MERIT_KEYS", "VERSION", "summary", "write_summary"]
+
+VERSION = 1
+
+#: The figures of merit that the summary carries for each of the two references.
+MERIT_KEYS = ("max_lsb", "max_abs", "mean_abs", "l1", "kl", "row_sum_mean", "top1")
+
+
+def summary(report: Report) -> dict[str, Any]:
+    """The summary as plain data; a figure without a finite value is None."""
+    return {
+        "version": VERSION,
+        "traces": [trace.path for trace in report.traces],
+        "runs": [_run(run) for run in report.runs],
+    }
+
+
+def write_summary(report: Report, path: Path) -> None:
+    """Write the summary to ``path``."""
+    text = json.dumps(summary(report), indent=2, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _run(run: RunResult) -> dict[str, Any]:
+    latency = run.latency
+    return {
+        "config": run.config.name,
+        "method": run.config.method,
+        "precision": run.config.precision,
+        "lanes": run.config.lanes,
+        "in_w": run.config.in_w,
+        "frac": run.config.frac,
+        "table_bytes": run.table_bytes,
+        "rows": run.rows,
+        "elements": run.elements,
+        "mismatched_elements": run.mismatched_elements,
+        "lost_rows": run.lost_rows,
+        "latency": {
+            "min": latency.min,
+            "p50": latency.p50,
+            "p99": latency.p99,
+            "max": latency.max,
+            "formula": None if latency.formula is None else str(latency.formula),
+            "prediction_errors": latency.prediction_errors,
+        },
+        "elements_per_lane_cycle": _finite(run.elements_per_lane_cycle),
+        "cycles": run.cycles,
+        "wall_s": run.wall_s,
+        "clipped": run.clipped,
+        "datapath": _merit(run.datapath),
+        "total": _merit(run.total),
+    }
+
+
+def _merit(merit: Merit) -> dict[str, float | None]:
+    return {key: _finite(getattr(merit, key)) for key in MERIT_KEYS}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

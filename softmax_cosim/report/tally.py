@@ -1,0 +1,213 @@
+"""Sums up a run while its rows pass by, in memory that does not grow with their number."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from softmax_cosim.configs import Config
+from softmax_cosim.golden.metrics import Errors, RowErrors, TableHits
+from softmax_cosim.report.model import (
+    AttentionMap,
+    Bools,
+    Distribution,
+    Failure,
+    Floats,
+    Formula,
+    Ints,
+    Latency,
+    Merit,
+    RowBatch,
+    RunResult,
+    TensorResult,
+    WorstRow,
+)
+
+__all__ = ["L1_EDGES", "Tally"]
+
+#: Edges of the L1 bins, twelve a decade; the first and last bin also take what lies beyond them.
+L1_EDGES = np.logspace(-5, 0.5, 67)
+
+WORST = 4
+"""Worst rows kept a run."""
+FAILURES = 20
+"""Failures kept a run."""
+_COUNTS = (
+    "rows",
+    "elements",
+    "mismatched_elements",
+    "mismatched_rows",
+    "lost_rows",
+    "flagged_rows",
+    "clipped",
+)
+
+
+def _merit(errors: Errors) -> Merit:
+    figures, some = errors.result(), errors.rows > errors.empty_rows
+    names = [field.name for field in dataclasses.fields(Merit)]
+    return Merit(**{name: figures[name] if some else np.nan for name in names})
+
+
+def _only(errors: RowErrors, rows: Bools) -> RowErrors:
+    """The rows marked in ``rows`` [rows]."""
+    fields = [field.name for field in dataclasses.fields(errors)]
+    return RowErrors(**{name: getattr(errors, name)[rows] for name in fields})
+
+
+class _Sums:
+    """Running counts of a tensor, or of the whole run."""
+
+    def __init__(self) -> None:
+        self.counts = Counter[str](dict.fromkeys(_COUNTS, 0))
+        self.hits = TableHits()
+        self.datapath, self.total = Errors(), Errors()
+
+    def add(self, batch: RowBatch, whole: Bools) -> None:
+        self.counts.update(
+            rows=len(batch),
+            elements=int(batch.length.sum()),
+            mismatched_elements=int(batch.mismatched.sum()),
+            mismatched_rows=int((batch.mismatched > 0).sum()),
+            lost_rows=int(batch.lost.sum()),
+            flagged_rows=int(batch.error.sum()),
+            clipped=batch.clipped,
+        )
+        self.hits.merge(batch.hits)
+        self.datapath.add(_only(batch.datapath, whole))
+        self.total.add(_only(batch.total, whole))
+
+    def fields(self) -> dict[str, Any]:
+        """What a :class:`RunResult` and a :class:`TensorResult` both carry."""
+        errors = {"datapath": _merit(self.datapath), "total": _merit(self.total)}
+        return {**self.counts, **errors, "hits": dataclasses.replace(self.hits)}
+
+
+class Tally:
+    """Collects what one configuration's run gives; :meth:`result` says what it was.
+
+    Rows that were lost or came out with the error flag set have no output: they count as such
+    and stay out of latencies and errors.
+    """
+
+    def __init__(self, config: Config, *, table_bytes: int, formula: Formula | None) -> None:
+        """Start empty; ``formula`` is the latency that the report draws, if it is known."""
+        self._config, self._table_bytes, self._formula = config, table_bytes, formula
+        self._sums = _Sums()
+        self._tensors: dict[tuple[str, str, str], _Sums] = {}
+        self._pairs: Ints = np.empty((0, 3), dtype=np.int64)
+        self._predicted = self._prediction_errors = self._beats = 0
+        self._l1 = {name: np.zeros(len(L1_EDGES) - 1, np.int64) for name in ("datapath", "total")}
+        self._worst: dict[tuple[str, str, int, int], WorstRow] = {}
+        self._failures: list[Failure] = []
+        self._maps: list[AttentionMap] = []
+
+    def add(self, batch: RowBatch) -> None:
+        """Take in the rows of ``batch``; may call its ``detail`` for the worst of them."""
+        whole = ~(batch.lost | batch.error)
+        key = (batch.trace, batch.model, batch.tensor)
+        self._sums.add(batch, whole)
+        self._tensors.setdefault(key, _Sums()).add(batch, whole)
+        self._beats += int((-(-batch.length // self._config.lanes)).sum())
+        self._predicted += int(batch.predicted.sum())
+        self._prediction_errors += int(batch.mispredicted.sum())
+        self._add_latency(batch.length, batch.latency, whole)
+        self._l1["datapath"] += _histogram(batch.datapath.l1[whole])
+        self._l1["total"] += _histogram(batch.total.l1[whole])
+        self._add_worst(batch, whole)
+
+    def fail(self, failure: Failure) -> None:
+        """Describe a failing row; only the first few are kept, so don't describe many more."""
+        if not self.enough_failures:
+            self._failures.append(failure)
+
+    @property
+    def enough_failures(self) -> bool:
+        """True when :meth:`fail` keeps no more."""
+        return len(self._failures) >= FAILURES
+
+    def show(self, attention: AttentionMap) -> None:
+        """Have a head drawn in the report."""
+        self._maps.append(attention)
+
+    def result(self, *, cycles: int, wall_s: float) -> RunResult:
+        """The run so far, which took ``cycles`` clock cycles and ``wall_s`` seconds."""
+        return RunResult(
+            config=self._config,
+            table_bytes=self._table_bytes,
+            **self._sums.fields(),
+            beats=self._beats,
+            latency=self._latency(),
+            cycles=cycles,
+            wall_s=wall_s,
+            distribution=Distribution(**{name: rows.copy() for name, rows in self._l1.items()}),
+            tensors=tuple(
+                TensorResult(trace=trace, model=model, tensor=tensor, **sums.fields())
+                for (trace, model, tensor), sums in self._tensors.items()
+            ),
+            worst=tuple(sorted(self._worst.values(), key=lambda row: -row.l1)),
+            failures=tuple(self._failures),
+            maps=tuple(self._maps),
+        )
+
+    def _add_latency(self, length: Ints, latency: Ints, whole: Bools) -> None:
+        seen = whole & (latency >= 0)
+        new = np.stack([length[seen], latency[seen], np.ones(int(seen.sum()), np.int64)], axis=1)
+        both = np.concatenate([self._pairs, new])
+        pairs, inverse = np.unique(both[:, :2], axis=0, return_inverse=True)
+        rows = np.zeros(len(pairs), np.int64)
+        np.add.at(rows, inverse.ravel(), both[:, 2])
+        self._pairs = np.column_stack([pairs, rows])
+
+    def _latency(self) -> Latency:
+        order = np.argsort(self._pairs[:, 1], kind="stable")
+        latency, rank = self._pairs[order, 1], np.cumsum(self._pairs[order, 2])
+
+        def percentile(share: float) -> int | None:
+            if not len(rank):
+                return None
+            wanted = max(1, int(np.ceil(share * int(rank[-1]))))
+            return int(latency[np.searchsorted(rank, wanted)])
+
+        return Latency(
+            min=percentile(0.0),
+            p50=percentile(0.5),
+            p99=percentile(0.99),
+            max=percentile(1.0),
+            formula=self._formula,
+            predicted=self._predicted,
+            prediction_errors=self._prediction_errors,
+            pairs=self._pairs,
+        )
+
+    def _add_worst(self, batch: RowBatch, whole: Bools) -> None:
+        l1 = np.where(whole, batch.total.l1, -1.0)
+        for i in np.argsort(-l1, kind="stable").tolist():
+            floor = min((row.l1 for row in self._worst.values()), default=0.0)
+            if l1[i] < 0 or (len(self._worst) == WORST and l1[i] <= floor):
+                return
+            head = (batch.trace, batch.tensor, int(batch.batch[i]), int(batch.head[i]))
+            if head in self._worst and self._worst[head].l1 >= l1[i]:
+                continue
+            if head not in self._worst and len(self._worst) == WORST:
+                del self._worst[min(self._worst, key=lambda key: self._worst[key].l1)]
+            self._worst[head] = WorstRow(
+                trace=batch.trace,
+                model=batch.model,
+                tensor=batch.tensor,
+                row=int(batch.row[i]),
+                batch=int(batch.batch[i]),
+                head=int(batch.head[i]),
+                query=int(batch.query[i]),
+                length=int(batch.length[i]),
+                l1=float(l1[i]),
+                detail=batch.detail(i),
+            )
+
+
+def _histogram(l1: Floats) -> Ints:
+    clipped = np.clip(l1, L1_EDGES[0], L1_EDGES[-1])
+    return np.histogram(clipped, L1_EDGES)[0].astype(np.int64)

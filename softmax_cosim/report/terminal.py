@@ -1,0 +1,85 @@
+"""The run's outcome in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from softmax_cosim.report.model import Report, RunResult
+from softmax_cosim.report.text import count, figure, seconds, verdict
+
+__all__ = ["print_report"]
+
+_COLUMNS = (
+    "\nconfiguration",
+    "\nrows",
+    "wrong\nelements",
+    "lost\nrows",
+    "latency, cycles\nmin p50 p99 max",
+    "mis-\ntimed",
+    "per lane\nand cycle",
+    "table\nbytes",
+    "max err\nLSB",
+    "L1\nerror",
+)
+_SHOWN_FAILURES = 5
+
+
+def print_report(report: Report, console: Console, folder: Path | None = None) -> None:
+    """Print verdict, table and the first failures; name the page when it is in ``folder``.
+
+    The table fits 100 columns.
+    """
+    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
+    for place, header in enumerate(_COLUMNS):
+        table.add_column(header, justify="right" if place else "left", no_wrap=True)
+    for run in report.runs:
+        table.add_row(*_cells(run))
+    console.print(table)
+    console.print()
+    for formula, names in _formulas(report).items():
+        console.print(f"[dim]latency alone in the core:[/] {formula}  [dim]({', '.join(names)})[/]")
+    for failure in [failure for run in report.runs for failure in run.failures][:_SHOWN_FAILURES]:
+        console.print(Text(str(failure), style="red"), soft_wrap=True)
+    console.print(
+        Text(verdict(report), style="bold green" if report.exact else "bold red"),
+    )
+    console.print(
+        f"{count(report.rows)} rows, {count(report.elements)} elements"
+        f" in {seconds(report.wall_s)}, {figure(report.rows_per_s)} rows/s",
+        highlight=False,
+    )
+    if folder is not None:
+        console.print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+def _formulas(report: Report) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for run in report.runs:
+        if run.latency.formula is not None:
+            found.setdefault(str(run.latency.formula), []).append(run.config.name)
+    return found
+
+
+def _cells(run: RunResult) -> list[Text]:
+    latency = run.latency
+    cycles = (latency.min, latency.p50, latency.p99, latency.max)
+    return [
+        Text(run.config.name, style="" if run.exact else "bold red"),
+        Text(count(run.rows)),
+        _bad(run.mismatched_elements),
+        _bad(run.lost_rows),
+        Text(" ".join("–" if value is None else str(value) for value in cycles)),
+        _bad(latency.prediction_errors) if latency.predicted else Text("–"),
+        Text(figure(run.elements_per_lane_cycle)),
+        Text(count(run.table_bytes)),
+        Text(figure(run.total.max_lsb)),
+        Text(figure(run.total.l1)),
+    ]
+
+
+def _bad(number: int) -> Text:
+    return Text(count(number), style="bold red" if number else "green")

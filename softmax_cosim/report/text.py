@@ -1,0 +1,62 @@
+"""Numbers as people read them, the same in the page and in the terminal."""
+
+from __future__ import annotations
+
+import math
+
+from softmax_cosim.report.model import Report
+
+__all__ = ["count", "figure", "percent", "seconds", "verdict"]
+
+_NOTHING = "–"
+
+
+def count(value: int | None) -> str:
+    """A count with thousands separators."""
+    return _NOTHING if value is None else f"{value:,}"
+
+
+def figure(value: float | None) -> str:
+    """A measured number at three significant digits, without an exponent unless it is tiny."""
+    if value is None or math.isnan(value):
+        return _NOTHING
+    if math.isinf(value):
+        return "∞"
+    if value == 0:
+        return "0"
+    if abs(value) < 1e-4:
+        return f"{value:.1e}"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}"
+
+
+def percent(share: float) -> str:
+    """A share of one as percent."""
+    return _NOTHING if math.isnan(share) else f"{100 * share:.1f} %"
+
+
+def seconds(value: float) -> str:
+    """A duration."""
+    if value < 100:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def verdict(report: Report) -> str:
+    """The one line that matters."""
+    if not report.rows:
+        return "Nothing was compared: there were no rows"
+    if not report.simulated:
+        return "Scored: the golden model alone; no hardware was run"
+    if report.exact:
+        return "Exact: every output equals the golden model's"
+    failures = [
+        (report.mismatched_elements, "mismatched elements"),
+        (report.lost_rows, "lost rows"),
+        (report.flagged_rows, "rows with the error flag"),
+    ]
+    found = [f"{count(number)} {what}" for number, what in failures if number]
+    empty = [run.config.name for run in report.runs if not run.rows]
+    found += [f"no rows for {name}" for name in empty]
+    return "Not exact: " + ", ".join(found)

@@ -1,0 +1,130 @@
+"""Several simulator processes of one configuration, side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from softmax_cosim.configs import Config
+from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.simulation.simulator import Simulator
+
+__all__ = ["SHARD_ELEMENTS", "Pool", "default_jobs"]
+
+#: Elements a shard of :meth:`Pool.run` holds at most, if it has more than one row. It does not
+#: depend on the number of processes, so neither do the results.
+SHARD_ELEMENTS = 2**18
+
+
+def default_jobs() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+class Pool:
+    """A number of simulators that share the work; use as a context manager."""
+
+    def __init__(self, config: Config, jobs: int | None = None, **options: Any) -> None:
+        """Build the simulation; each process starts with its first batch.
+
+        Args:
+            config: the parameter set.
+            jobs: number of processes; None for one a processor.
+            options: of :class:`Simulator`.
+
+        Raises:
+            UsageError: fewer than one job, a waveform of several, or what the simulator raises.
+        """
+        jobs = default_jobs() if jobs is None else jobs
+        if jobs < 1:
+            raise UsageError(f"{jobs} jobs; give at least 1")
+        if jobs > 1 and options.get("waves"):
+            raise UsageError(f"{jobs} jobs cannot write one waveform; give 1")
+        self.config = config
+        self.jobs = jobs
+        self._simulators = [Simulator(config, **options) for _ in range(jobs)]
+        self._idle: SimpleQueue[Simulator] = SimpleQueue()
+        for simulator in self._simulators:
+            self._idle.put(simulator)
+        self._threads = ThreadPoolExecutor(jobs)
+
+    def start(self) -> None:
+        """Start every process now, side by side, instead of with its first batch.
+
+        Raises:
+            SimulatorCrash: one ended before it was ready.
+        """
+        list(self._threads.map(Simulator.start, self._simulators))
+
+    def submit(self, rows: Rows, stalls: str = "none", seed: int = 0) -> Future[Results]:
+        """Queue a batch; its result raises what :meth:`Simulator.run` does."""
+        return self._threads.submit(self._play, rows, stalls, seed)
+
+    def run(self, rows: Rows, stalls: str = "none", seed: int = 0) -> Results:
+        """Play rows in shards, each from reset, and return the results in the order of the rows.
+
+        Cycles count from the reset of a row's own shard.
+
+        Raises:
+            Broken: the first shard that went wrong; its rows count from the shard's first.
+            SimulatorCrash: a process died.
+        """
+        shards = [self.submit(shard, stalls, seed) for shard in _shards(rows)]
+        try:
+            parts = [shard.result() for shard in shards]
+        finally:
+            for shard in shards:
+                shard.cancel()
+        return Results(
+            **{
+                field.name: np.concatenate([getattr(part, field.name) for part in parts])
+                for field in dataclasses.fields(Results)
+            }
+        )
+
+    def close(self) -> None:
+        """Drop what is queued, wait for what is under way, end the processes."""
+        self._threads.shutdown(cancel_futures=True)
+        for simulator in self._simulators:
+            simulator.close()
+
+    def __enter__(self) -> Self:
+        """The pool itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def _play(self, rows: Rows, stalls: str, seed: int) -> Results:
+        simulator = self._idle.get()
+        try:
+            return simulator.run(rows, stalls, seed)
+        finally:
+            self._idle.put(simulator)
+
+
+def _shards(rows: Rows) -> Iterator[Rows]:
+    """Whole rows of together at most :data:`SHARD_ELEMENTS` elements, at least one row each."""
+    start = 0
+    while True:
+        limit = rows.offsets[start] + SHARD_ELEMENTS
+        stop = int(np.searchsorted(rows.offsets, limit, side="right")) - 1
+        stop = min(max(stop, start + 1), len(rows))
+        yield rows.slice(start, stop)
+        if stop == len(rows):
+            return
+        start = stop

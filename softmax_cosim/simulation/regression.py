@@ -1,0 +1,178 @@
+"""Run cocotb tests against one built design, and say how each of them ended.
+
+``python -m softmax_cosim.simulation.regression FILE`` plays a row again that a failing test left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.paths import ROOT
+from softmax_cosim.simulation.build import Build, build
+
+__all__ = ["FAILURES", "Outcome", "first_differing_stage", "run"]
+
+#: Where failing tests leave the row that failed.
+FAILURES = ROOT / "build" / "failures"
+
+_TAIL_LINES = 40
+_ASSERTION = re.compile(r"^.*Assertion failed in .*$", re.MULTILINE)
+_REPLAY = "softmax_cosim.tb.cases.replay.row"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one cocotb test ended."""
+
+    passed: bool
+    text: str
+    """What went wrong; empty if it passed."""
+    seconds: float
+    """Wall-clock time of this test alone."""
+
+
+def run(
+    built: Build,
+    cfg: Config,
+    tests: Sequence[str],
+    *,
+    seed: int = 1,
+    waves: Path | None = None,
+    replay: Mapping[str, Any] | None = None,
+    timeout: float = 900,
+) -> dict[str, Outcome]:
+    """Run tests in one simulation.
+
+    Args:
+        built: the design, built for ``cfg``.
+        cfg: the parameter set.
+        tests: full names, as cocotb has them, as in
+                ``softmax_cosim.tb.cases.streams.lengths/length=one``.
+        seed: everything random in the tests is drawn from it.
+        waves: write a waveform (VCD) to this file; the build must allow it.
+        replay: the row to play again, for ``softmax_cosim.tb.cases.replay``.
+        timeout: wall-clock seconds after which the simulation is killed.
+
+    Returns:
+        An outcome for each test; one that did not run has failed, and its text says so.
+    """
+    modules = sorted({name.partition("/")[0].rpartition(".")[0] for name in tests})
+    pattern = "^(?:" + "|".join(re.escape(name) for name in tests) + ")$"
+    setup = {
+        "config": dataclasses.asdict(cfg),
+        "seed": seed,
+        "failures": str(FAILURES),
+        "replay": replay,
+    }
+    folder = Path(tempfile.mkdtemp(prefix=f"{cfg.name}-"))
+    try:
+        results, log = folder / "results.xml", folder / "simulation.log"
+        environment = built.environment(modules, seed=seed, tests=pattern, results=results)
+        with log.open("wb") as output:
+            try:
+                code: object = subprocess.run(
+                    built.command(seed=seed, waves=waves),
+                    cwd=folder,
+                    env=environment | {"COSIM_REGRESSION": json.dumps(setup)},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    timeout=timeout,
+                    check=False,
+                ).returncode
+            except subprocess.TimeoutExpired:
+                code = f"killed after {timeout:g} s"
+        text = log.read_text(errors="replace")
+        # A property of the design that fails ends the simulation, of which cocotb knows no reason.
+        broken = "".join(f"{line}\n" for line in _ASSERTION.findall(text))
+        outcomes = _outcomes(results, broken) if results.is_file() else {}
+        tail = "\n".join(text.splitlines()[-_TAIL_LINES:])
+    finally:
+        shutil.rmtree(folder)
+    missing = Outcome(False, f"did not run (simulation ended with {code}):\n{tail}", 0.0)
+    if surplus := set(outcomes) - set(tests):
+        raise RuntimeError(f"tests ran that nobody asked for: {', '.join(sorted(surplus))}")
+    return {name: outcomes.get(name, missing) for name in tests}
+
+
+def first_differing_stage(
+    cfg: Config, row: Rows, *, stalls: str = "none", waves: Path | None = None
+) -> str | None:
+    """Play one row alone and read every pipeline stage inside the design.
+
+    Args:
+        cfg: the parameter set; the design is built with its inner signals visible.
+        row: a batch of this one row.
+        stalls: name of a stall profile.
+        waves: write a waveform (VCD) to this file.
+
+    Returns:
+        The first stage that differs from the golden model, and both values; None if the row is
+        right when it is alone.
+    """
+    replay = {"q": row.q.tolist(), "keep": row.keep.tolist(), "stalls": stalls}
+    built = build(cfg, waves=waves is not None)
+    outcome = run(built, cfg, [_REPLAY], replay=replay, waves=waves)[_REPLAY]
+    if outcome.passed:
+        return None
+    found = re.search(r"first differing stage: (.*)", outcome.text)
+    return found.group(1) if found else outcome.text
+
+
+def _outcomes(results: Path, broken: str) -> dict[str, Outcome]:
+    """Read cocotb's xUnit file; ``broken`` are the properties that ended the simulation."""
+    found = {}
+    for case in ET.parse(results).iter("testcase"):
+        name = f"{case.get('classname')}.{case.get('name')}"
+        wrong = [child for child in case if child.tag in ("failure", "error", "skipped")]
+        text = "\n".join(
+            child.text or child.get("message") or f"{child.tag} without a reason" for child in wrong
+        )
+        if name in found:
+            raise RuntimeError(f"{name} ran twice")
+        found[name] = Outcome(not wrong, broken * bool(wrong) + text, float(case.get("time", 0)))
+    return found
+
+
+def main() -> int:
+    """Play a saved row again; 0 if it is right this time, 1 if it is wrong, 2 for bad input."""
+    parser = argparse.ArgumentParser(
+        prog="python -m softmax_cosim.simulation.regression", description=__doc__
+    )
+    parser.add_argument("file", type=Path, help="what the failing test left in build/failures")
+    parser.add_argument("--waves", action="store_true", help="write FILE.vcd beside the file")
+    options = parser.parse_args()
+    try:
+        try:
+            saved = json.loads(options.file.read_text())
+            cfg = Config(**saved["config"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UsageError(f"{options.file} is not a saved row: {error}") from None
+        waves = options.file.with_suffix(".vcd").resolve() if options.waves else None
+        built = build(cfg, waves=options.waves)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    outcome = run(built, cfg, [_REPLAY], waves=waves, replay=saved)[_REPLAY]
+    print("the row is right" if outcome.passed else outcome.text)
+    if waves:
+        print(f"waveform: {waves}")
+    return 0 if outcome.passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

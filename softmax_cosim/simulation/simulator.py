@@ -1,0 +1,274 @@
+"""A long-lived simulator process that plays batches of rows: the one way to run the hardware.
+
+Arrays travel through anonymous shared memory and commands through a socket pair, so a batch
+costs no file, and nothing is left behind when either process is killed: the memory has no name,
+and the simulator ends with the process that started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from softmax_cosim.configs import Config
+from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.configs.stalls import profile
+from softmax_cosim.golden.exchange import ANSWER, COMMAND, Broken, Memory, NoProgress
+from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.paths import TB
+from softmax_cosim.simulation.build import build
+
+__all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash"]
+
+_DPI = TB / "dpi"
+_TAIL_LINES = 20
+_START_SECONDS, _STOP_SECONDS = 60.0, 10.0
+_BROKEN = {cls.__name__: cls for cls in (Broken, NoProgress)}
+
+
+class SimulatorCrash(RuntimeError):
+    """The simulator process died; the message ends with the last lines it printed."""
+
+
+class Simulator:
+    """The hardware of one configuration, in a process of its own.
+
+    The process starts with the first batch and again after a crash. Every batch starts from
+    reset, so its results depend on the batch alone. Use as a context manager, or call
+    :meth:`close`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        transport: str = "bulk",
+        *,
+        run_ahead: bool = True,
+        patience: int = 100_000,
+        waves: Path | None = None,
+        timeout: float | None = None,
+        sources: Sequence[Path] | None = None,
+        optimise: str = "fast",
+        args: Sequence[str] = (),
+        build_root: Path | None = None,
+    ) -> None:
+        """Build the simulation, unless it is there already.
+
+        Args:
+            config: the parameter set.
+            transport: ``bulk`` (DPI transactors) or ``signal`` (coroutines on the pins).
+            run_ahead: ``bulk`` only: advance the clock in C++ while a batch is under way;
+                without it the simulation runs on cocotb's own main program.
+            patience: cycles without a beat in either direction after which a batch fails.
+            waves: write a waveform (VCD) to this file.
+            timeout: wall-clock seconds a batch may take; None is without limit.
+            sources: SystemVerilog files, packages first, of another core named
+                ``softmax_top`` with the same parameters and ports.
+            optimise: compiler options, a key of ``simulation.build.PROFILES``.
+            args: further arguments for Verilator.
+            build_root: folder of the builds; ``build/sim`` when not given.
+
+        Raises:
+            UsageError: an unknown transport, or the build failed.
+        """
+        if transport not in ("bulk", "signal"):
+            raise UsageError(f"unknown transport {transport!r}; choose bulk or signal")
+        self.config = config
+        self.transport = transport
+        self.patience = patience
+        self.timeout = timeout
+        self.time = 0
+        """Simulation time in steps at the end of the last batch, since the process started."""
+        self.edges = 0
+        """``bulk`` only: rising clock edges of all batches since the process started."""
+        self._waves = waves
+        self._build = build(
+            config,
+            sources=sources,
+            waves=waves is not None,
+            profile=optimise,
+            args=args,
+            build_root=build_root,
+            **(_bulk(run_ahead) if transport == "bulk" else {}),
+        )
+        self._memory_fd = os.memfd_create("cosim")
+        self._memory = Memory(self._memory_fd)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+        self._channel: socket.socket | None = None
+        self._lifeline: int | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the process; None while there is none."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start the process, unless it runs; the first :meth:`run` does so too.
+
+        Raises:
+            SimulatorCrash: it ended before it was ready.
+        """
+        if self._process is not None:
+            return
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
+        self._channel, theirs = socket.socketpair()
+        pipe, self._lifeline = os.pipe()
+        setup = {
+            "config": dataclasses.asdict(self.config),
+            "transport": self.transport,
+            "patience": self.patience,
+            "socket": theirs.fileno(),
+            "memory": self._memory_fd,
+            "lifeline": pipe,
+        }
+        environment = self._build.environment("softmax_cosim.tb.server", results=Path(os.devnull))
+        with theirs, os.fdopen(pipe):
+            self._process = subprocess.Popen(
+                self._build.command(waves=self._waves),
+                env=environment | {"COSIM_SERVER": json.dumps(setup)},
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[theirs.fileno(), self._memory_fd, pipe],
+                process_group=0,
+            )
+        self._receive(_START_SECONDS)
+
+    def run(self, rows: Rows, stalls: str = "none", seed: int = 0) -> Results:
+        """Play a batch, from reset to the last result.
+
+        Args:
+            rows: the scores; a row longer than ``max_len`` comes back with its error flag set.
+            stalls: name of a stall profile of ``configs.stalls``.
+            seed: of the stall profile.
+
+        Raises:
+            UsageError: there is no such stall profile.
+            NoProgress: the design stopped taking or giving data; holds the results so far.
+            Broken: the design gave something that no row accounts for; likewise.
+            SimulatorCrash: the process died, or took longer than ``timeout``; the next call
+                starts a new one.
+        """
+        profile(stalls)
+        self.start()
+        assert self._channel is not None
+        batch = self._memory.exchange(len(rows), len(rows.q))
+        batch.write_rows(rows)
+        command = COMMAND.pack(len(rows), len(rows.q), seed % 2**64, stalls.encode())
+        with contextlib.suppress(ConnectionError):  # the answer will be missing, and say why
+            self._channel.sendall(command)
+        wrong = self._receive(self.timeout)
+        if "failed" in wrong:
+            raise RuntimeError(f"the testbench failed:\n{wrong['failed']}")
+        results = batch.read_results()
+        if wrong:
+            raise _BROKEN[wrong["broken"]](wrong["message"], results)
+        return results
+
+    def close(self) -> None:
+        """End the process; a later :meth:`run` starts it again."""
+        self._end()
+
+    def __enter__(self) -> Self:
+        """The simulator itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the process, at once if an exception is under way."""
+        self._end(kill=kind is not None)
+
+    def __del__(self) -> None:
+        """End a process that nobody closed."""
+        if hasattr(self, "_channel"):
+            self._end(kill=True)
+            os.close(self._memory_fd)
+
+    def _receive(self, timeout: float | None) -> dict[str, str]:
+        """The simulator's next answer: what went wrong, if anything."""
+        assert self._channel is not None
+        self._channel.settimeout(timeout)
+        try:
+            self.time, self.edges, length = ANSWER.unpack(self._read(ANSWER.size))
+            wrong: dict[str, str] = json.loads(self._read(length)) if length else {}
+        except TimeoutError:
+            raise self._crash(f"gave no answer in {timeout:g} s") from None
+        except ConnectionError:
+            raise self._crash("died") from None
+        except BaseException:  # or the answer would be taken for that of the next batch
+            self._end(kill=True)
+            raise
+        return wrong
+
+    def _read(self, size: int) -> bytes:
+        """Exactly so many bytes of the simulator's answer."""
+        assert self._channel is not None
+        data = b""
+        while len(data) < size:
+            more = self._channel.recv(size - len(data))
+            if not more:
+                raise ConnectionError("the socket was closed")
+            data += more
+        return data
+
+    def _crash(self, what: str) -> SimulatorCrash:
+        """End the process, and say what it printed last."""
+        assert self._process is not None
+        assert self._log is not None
+        log, self._log = self._log, None
+        code = self._end(kill=what != "died")
+        with log:
+            log.seek(0)
+            lines = log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        tail = "\n".join(lines) or "(it printed nothing)"
+        return SimulatorCrash(f"the simulator of {self.config.name} {what} ({how}):\n{tail}")
+
+    def _end(self, kill: bool = False) -> int:
+        """End the process and return its exit code; 0 if there is none."""
+        process, self._process = self._process, None
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+        code = 0
+        if process is not None:
+            if kill:
+                process.kill()
+            try:
+                code = process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                code = process.wait()
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        return code
+
+
+def _bulk(run_ahead: bool) -> dict[str, Any]:
+    """What goes into a build for the bulk transport."""
+    return {
+        "top": "softmax_tb",
+        "extra_sources": [_DPI / "softmax_tb.sv"],
+        "cpp": [_DPI / "transactor.cpp"],
+        "main": _DPI / "main.cpp" if run_ahead else None,
+        "public": False,
+    }
