@@ -10,6 +10,7 @@ from pathlib import Path
 from softmax_cosim import calibrate, extract, synth
 from softmax_cosim.configs import UsageError
 from softmax_cosim.eval import TASKS
+from softmax_cosim.paths import built_in
 from softmax_cosim.simulation import doctor
 
 __all__ = ["main"]
@@ -21,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code, 2 for bad input."""
     args = _parser().parse_args(argv)
     try:
-        code: int = args.run(args)
+        with built_in(getattr(args, "build_dir", None)):
+            code: int = args.run(args)
     except UsageError as error:
         print(f"cosim: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -59,8 +61,18 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=synth.run)
 
     command = commands.add_parser("doctor", help="say what was found and what is worked around")
+    _build_argument(command)
     command.set_defaults(run=lambda args: doctor.run())
     return parser
+
+
+def _build_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--build-dir",
+        type=Path,
+        metavar="DIR",
+        help="for simulations (default: build in a checkout, else the user's cache folder)",
+    )
 
 
 def _replay_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +90,7 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     add("--waves", action="store_true", help="write <config>.vcd beside the report")
     add("--save-outputs", action="store_true", help="write outputs.safetensors")
     add("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
+    _build_argument(parser)
 
 
 def _replay(args: argparse.Namespace, *, simulate: bool) -> int:
@@ -102,6 +115,7 @@ def _eval_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="for results; a run that was stopped goes on from what is there (%(default)s)",
     )
+    _build_argument(parser)
 
 
 def _eval(args: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.files import atomic_file
-from softmax_cosim.paths import ROOT, RTL, TB
+from softmax_cosim.paths import ROOT, RTL, TB, build_folder
 from softmax_cosim.simulation import toolchain
 
 __all__ = [
@@ -156,7 +156,7 @@ def build(
         waves: whether the executable can write a VCD waveform; free while it does not.
         profile: a key of :data:`PROFILES`.
         args: further arguments for Verilator.
-        build_root: folder of the builds; ``build/sim`` when not given.
+        build_root: folder of the builds; :func:`.paths.build_folder` when not given.
 
     Raises:
         UsageError: a tool is missing, the folder cannot be written, or the build failed; then the
@@ -183,7 +183,7 @@ def build(
         make=[*toolchain.make_arguments(), *PROFILES[profile]],
     )
     label = name or (cfg.name if cfg else top)
-    folder = (build_root or ROOT / "build" / "sim") / f"{label}-{job.key()}"
+    folder = (build_root or build_folder("sim")) / f"{label}-{job.key()}"
     if " " in str(folder):
         raise UsageError(
             f"make cannot build in {folder}: move the project to a path without spaces"
@@ -198,7 +198,7 @@ def build(
 def _custom_top(design: str) -> Path:
     """The core's place taken by the module ``design``."""
     text = (TB / "custom_top.sv.in").read_text(encoding="utf-8")
-    path = ROOT / "build" / "custom" / design / "softmax_top.sv"
+    path = build_folder("custom") / design / "softmax_top.sv"
     with atomic_file(path) as temporary:
         temporary.write_text(text.replace("@DESIGN@", design), encoding="utf-8")
     return path

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from softmax_cosim import configs
 from softmax_cosim.configs.errors import UsageError
-from softmax_cosim.paths import ROOT, RTL
+from softmax_cosim.paths import ROOT, RTL, build_folder
 from softmax_cosim.simulation import toolchain
 from softmax_cosim.simulation.build import rtl_sources
 
@@ -96,8 +96,9 @@ def _project() -> Iterator[Finding]:
         yield "RTL", "incomplete", str(error)
     traces = sorted(path.stem for path in (ROOT / "traces").glob("*.safetensors"))
     yield "traces", ", ".join(traces) or "none", None
-    builds = [path for path in (ROOT / "build" / "sim").glob("*") if path.is_dir()]
-    yield "builds", f"{len(builds)} in {ROOT / 'build' / 'sim'}", None
+    folder = build_folder("sim")
+    builds = [path for path in folder.glob("*") if path.is_dir()]
+    yield "builds", f"{len(builds)} in {folder}", None
 
 
 def _traps() -> Iterator[Finding]:

@@ -21,13 +21,10 @@ from typing import Any
 
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.golden.rows import Rows
-from softmax_cosim.paths import ROOT
+from softmax_cosim.paths import build_folder
 from softmax_cosim.simulation.build import Build, build
 
-__all__ = ["FAILURES", "Outcome", "first_differing_stage", "run"]
-
-#: Where failing tests leave the row that failed.
-FAILURES = ROOT / "build" / "failures"
+__all__ = ["Outcome", "first_differing_stage", "run"]
 
 _TAIL_LINES = 40
 _ASSERTION = re.compile(r"^.*Assertion failed in .*$", re.MULTILINE)
@@ -75,7 +72,7 @@ def run(
     setup = {
         "config": dataclasses.asdict(cfg),
         "seed": seed,
-        "failures": str(FAILURES),
+        "failures": str(build_folder("failures")),
         "replay": replay,
     }
     folder = Path(tempfile.mkdtemp(prefix=f"{cfg.name}-"))

@@ -76,7 +76,7 @@ class Simulator:
                 ``softmax_top`` with the same parameters and ports.
             optimise: compiler options, a key of ``simulation.build.PROFILES``.
             args: further arguments for Verilator.
-            build_root: folder of the builds; ``build/sim`` when not given.
+            build_root: folder of the builds; :func:`.paths.build_folder` when not given.
 
         Raises:
             UsageError: an unknown transport, or the build failed.
