@@ -6,13 +6,30 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from softmax_cosim.account import Account, MissedSoftmax
     from softmax_cosim.engines import Float64, Golden, Recorder, Rtl, Softmax, engine
     from softmax_cosim.simulation.function import RtlSoftmax
     from softmax_cosim.trace import Trace
 
-__all__ = ["Float64", "Golden", "Recorder", "Rtl", "RtlSoftmax", "Softmax", "Trace", "engine"]
+__all__ = [
+    "Account",
+    "Float64",
+    "Golden",
+    "MissedSoftmax",
+    "Recorder",
+    "Rtl",
+    "RtlSoftmax",
+    "Softmax",
+    "Trace",
+    "engine",
+]
 
-_HOMES = {"RtlSoftmax": "softmax_cosim.simulation.function", "Trace": "softmax_cosim.trace"}
+_HOMES = {
+    "Account": "softmax_cosim.account",
+    "MissedSoftmax": "softmax_cosim.account",
+    "RtlSoftmax": "softmax_cosim.simulation.function",
+    "Trace": "softmax_cosim.trace",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,12 +6,17 @@ replaced, and of nothing else.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-__all__ = ["Account"]
+__all__ = ["Account", "MissedSoftmax"]
+
+
+class MissedSoftmax(UserWarning):
+    """A softmax that may be attention stayed float although a function was to compute it."""
 
 
 @dataclass
@@ -34,6 +39,23 @@ class Account:
         self.other.update(more.other)
         self.missed.update(more.missed)
         return self
+
+    @property
+    def heard(self) -> bool:
+        """Whether the function was asked for any softmax at all."""
+        return bool(self.replaced or self.left)
+
+    def close(self, softmax: object) -> None:
+        """At the end of a run: add to the account that the softmax keeps, warn of what was missed.
+
+        Args:
+            softmax: the function; nothing is added where it has no attribute ``account``.
+        """
+        kept = getattr(softmax, "account", None)
+        if isinstance(kept, Account):
+            kept.add(self)
+        for layer, why in self.missed.items():
+            warnings.warn(f"the softmax of {layer} stayed float: {why}", MissedSoftmax, 3)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: each of the four by its name, layers in the order in which they ran."""

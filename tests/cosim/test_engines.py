@@ -240,7 +240,9 @@ def test_nothing_recorded(tmp_path):
 def test_the_package_offers_them_without_importing_torch():
     assert cosim.engine is engines.engine
     assert cosim.Recorder is engines.Recorder
-    program = "import sys, softmax_cosim as cosim; cosim.engine, cosim.Recorder; print(*sys.modules)"
+    program = (
+        "import sys, softmax_cosim as cosim; cosim.engine, cosim.Recorder; print(*sys.modules)"
+    )
     loaded = subprocess.run(
         [sys.executable, "-c", program],
         cwd=Path(__file__).parents[2],
