@@ -66,5 +66,5 @@ eval-small: ## run two tasks, in part, with some configurations: a few minutes
 	  --config rexp_uint8 lut2d_uint8 split_uint8 rexp_int16 split_int16 $(ARGS)
 
 clean: ## remove everything that was built or reported, and .venv
-	@rm -rf build reports .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf build reports .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +

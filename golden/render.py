@@ -14,14 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from softmax_cosim.configs import KE_LIMIT, PRECISIONS, XS_LIMIT
+from softmax_cosim.configs import KE_LIMIT, PRECISIONS, XS_LIMIT, UsageError
 from softmax_cosim.golden import split_tables, tables
 from softmax_cosim.golden.split_tables import FORMATS, Format
 
-__all__ = ["PACKAGE", "main", "render"]
+__all__ = ["PACKAGE", "checkout", "main", "render"]
 
-#: Where the rendered package lives, in a source tree.
-PACKAGE = Path(__file__).resolve().parents[1] / "rtl" / "gen" / "softmax_tables_pkg.sv"
+_ROOT = Path(__file__).resolve().parents[1]
+#: Where the rendered package lives.
+PACKAGE = _ROOT / "rtl" / "gen" / "softmax_tables_pkg.sv"
 
 _NAME = "softmax_cosim.golden.render"
 _HEADER = """\
@@ -117,12 +118,31 @@ def render() -> str:
     return "\n".join([*parts, *_split(), _FOOTER])
 
 
+def checkout(name: str) -> None:
+    """See that there are sources to write to.
+
+    Raises:
+        UsageError: this is an installed package.
+    """
+    if not (_ROOT / "pyproject.toml").is_file():
+        raise UsageError(
+            f"{name} writes into a checkout of the project, and {_ROOT} is an installed package; "
+            "say where to write, or run it in a checkout"
+        )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write the package; with ``--check`` compare only, and return 1 on drift."""
     parser = argparse.ArgumentParser(prog=f"python -m {_NAME}", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 on drift")
     parser.add_argument("--out", type=Path, default=PACKAGE, help="the file (default: %(default)s)")
     options = parser.parse_args(arguments)
+    try:
+        if options.out == PACKAGE and not options.check:
+            checkout(_NAME)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
     text = render()
     if not options.check:
         options.out.parent.mkdir(parents=True, exist_ok=True)

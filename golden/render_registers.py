@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from softmax_cosim.configs import UsageError
 from softmax_cosim.golden.registers import Map, load
+from softmax_cosim.golden.render import checkout
 
 __all__ = ["PACKAGE", "PAGE", "main", "package", "page"]
 
@@ -105,6 +107,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--package", type=Path, default=PACKAGE, help="(default: %(default)s)")
     parser.add_argument("--page", type=Path, default=PAGE, help="(default: %(default)s)")
     options = parser.parse_args(arguments)
+    try:
+        if options.package == PACKAGE or options.page == PAGE:  # the page is not installed at all
+            checkout(_NAME)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
     found = load()
     drifted = 0
     for path, text in (

@@ -22,7 +22,7 @@ from softmax_cosim import adapters
 from softmax_cosim.adapters import Adapter, sha256
 from softmax_cosim.configs import UsageError
 from softmax_cosim.files import check_writable
-from softmax_cosim.paths import ROOT
+from softmax_cosim.paths import INSTALLED, ROOT, checkout
 from softmax_cosim.trace import Layer, Trace, write
 
 __all__ = ["add_arguments", "extract", "main", "regenerate", "run"]
@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         UsageError: bad options or input, or a package that is not installed.
     """
     if args.regenerate:
+        checkout("extract --regenerate")
         return 0 if regenerate() else 1
     if args.adapter is None or args.out is None:
         raise UsageError(
@@ -90,7 +91,8 @@ def extract(
     """
     check_writable(out)
     model = adapters.load(adapter)
-    text = TRACES / model.example if text is None else text
+    if text is None:
+        text = checkout("extract without --text FILE") / "traces" / model.example
     lines = _lines(text, limit)
     batch = model.prepare(lines)
     scores = _record(model, batch, np.dtype(dtype))
@@ -185,7 +187,8 @@ def _lines(path: Path, limit: int | None) -> list[str]:
 def _named(path: Path) -> str:
     """A path as the metadata tells it: within the project if it is, else the bare file name."""
     absolute = path.resolve()
-    return str(absolute.relative_to(ROOT)) if absolute.is_relative_to(ROOT) else path.name
+    inside = not INSTALLED and absolute.is_relative_to(ROOT)
+    return str(absolute.relative_to(ROOT)) if inside else path.name
 
 
 def _recorded(folder: Path) -> bool:

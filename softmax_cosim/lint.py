@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from softmax_cosim import configs
-from softmax_cosim.paths import ROOT, TB
+from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.paths import ROOT, TB, checkout
 from softmax_cosim.simulation import toolchain
 from softmax_cosim.simulation.build import literal, parameters_of, property_sources, rtl_sources
 
@@ -99,7 +100,15 @@ def _run(check: Check) -> subprocess.CompletedProcess[str]:
 
 
 def main(words: list[str]) -> int:
-    """Run the checks whose name holds any of ``words`` (all without words); 0 when all pass."""
+    """Run the checks whose name holds any of ``words``, all without words.
+
+    0 when all pass, 1 when one fails, 2 without a checkout.
+    """
+    try:
+        checkout("the lint")
+    except UsageError as error:
+        print(f"lint: {error}", file=sys.stderr)
+        return 2
     chosen = [check for check in checks() if not words or any(word in check[0] for word in words)]
     failed = 0
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:

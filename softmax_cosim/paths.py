@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from softmax_cosim.configs import UsageError
+from softmax_cosim.configs.errors import UsageError
 
-__all__ = ["PACKAGE", "ROOT", "RTL", "TB", "build_folder", "built_in"]
+__all__ = ["INSTALLED", "PACKAGE", "ROOT", "RTL", "TB", "build_folder", "built_in", "checkout"]
 
 #: Names a folder for everything that is built; :func:`built_in` sets it.
 _BUILD = "SOFTMAX_COSIM_BUILD"
@@ -24,6 +24,23 @@ TB = (PACKAGE / "tb").resolve()
 #: The top of a checkout; of no use where the package is installed.
 ROOT = PACKAGE.parent
 
+#: Whether there is no checkout around the package.
+INSTALLED = RTL.parent != ROOT
+
+
+def checkout(what: str) -> Path:
+    """The top of the checkout, for what only that can do.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if INSTALLED:
+        raise UsageError(
+            f"{what} needs a checkout of the project, and {PACKAGE} is an installed package; "
+            "clone the project and run it there"
+        )
+    return ROOT
+
 
 def build_folder(kind: str) -> Path:
     """Where builds of a kind (``sim``, ``synth``...) are kept; it need not exist yet.
@@ -36,7 +53,7 @@ def build_folder(kind: str) -> Path:
     """
     if chosen := os.environ.get(_BUILD):
         return Path(chosen).resolve() / kind
-    if (ROOT / "pyproject.toml").is_file() and (ROOT / "rtl").is_dir():
+    if not INSTALLED:
         here = ROOT / "build" / kind
         if os.access(next(path for path in (here, *here.parents) if path.exists()), os.W_OK):
             return here

@@ -32,7 +32,7 @@ from rich.progress import Progress
 from softmax_cosim import configs
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.files import atomic_file
-from softmax_cosim.paths import ROOT
+from softmax_cosim.paths import ROOT, checkout
 from softmax_cosim.simulation.build import literal, once, parameters_of, rtl_sources
 
 __all__ = ["Figures", "add_arguments", "netlist", "run", "table", "worsened"]
@@ -149,8 +149,10 @@ def run(args: argparse.Namespace) -> int:
     """Synthesise; 0 when done, 1 when the check fails.
 
     Raises:
-        UsageError: an unknown configuration, a missing tool, a design that cannot be synthesised.
+        UsageError: no checkout, an unknown configuration, a missing tool, a design that cannot be
+            synthesised.
     """
+    checkout("cosim synth")
     committed = _committed()
     chosen = [configs.load(name) for name in dict.fromkeys(args.configs or committed)]
     if not chosen:

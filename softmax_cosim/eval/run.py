@@ -40,7 +40,7 @@ from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.eval import TASKS, Task, load, report
 from softmax_cosim.eval.cells import Cell, line_of
 from softmax_cosim.eval.statistics import Baseline
-from softmax_cosim.paths import PACKAGE, ROOT
+from softmax_cosim.paths import INSTALLED, PACKAGE, ROOT
 from softmax_cosim.simulation.pool import default_jobs
 
 __all__ = ["CONFIGS", "run"]
@@ -392,6 +392,8 @@ def _versions() -> dict[str, str]:
 
 def _commit() -> str:
     """Of the source tree, ``-dirty`` if files differ from it; empty if git does not say."""
+    if INSTALLED:  # in a folder that may be under somebody else's git
+        return ""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
         said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -12,13 +12,15 @@ from collections.abc import Iterator
 
 from softmax_cosim import configs
 from softmax_cosim.configs.errors import UsageError
-from softmax_cosim.paths import ROOT, RTL, build_folder
+from softmax_cosim.paths import INSTALLED, ROOT, RTL, build_folder
 from softmax_cosim.simulation import toolchain
 from softmax_cosim.simulation.build import rtl_sources
 
 __all__ = ["pins", "run"]
 
 _OPTIONAL_TOOLS = ("ccache",)
+_REMEDY = "run: pip install softmax-cosim" if INSTALLED else "run `make setup`"
+_REQUIRED = re.compile(r"""([\w.-]+)\s*([^;]*?)\s*(?:; extra == ['"](\w+)['"])?""")
 
 
 def run() -> int:
@@ -65,12 +67,20 @@ def _machine() -> Iterator[Finding]:
 
 
 def pins() -> Iterator[tuple[str, str, str]]:
-    """Extra (or ""), package and version specifier of each requirement in pyproject.toml."""
+    """Extra (or ""), package and version specifier of each requirement in pyproject.toml.
+
+    Installed, what was in it then is taken from the package's metadata.
+    """
+    if INSTALLED:
+        for line in importlib.metadata.requires("softmax-cosim") or ():
+            name, specifier, extra = _REQUIRED.fullmatch(line).groups()  # type: ignore[union-attr]
+            yield extra or "", name, specifier
+        return
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     groups = {"": project["dependencies"], **project["optional-dependencies"]}
     for extra, requirements in groups.items():
         for requirement in requirements:
-            name, specifier = re.fullmatch(r"([\w.-]+)\s*(.*)", requirement).groups()  # type: ignore[union-attr]
+            name, specifier, _ = _REQUIRED.fullmatch(requirement).groups()  # type: ignore[union-attr]
             yield extra, name, specifier
 
 
@@ -79,12 +89,12 @@ def _packages() -> Iterator[Finding]:
         try:
             found = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            missing = f"{name} is not installed; run `make setup`"
+            missing = f"{name} is not installed; {_REMEDY}"
             yield name, f"not installed{extra and f' (extra: {extra})'}", None if extra else missing
             continue
         public = found.partition("+")[0]  # torch 2.13.0+cpu is a build of 2.13.0
         pinned = specifier.removeprefix("==") if specifier.startswith("==") else public
-        wrong = f"{name} is {found}, not {pinned}; run `make setup`" if public != pinned else None
+        wrong = f"{name} is {found}, not {pinned}; {_REMEDY}" if public != pinned else None
         yield name, f"{found} {specifier and f'(wanted: {specifier})'}".strip(), wrong
 
 
@@ -94,8 +104,11 @@ def _project() -> Iterator[Finding]:
         yield "RTL", f"{len(rtl_sources())} files in {RTL}", None
     except UsageError as error:
         yield "RTL", "incomplete", str(error)
-    traces = sorted(path.stem for path in (ROOT / "traces").glob("*.safetensors"))
-    yield "traces", ", ".join(traces) or "none", None
+    if INSTALLED:
+        yield "traces", "none: they come with a checkout of the project", None
+    else:
+        traces = sorted(path.stem for path in (ROOT / "traces").glob("*.safetensors"))
+        yield "traces", ", ".join(traces) or "none", None
     folder = build_folder("sim")
     builds = [path for path in folder.glob("*") if path.is_dir()]
     yield "builds", f"{len(builds)} in {folder}", None

@@ -21,9 +21,8 @@ def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "rtl").mkdir()
-    (tmp_path / "pyproject.toml").write_text("")
     monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(paths, "INSTALLED", False)
     return tmp_path
 
 
@@ -45,7 +44,7 @@ def test_one_that_cannot_be_written_leaves_them_to_the_cache(
 def test_an_installed_package_builds_in_the_users_cache(
     cache: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paths, "ROOT", tmp_path)  # site-packages: no checkout
+    monkeypatch.setattr(paths, "INSTALLED", True)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     if cache is None:
         monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
