@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from softmax_cosim import calibrate, extract, synth
+from softmax_cosim.arguments import count, numbers
 from softmax_cosim.configs import UsageError
-from softmax_cosim.eval import TASKS
+from softmax_cosim.eval import arguments
 from softmax_cosim.paths import built_in
 from softmax_cosim.simulation import doctor
 
@@ -49,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=extract.run)
 
     command = commands.add_parser("eval", help="run models' own tasks with another softmax")
-    _eval_arguments(command)
+    arguments.add_arguments(command)
+    _build_argument(command)
     command.set_defaults(run=_eval)
 
     command = commands.add_parser("calibrate", help="propose parameters from a model's traces")
@@ -79,14 +81,14 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("traces", nargs="+", metavar="TRACE", help="attention-trace file")
     add("--config", nargs="+", required=True, metavar="NAME", help="configuration or .toml file")
-    add("--layers", type=_numbers, metavar="A,B", help="only these layers")
-    add("--rows", type=_numbers, metavar="I,J", help="only these rows of each layer")
-    add("--max-rows", type=_count, metavar="N", help="at most N rows a trace, spread evenly")
-    add("--lanes", type=_count, metavar="N", help="elements a beat, instead of the configuration's")
+    add("--layers", type=numbers, metavar="A,B", help="only these layers")
+    add("--rows", type=numbers, metavar="I,J", help="only these rows of each layer")
+    add("--max-rows", type=count, metavar="N", help="at most N rows a trace, spread evenly")
+    add("--lanes", type=count, metavar="N", help="elements a beat, instead of the configuration's")
     add("--stalls", default="none", metavar="NAME", help="stall profile (default: none)")
     add("--seed", type=int, default=0, metavar="S", help="of the stall profile (default: 0)")
     add("--transport", choices=("bulk", "signal"), default="bulk", help="default: bulk")
-    add("--jobs", type=_count, metavar="N", help="simulators side by side (default: one a core)")
+    add("--jobs", type=count, metavar="N", help="simulators side by side (default: one a core)")
     add("--waves", action="store_true", help="write <config>.vcd beside the report")
     add("--save-outputs", action="store_true", help="write outputs.safetensors")
     add("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
@@ -101,50 +103,12 @@ def _replay(args: argparse.Namespace, *, simulate: bool) -> int:
     return replay.run(args, simulate=simulate)
 
 
-def _eval_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("tasks", nargs="*", metavar="TASK", help=f"{', '.join(TASKS)}, or file.py:factory; or all")
-    add("--config", nargs="+", metavar="NAME", help="configuration or .toml file (default: ours)")
-    add("--engine", choices=("golden", "rtl"), default="golden", help="default: golden")
-    add("--limit", type=_count, metavar="N", help="the first N examples of each task only")
-    add("--jobs", type=_count, metavar="N", help="processes side by side (default: one a core)")
-    add(
-        "--out",
-        type=Path,
-        default=Path("reports/eval"),
-        metavar="DIR",
-        help="for results; a run that was stopped goes on from what is there (%(default)s)",
-    )
-    _build_argument(parser)
-
-
 def _eval(args: argparse.Namespace) -> int:
     from softmax_cosim.eval import (
         run,  # engines and report: half a second that --help can do without
     )
 
     return run.run(args)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """Numbers from 0 up, separated by commas."""
-    numbers = tuple(int(word) for word in text.split(","))
-    if min(numbers) < 0:
-        raise ValueError
-    return numbers
-
-
-def _count(text: str) -> int:
-    """A number from 1 up."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-# argparse names the type in its error.
-_numbers.__name__ = "list of numbers"
-_count.__name__ = "positive number"
 
 
 if __name__ == "__main__":

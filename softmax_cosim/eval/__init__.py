@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -25,7 +25,18 @@ from softmax_cosim.configs import UsageError
 if TYPE_CHECKING:
     from softmax_cosim.engines import Softmax
 
-__all__ = ["TASKS", "Metric", "Task", "load", "mean", "ratio"]
+__all__ = [
+    "BY_NAME",
+    "TASKS",
+    "Metric",
+    "Source",
+    "Task",
+    "hashes",
+    "load",
+    "mean",
+    "named",
+    "ratio",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,6 +53,28 @@ TASKS = {
         "solubility",
     )
 }
+#: Tasks whose model and data the user names, to ``module:factory``; factories take a `Source`.
+BY_NAME = {
+    "detection": "softmax_cosim.eval.tasks.detection_by_name:make",
+    "translation": "softmax_cosim.eval.tasks.translation_by_name:make",
+    "glue": "softmax_cosim.eval.tasks.glue:make",
+}
+#: Of these, tasks that want a variant: ``glue:sst2``.
+WITH_VARIANT = ("glue",)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model and data of the user's own."""
+
+    model: str
+    """A folder, or a name on the hub."""
+    data: Path
+    """A folder, as the data are published."""
+    hub: bool = False
+    """The model may be downloaded."""
+    variant: str = ""
+    """What stands behind the colon of the task's name."""
 
 
 @dataclass(frozen=True)
@@ -112,16 +145,28 @@ class Task(Protocol):
         ...
 
 
-def load(name: str) -> Task:
-    """Make a task: one of :data:`TASKS`, or the user's own.
+def load(name: str, source: Source | None = None) -> Task:
+    """Make a task: one of :data:`TASKS`, one of :data:`BY_NAME`, or the user's own.
 
     Args:
         name: a name, or ``module:factory``, or ``file.py:factory``; the factory takes nothing.
+        source: model and data of a task of :data:`BY_NAME`, whose name may go on after a colon.
 
     Raises:
-        UsageError: there is no such task, or what it needs is not installed.
+        UsageError: there is no such task, or what it needs is not installed; model and data are
+            not what the task wants.
     """
-    place = TASKS.get(name, name)
+    kind, _, variant = name.partition(":")
+    by_name = kind in BY_NAME and bool(variant) == (kind in WITH_VARIANT)
+    if source is not None and not by_name:
+        raise UsageError(
+            f"task {name} takes no model and data; those that do: {', '.join(named())}"
+        )
+    if source is None and kind in BY_NAME and name not in TASKS:
+        raise UsageError(
+            f"task {name} needs a model and data: cosim eval {name} --model FOLDER --data FOLDER"
+        )
+    place = TASKS.get(name, name) if source is None else BY_NAME[kind]
     module, colon, factory = place.rpartition(":")
     if not colon:
         raise UsageError(
@@ -131,8 +176,22 @@ def load(name: str) -> Task:
     make = getattr(_module(module, name), factory, None)
     if not callable(make):
         raise UsageError(f"task {name!r}: {module} has no function {factory}")
-    task: Task = make()
+    task: Task = make() if source is None else make(replace(source, variant=variant))
     return task
+
+
+def hashes(task: Task) -> dict[str, str]:
+    """SHA-256 of each file of weights and data, by name, where the task tells.
+
+    A task of the user's model and data has them in an attribute of this name; those of packages
+    name the versions in their ``source`` instead.
+    """
+    return dict(getattr(task, "hashes", {}))
+
+
+def named() -> list[str]:
+    """How each task of :data:`BY_NAME` is written."""
+    return [f"{kind}:NAME" if kind in WITH_VARIANT else kind for kind in BY_NAME]
 
 
 def _module(module: str, name: str) -> ModuleType:

@@ -74,6 +74,8 @@ class TaskResult:
     name: str
     title: str
     source: str
+    hashes: dict[str, str]
+    """SHA-256 of the files of a model and data of the user's own."""
     examples: int
     out_of: int
     """Examples that the task has."""
@@ -208,6 +210,7 @@ def _task(task: TaskResult) -> dict[str, Any]:
         "task": task.name,
         "title": task.title,
         "source": task.source,
+        "hashes": task.hashes,
         "examples": task.examples,
         "out_of": task.out_of,
         "seconds": round(task.seconds, 3),

@@ -37,7 +37,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from softmax_cosim import configs, engines
 from softmax_cosim.configs import Config, UsageError
-from softmax_cosim.eval import TASKS, Task, load, report
+from softmax_cosim.eval import Source, Task, hashes, load, report
+from softmax_cosim.eval.arguments import asked
 from softmax_cosim.eval.cells import Cell, line_of
 from softmax_cosim.eval.statistics import Baseline
 from softmax_cosim.paths import INSTALLED, PACKAGE, ROOT
@@ -73,6 +74,7 @@ class Planned:
 
     name: str
     """Of the task, as the user gave it."""
+    source: Source | None
     config: Config | None
     kind: str
     examples: int
@@ -99,14 +101,15 @@ def run(args: argparse.Namespace) -> int:
         UsageError: bad input, something that is not installed, or a worker that died.
     """
     chosen = _distinct([configs.load(name) for name in dict.fromkeys(args.config or CONFIGS)])
-    tasks = {name: load(name) for name in dict.fromkeys(args.tasks or TASKS)}
+    sources = asked(args)
+    tasks = {name: load(name, source) for name, source in sources.items()}
     _check(tasks)
     console = Console()
     if not console.is_terminal:
         console.width = REPORT_WIDTH
     with _locked(args.out):
         plan = {
-            name: [_planned(name, task, cfg, args) for cfg in (None, *chosen)]
+            name: _planned(name, sources[name], task, (None, *chosen), args)
             for name, task in tasks.items()
         }
         again = [p.cell.path for cells in plan.values() for p in cells if p.cell.other]
@@ -168,9 +171,8 @@ def _make(
         try:
             futures: dict[Future[str], tuple[Planned, range]] = {}
             for planned, part in work:
-                future = pool.submit(
-                    _step, planned.name, planned.config, planned.kind, simulators, part
-                )
+                p = planned
+                future = pool.submit(_step, p.name, p.source, p.config, p.kind, simulators, part)
                 futures[future] = planned, part
             for future in as_completed(futures):
                 planned, part = futures.pop(future)
@@ -209,9 +211,9 @@ _open: dict[tuple[Config, str], engines.Engine] = {}
 
 
 @lru_cache(maxsize=1)
-def _task(name: str) -> Task:
+def _task(name: str, source: Source | None) -> Task:
     """The task of the last step."""
-    return load(name)
+    return load(name, source)
 
 
 def _engine(config: Config, kind: str, simulators: int) -> engines.Engine:
@@ -223,9 +225,16 @@ def _engine(config: Config, kind: str, simulators: int) -> engines.Engine:
     return _open[config, kind]
 
 
-def _step(name: str, config: Config | None, kind: str, simulators: int, part: range) -> str:
+def _step(
+    name: str,
+    source: Source | None,
+    config: Config | None,
+    kind: str,
+    simulators: int,
+    part: range,
+) -> str:
     """Compute one step; returns its line."""
-    task = _task(name)
+    task = _task(name, source)
     softmax = None if config is None else _engine(config, kind, simulators)
     count = engines.Count()
     if softmax is not None:
@@ -263,23 +272,36 @@ def _die_with_parent() -> None:
 # What goes in and what comes out.
 
 
-def _planned(name: str, task: Task, config: Config | None, args: argparse.Namespace) -> Planned:
-    kind = "float" if config is None else args.engine
+def _planned(
+    name: str,
+    source: Source | None,
+    task: Task,
+    chosen: Sequence[Config | None],
+    args: argparse.Namespace,
+) -> list[Planned]:
+    """The cells of one task; None is its own softmax."""
     examples = min(len(task), args.limit or len(task))
-    header = {
+    common = {
         "cell": VERSION,
         "task": task.name,
         "source": task.source,
+        "hashes": hashes(task),
         "examples": examples,
         "batch": task.batch,
-        "engine": kind,
-        "config": None if config is None else _parameters(config),
         "versions": _versions(),
-        "code": _code(task, kind),
     }
-    file = "float" if config is None else f"{config.name}.{kind}"
-    cell = Cell(args.out / "cells" / task.name / f"{file}.jsonl", header)
-    return Planned(name, config, kind, examples, task.batch, cell)
+    planned = []
+    for config in chosen:
+        kind = "float" if config is None else args.engine
+        header = common | {
+            "engine": kind,
+            "config": None if config is None else _parameters(config),
+            "code": _code(task, kind),
+        }
+        file = "float" if config is None else f"{config.name}.{kind}"
+        cell = Cell(args.out / "cells" / task.name / f"{file}.jsonl", header)
+        planned.append(Planned(name, source, config, kind, examples, task.batch, cell))
+    return planned
 
 
 def _parameters(config: Config) -> dict[str, Any]:
@@ -314,6 +336,7 @@ def _result(task: Task, cells: Sequence[Planned]) -> report.TaskResult:
         name=task.name,
         title=task.title,
         source=task.source,
+        hashes=hashes(task),
         examples=own.examples,
         out_of=len(task),
         baseline=baseline.figures,

@@ -1,0 +1,189 @@
+"""Tasks whose model and data the user names: options, refusals, and a model's files."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from softmax_cosim import eval as tasks
+from softmax_cosim.adapters import pretrained
+from softmax_cosim.cli import main
+from softmax_cosim.configs import UsageError
+from softmax_cosim.eval import Source, hashes, load
+
+
+@pytest.fixture
+def refused(tmp_path, capsys):
+    """The one sentence that a command line is refused with; nothing is written."""
+
+    def refused(*words):
+        out = tmp_path / "out"
+        assert main(["eval", *words, "--out", str(out)]) == 2
+        assert not out.exists()
+        said = capsys.readouterr()
+        assert said.out == ""
+        (line,) = said.err.splitlines()
+        return line.removeprefix("cosim: ")
+
+    return refused
+
+
+def test_options_that_do_not_go_together(refused, tmp_path):
+    data = str(tmp_path)
+    assert refused("glue:sst2", "--hub").startswith("--hub allows a download, but of what?")
+    assert refused("glue:sst2", "--data", data).startswith("--data is given without --model")
+    assert refused("glue:sst2", "--model", "m").startswith("--model is given without --data")
+    wanted = "--model and --data want a task: detection, translation, glue:NAME"
+    assert refused("--model", "m", "--data", data) == wanted
+    assert refused("glue:sst2", "--model", "m", "--data", "no/such") == (
+        "there is no folder no/such; give one with --data"
+    )
+
+
+@pytest.mark.parametrize("task", ["sentiment", "glue", "detection:large", "file.py:make", "what"])
+def test_a_task_that_has_its_own_model(refused, tmp_path, task):
+    said = refused(task, "--model", "m", "--data", str(tmp_path))
+    assert said == (
+        f"task {task} takes no model and data; those that do: detection, translation, glue:NAME"
+    )
+
+
+def test_a_task_that_needs_a_model(refused):
+    assert refused("glue:sst2").startswith("task glue:sst2 needs a model and data: cosim eval glue")
+
+
+def test_the_factory_gets_what_was_named(tmp_path, monkeypatch):
+    module = tmp_path / "own.py"
+    module.write_text("def make(source):\n    return source\n")
+    monkeypatch.setitem(tasks.BY_NAME, "glue", f"{module}:make")
+    source = Source("model", tmp_path, hub=True)
+    assert load("glue:sst2", source) == Source("model", tmp_path, True, "sst2")
+
+
+def test_hashes_of_a_task_without_any():
+    assert hashes(object()) == {}
+
+
+# A model's files.
+
+
+@pytest.fixture
+def folder(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    config = transformers.BertConfig(
+        vocab_size=20,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        num_labels=3,
+    )
+    torch.manual_seed(0)
+    path = tmp_path / "model"
+    transformers.BertForSequenceClassification(config).save_pretrained(path)
+    return path
+
+
+KIND = "AutoModelForSequenceClassification"
+
+
+def change(path, edit):
+    """Load tensors, let them be edited, save them."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(path)
+    edit(tensors)
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+def test_a_model_is_loaded_whole(folder, capfd):
+    model = pretrained.load_model(KIND, pretrained.find(str(folder), hub=False))
+    assert not model.training
+    assert model.config._attn_implementation == "eager"
+    assert set(pretrained.hashes(folder)) == {"model/config.json", "model/model.safetensors"}
+    assert capfd.readouterr().err == ""
+
+
+def test_other_weights_have_another_hash(folder):
+    before = pretrained.hashes(folder)
+    change(folder / "model.safetensors", lambda tensors: tensors["classifier.bias"].add_(1))
+    after = pretrained.hashes(folder)
+    assert after["model/config.json"] == before["model/config.json"]
+    assert after["model/model.safetensors"] != before["model/model.safetensors"]
+
+
+def test_missing_weights_are_named(folder):
+    change(folder / "model.safetensors", lambda tensors: tensors.pop("classifier.bias"))
+    with pytest.raises(UsageError, match=r"lacks weights that .* has: classifier\.bias; give"):
+        pretrained.load_model(KIND, folder)
+    change(folder / "model.safetensors", lambda tensors: tensors.pop("classifier.weight"))
+    with pytest.raises(UsageError, match=r"has: classifier\.bias and 1 more; give"):
+        pretrained.load_model(KIND, folder)
+
+
+def test_weights_of_another_shape(folder):
+    text = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(text.replace('"hidden_size": 8', '"hidden_size": 16'))
+    with pytest.raises(UsageError, match=r"^cannot load the model [^\n]+$"):
+        pretrained.load_model(KIND, folder)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_damaged_file(folder, name):
+    (folder / name).write_bytes((folder / name).read_bytes()[:50])
+    with pytest.raises(UsageError, match=r"^cannot load the model [^\n]+$"):
+        pretrained.load_model(KIND, folder)
+
+
+def test_a_folder_without_a_tokenizer(folder):
+    sentence = rf"^the model {folder} lacks vocab\.txt of its tokenizer, a BertTokenizer; copy"
+    with pytest.raises(UsageError, match=sentence):
+        pretrained.load_tokenizer(folder)
+    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nwords\n")
+    assert pretrained.load_tokenizer(folder)("words")["input_ids"] == [2, 5, 3]
+    (folder / "tokenizer_config.json").write_text("{")
+    with pytest.raises(UsageError, match=rf"^cannot make AutoTokenizer from {folder}: [^\n]+$"):
+        pretrained.load_tokenizer(folder)
+
+
+def test_a_tokenizer_of_several_files(folder):
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "RobertaTokenizer"}')
+    (folder / "vocab.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"^(the model .* lacks|cannot make) [^\n]*$"):
+        pretrained.load_tokenizer(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("config.json", "no config.json"), ("model.safetensors", "no weights")]
+)
+def test_a_folder_that_lacks_a_file(folder, name, sentence):
+    (folder / name).unlink()
+    with pytest.raises(UsageError, match=f"^the model {folder} has {sentence}"):
+        pretrained.find(str(folder), hub=False)
+
+
+def test_a_name_that_is_not_in_the_cache(monkeypatch, tmp_path):
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.chdir(tmp_path)
+    asked = []
+
+    def snapshot(name, *, local_files_only, allow_patterns):
+        asked.append(local_files_only)
+        raise hub.errors.LocalEntryNotFoundError("not here")
+
+    monkeypatch.setattr(sys.modules["huggingface_hub"], "snapshot_download", snapshot)
+    sentence = "^some/model is no folder and not in the local cache; give a folder, or allow"
+    with pytest.raises(UsageError, match=sentence):
+        pretrained.find("some/model", hub=False)
+    with pytest.raises(UsageError, match=r"^cannot download some/model: not here$"):
+        pretrained.find("some/model", hub=True)
+    assert asked == [True, False]
+
+
+def test_a_name_that_is_in_the_cache(monkeypatch, folder):
+    pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(
+        sys.modules["huggingface_hub"], "snapshot_download", lambda name, **more: str(folder)
+    )
+    assert pretrained.find("some/model", hub=False) == Path(folder)
