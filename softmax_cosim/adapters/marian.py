@@ -198,10 +198,10 @@ class Marian:
         Returns:
             What becomes of them, [lines, steps, width], and the state of the recurrences.
         """
-        y, after = self._embed(before, first), []
+        y, after, half = self._embed(before, first), [], np.float32(0.5)
         for n, c, (key, value) in zip(range(1, DECODERS + 1), state, memory, strict=True):
             at = f"decoder_l{n}_rnn"
-            forget: Float = (1 + np.tanh(self._linear(y, at, "f") / 2)) / 2  # sigmoid
+            forget: Float = np.tanh(self._linear(y, at, "f") / 2) * half + half  # the sigmoid
             new = (1 - forget) * self._linear(y, at, "")
             cells = np.empty_like(new)
             for step in range(y.shape[1]):

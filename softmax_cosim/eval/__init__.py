@@ -51,8 +51,10 @@ TASKS = {
         "language",
         "speech",
         "solubility",
+        "translation",
     )
 }
+TASKS["translation-pten"] = "softmax_cosim.eval.tasks.translation:make_pten"
 #: Tasks whose model and data the user names, to ``module:factory``; factories take a `Source`.
 BY_NAME = {
     "detection": "softmax_cosim.eval.tasks.detection_by_name:make",
