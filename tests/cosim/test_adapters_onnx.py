@@ -1,15 +1,13 @@
 """Any ONNX graph: cut at its attention, recorded and replaced."""
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper, parser
 
 from softmax_cosim.adapters.onnx_graph import OnnxModel
 from softmax_cosim.configs import UsageError
 from softmax_cosim.engines import Float64, Golden, Recorder
-
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
-from onnx import numpy_helper, parser  # noqa: E402
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(0, 2, (2, 5, 8)).astype(np.float32)

@@ -9,11 +9,6 @@ from softmax_cosim.adapters import espeak
 from softmax_cosim.configs import UsageError
 
 
-@pytest.fixture(scope="module", autouse=True)
-def installed():
-    pytest.importorskip("espeakng_loader")
-
-
 def test_the_same_words_sound_the_same_whatever_was_said_before():
     first = espeak.say("She sells sea shells.", voice="en-us+f3")
     espeak.say("Something else.")

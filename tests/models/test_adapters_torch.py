@@ -5,16 +5,14 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
+from torch.nn import functional
 
 from softmax_cosim import configs
+from softmax_cosim.adapters import torch_module
 from softmax_cosim.configs import UsageError
 from softmax_cosim.engines import Float64, Golden, Recorder, Rtl
-
-torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
-
-from softmax_cosim.adapters import torch_module  # noqa: E402
 
 
 def seeded(*shape):

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
+import transformers
 
 from softmax_cosim import configs
+from softmax_cosim.adapters import huggingface
 from softmax_cosim.configs import UsageError
 from softmax_cosim.engines import Float64, Golden, Recorder, Rtl, current_layer
-
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-from softmax_cosim.adapters import huggingface  # noqa: E402
 
 TINY = {"hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 3}
 TINY |= {"intermediate_size": 48, "vocab_size": 60, "initializer_range": 0.5}

@@ -14,7 +14,6 @@ import pytest
 from softmax_cosim import configs
 from softmax_cosim.paths import ROOT
 
-pytest.importorskip("torch")
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 
 
