@@ -9,11 +9,11 @@ MODELS := onnx minilm torch speech chemistry traces/models.txt traces/models_tor
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test lint format bench synth netlist formal traces eval eval-small clean
+.PHONY: help setup sim test test-models lint format bench synth netlist formal traces eval eval-small clean
 .NOTPARALLEL:
 
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: ## create .venv and say what was found
 	$(SETUP)
@@ -23,9 +23,13 @@ sim: ## replay the committed traces through the RTL and write reports/
 	$(SETUP)
 	@$(BIN)/cosim replay traces/*.safetensors --config $(CONFIGS) $(ARGS)
 
-test: ## run every test, simulations included
-	$(SETUP) test $(MODELS)
+test: ## run every test, simulations included, but for those of tests/models
+	$(SETUP) test onnx
 	@$(BIN)/pytest -n auto $(ARGS)
+
+test-models: ## run the tests that need torch and the packages of models
+	$(SETUP) test $(MODELS)
+	@$(BIN)/pytest -n auto tests/models $(ARGS)
 
 lint: ## check style, types, RTL and its elaboration
 	$(SETUP) lint

@@ -5,8 +5,8 @@
 #
 # EXTRA is one of pyproject.toml; FILE.txt lists packages to install without what they depend on,
 # or, as sdists.txt, source packages to fetch and leave as they are.
-# PYTHON=/path/to/python3 chooses the interpreter. Exit 2, with a sentence, when the machine or
-# the network lacks something.
+# PYTHON=/path/to/python3 chooses the interpreter, CUDA=1 takes torch with CUDA where pip finds no
+# other. Exit 2, with a sentence, when the machine or the network lacks something.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -50,6 +50,19 @@ run_pip() {
     fail "pip could not $verb the packages; see above, check the network, and try again"
 }
 
+# Of torch the CPU build will do. For Linux, PyPI has none: its own brings CUDA, gigabytes of it.
+cpu_torch() {
+  torch=$(sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
+  if [ "$(uname -s)" != Linux ] || [ "${CUDA:-}" ] ||
+    .venv/bin/python -c 'import importlib.metadata as m; print("torch=="+m.version("torch"))' \
+      2>/dev/null | grep -q "^$torch"; then
+    return
+  fi
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$torch+cpu" ||
+    fail "pip could not install $torch+cpu, the build without CUDA; say where it is" \
+      "(PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu), or take CUDA with it (CUDA=1)"
+}
+
 echo "setup: installing ${*:-the base} into .venv (once; it takes a minute or two)"
 rm -f "$stamp"
 extras=
@@ -59,6 +72,10 @@ for word in "$@"; do
     *.txt) run_pip install --no-deps --ignore-requires-python -r "$word" ;;
     *) extras=${extras:+$extras,}$word ;;
   esac
+  [ "$word" != torch ] || cpu_torch
 done
-run_pip install -e ".${extras:+[$extras]}"
+run_pip install --no-warn-conflicts -e ".${extras:+[$extras]}"
+# What goes without its dependencies lacks them, and must; anybody else's are missed.
+alone=$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/^\1 /p' traces/models*.txt)
+.venv/bin/python -m pip check | grep -vi -e "$alone" -e '^No broken requirements' >&2 || true
 echo "$wanted" >"$stamp"

@@ -90,9 +90,10 @@ def extract(
             scores that ``dtype`` cannot hold.
     """
     check_writable(out)
-    model = adapters.load(adapter)
     if text is None:
-        text = checkout("extract without --text FILE") / "traces" / model.example
+        checkout("extract without --text FILE")
+    model = adapters.load(adapter)
+    text = TRACES / model.example if text is None else text
     lines = _lines(text, limit)
     batch = model.prepare(lines)
     scores = _record(model, batch, np.dtype(dtype))

