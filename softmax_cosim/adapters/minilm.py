@@ -72,6 +72,13 @@ class MiniLM:
         self, batch: Batch, *, softmax: Softmax | None = None, tap: bool = True
     ) -> tuple[Float, list[Float]]:
         """Sentence embeddings [lines, 384] of length one, and the scores of the 6 layers."""
+        mean, taps = self.mean(batch, softmax=softmax, tap=tap)
+        return mean / np.linalg.norm(mean, axis=-1, keepdims=True), taps
+
+    def mean(
+        self, batch: Batch, *, softmax: Softmax | None = None, tap: bool = True
+    ) -> tuple[Float, list[Float]]:
+        """The mean of each line's tokens [lines, 384], and the scores of the 6 layers."""
         assert batch.mask is not None
         taps: list[Float] = []
         x = self._embed(batch.inputs)
@@ -95,8 +102,7 @@ class MiniLM:
             inner = gelu(self._linear(x, f"{at}intermediate.dense"))
             x = self._residual(inner, x, f"{at}output.")
         kept = batch.mask[:, 0, 0, :, None]
-        mean = (x * kept).sum(axis=1) / kept.sum(axis=1, dtype=np.float32)
-        return mean / np.linalg.norm(mean, axis=-1, keepdims=True), taps
+        return (x * kept).sum(axis=1) / kept.sum(axis=1, dtype=np.float32), taps
 
     def _embed(self, tokens: Any) -> Float:
         word, place, kind = (

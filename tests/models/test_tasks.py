@@ -150,11 +150,6 @@ def test_a_text_drawn_twice_is_no_pair(tasks):
     assert human[0, 1] == 0.3
 
 
-def test_ranks_of_equal_values_are_shared():
-    assert similarity.ranks(np.array([0.5, 0.1, 0.5, 0.9, 0.5])).tolist() == [3, 1, 3, 5, 3]
-    assert similarity.correlation(np.array([1.0, 2, 3]), np.array([2.0, 4, 6])) == pytest.approx(1)
-
-
 def test_the_most_similar_text_is_another_one():
     assert similarity._nearest([0.2, 1.0, 0.7]) == 2
 

@@ -54,12 +54,8 @@ class Sentiment:
             f"{self._model.source}; movie reviews of VADER in PyPI {PACKAGE}=={VERSION} "
             f"(source package, MIT): {TESTED} tested, {FITTED} others to fit the classifier"
         )
-        text = source_file(PACKAGE, VERSION, FILE).decode("utf-8", errors="replace")
-        rows = [line.split("\t") for line in text.splitlines()]
-        rows = [row for row in rows if float(row[1]) != 0]
-        chosen = np.random.default_rng(SEED).permutation(len(rows))[: TESTED + FITTED]
-        self._sentences = [rows[place][2] for place in chosen]
-        self._kind = np.array([float(rows[place][1]) > 0 for place in chosen])
+        sentences, kind = reviews()
+        self._sentences, self._kind = sentences[: TESTED + FITTED], kind[: TESTED + FITTED]
         self.metrics = (Metric("accuracy", "higher", "%", self._correct, mean),)
 
     def __len__(self) -> int:
@@ -83,6 +79,19 @@ class Sentiment:
     def _weights(self) -> npt.NDArray[np.float64]:
         features = embed(self._model, self._sentences[TESTED:], None)
         return fit(_extended(features), self._kind[TESTED:])
+
+
+def reviews() -> tuple[list[str], npt.NDArray[np.bool_]]:
+    """Every decided sentence, and whether it is kind; the first :data:`TESTED` are for tests.
+
+    Raises:
+        UsageError: the package that carries them is not there.
+    """
+    text = source_file(PACKAGE, VERSION, FILE).decode("utf-8", errors="replace")
+    rows = [line.split("\t") for line in text.splitlines()]
+    rows = [row for row in rows if float(row[1]) != 0]
+    drawn = [rows[place] for place in np.random.default_rng(SEED).permutation(len(rows))]
+    return [row[2] for row in drawn], np.array([float(row[1]) > 0 for row in drawn])
 
 
 def fit(features: npt.NDArray[np.float64], kind: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

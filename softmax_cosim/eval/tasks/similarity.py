@@ -10,11 +10,11 @@ import io
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from softmax_cosim import adapters
 from softmax_cosim.engines import Softmax
 from softmax_cosim.eval import Floats, Metric, Task
+from softmax_cosim.eval.figures import correlation, ranks
 from softmax_cosim.eval.tasks.embedding import LEE_SOURCE, documents, embed, lee
 
 
@@ -78,18 +78,6 @@ class Similarity:
 
     def _spearman(self, terms: Floats) -> float:
         return correlation(*map(ranks, self._pairs(terms)))
-
-
-def correlation(a: Floats, b: Floats) -> float:
-    """Pearson's correlation coefficient of two series of one length."""
-    return float(np.corrcoef(a, b)[0, 1])
-
-
-def ranks(values: Floats) -> Floats:
-    """Rank of each value, from 1; equal values share the mean of theirs."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    shared: npt.NDArray[np.float64] = np.cumsum(count) - (count - 1) / 2
-    return shared[place]
 
 
 def _terms(example: int, similar: Any) -> tuple[float, ...]:
