@@ -5,8 +5,8 @@
 #
 # EXTRA is one of pyproject.toml; FILE.txt lists packages to install without what they depend on,
 # or, as sdists.txt, source packages to fetch and leave as they are.
-# PYTHON=/path/to/python3 chooses the interpreter, CUDA=1 takes torch with CUDA where pip finds no
-# other. Exit 2, with a sentence, when the machine or the network lacks something.
+# PYTHON=/path/to/python3 chooses the interpreter, CUDA=1 takes torch with CUDA. Exit 2, with a
+# sentence, when the machine or the network lacks something.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -50,7 +50,7 @@ run_pip() {
     fail "pip could not $verb the packages; see above, check the network, and try again"
 }
 
-# Of torch the CPU build will do. For Linux, PyPI has none: its own brings CUDA, gigabytes of it.
+# Of torch the CPU build will do; many an index has for Linux only one that brings CUDA.
 cpu_torch() {
   torch=$(sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
   if [ "$(uname -s)" != Linux ] || [ "${CUDA:-}" ] ||
@@ -58,9 +58,9 @@ cpu_torch() {
       2>/dev/null | grep -q "^$torch"; then
     return
   fi
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$torch+cpu" ||
-    fail "pip could not install $torch+cpu, the build without CUDA; say where it is" \
-      "(PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu), or take CUDA with it (CUDA=1)"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$torch+cpu" 2>/dev/null ||
+    echo "setup: pip finds no $torch+cpu, the build without CUDA; the one that follows may bring" \
+      "gigabytes of it (PIP_EXTRA_INDEX_URL can name PyTorch's own index of CPU builds)" >&2
 }
 
 echo "setup: installing ${*:-the base} into .venv (once; it takes a minute or two)"
