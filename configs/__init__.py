@@ -13,7 +13,7 @@ from typing import Any
 
 from softmax_cosim.configs.errors import UsageError
 
-__all__ = ["PRECISIONS", "Config", "UsageError", "load", "names"]
+__all__ = ["PRECISIONS", "Config", "UsageError", "load", "names", "path_of"]
 
 #: Output width ``w`` in bits of each precision, with the paper's names (arXiv 2111.10770).
 PRECISIONS = {"int16": 15, "uint8": 8, "uint4": 4, "uint2": 2}
@@ -160,13 +160,18 @@ def names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
+def path_of(name: str) -> Path:
+    """The file of a configuration's name; the name itself if it is the path of a ``.toml`` file."""
+    return Path(name) if name.endswith(".toml") else _FOLDER / f"{name}.toml"
+
+
 def load(name: str) -> Config:
     """Load a configuration by name, or from the path of a ``.toml`` file.
 
     Raises:
         UsageError: no such configuration, not TOML, an unknown key or an illegal value.
     """
-    path = Path(name) if name.endswith(".toml") else _FOLDER / f"{name}.toml"
+    path = path_of(name)
     if not path.is_file():
         raise UsageError(f"unknown configuration {name!r}; there are: {', '.join(names())}")
     try:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.golden.rows import Rows
 
-__all__ = ["run"]
+__all__ = ["path_of", "run"]
 
 Golden = Callable[[Config, Rows], npt.ArrayLike]
 
@@ -38,7 +38,7 @@ def run(
         UsageError: the function cannot be found, or does not return one output an element.
     """
     rows = Rows(q, keep, np.append(starts, len(q)))
-    y = np.asarray(_load(cfg.folder, cfg.golden)(cfg, rows))
+    y = np.asarray(_load(path_of(cfg), cfg.golden)(cfg, rows))
     if y.shape != q.shape or not np.issubdtype(y.dtype, np.integer):
         raise UsageError(
             f"{cfg.golden} returned {y.dtype} of shape {y.shape}; "
@@ -49,12 +49,23 @@ def run(
     return {"y": y}
 
 
-@cache
-def _load(folder: str, name: str) -> Golden:
-    module, _, function = name.partition(":")
-    path = Path(folder, f"{module}.py")
+def path_of(cfg: Config) -> Path:
+    """The Python file that holds the golden function.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    path = Path(cfg.folder, f"{cfg.golden.partition(':')[0]}.py")
     if not path.is_file():
-        raise UsageError(f"golden function {name!r}: there is no {path}; give module:function")
+        raise UsageError(
+            f"golden function {cfg.golden!r}: there is no {path}; give module:function"
+        )
+    return path
+
+
+@cache
+def _load(path: Path, name: str) -> Golden:
+    module, _, function = name.partition(":")
     spec = importlib.util.spec_from_file_location(module, path)
     assert spec is not None
     assert spec.loader is not None

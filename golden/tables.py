@@ -152,15 +152,15 @@ def index_entries(cfg: Config) -> int:
     return lut_1e_length(cfg.w) if cfg.method == "rexp" else cfg.ke
 
 
-def table_bytes(cfg: Config) -> int:
+def table_bytes(cfg: Config) -> int | None:
     """Bytes the method's tables take: entries times ``w`` bits, rounded up to a byte.
 
     ``rexp`` at uint8 and XS = 16 has 8 + 16 entries, 24 bytes; ``lut2d`` at uint8 has
     101 + 11 * 60 entries, 761 bytes. ``split`` at uint8 has 8 lines of 9 + 7 bits and 16 of 10 + 6,
-    48 bytes. 0 for ``custom``, whose tables nobody knows.
+    48 bytes. None for ``custom``, whose tables nobody knows.
     """
     if cfg.method == "custom":
-        return 0
+        return None
     if cfg.method == "split":
         return -(-split_tables.bits(split_tables.format_name(cfg.precision, cfg.row_exp)) // 8)
     columns = 1 if cfg.method == "rexp" else TENTHS + 1

@@ -29,6 +29,7 @@ from softmax_cosim.golden import reference, tables
 from softmax_cosim.golden.quantise import quantise
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.names import distinct_files, ends
 from softmax_cosim.selection import Selection
 from softmax_cosim.trace import Trace
 
@@ -147,7 +148,9 @@ class Candidate:
     @property
     def table_bytes(self) -> int:
         """Bytes of its tables."""
-        return tables.table_bytes(self.cfg)
+        found = tables.table_bytes(self.cfg)
+        assert found is not None  # a method of ours
+        return found
 
 
 @dataclass(frozen=True)
@@ -246,7 +249,10 @@ def run(args: argparse.Namespace) -> int:
     if args.max_rows < 2:
         raise UsageError(f"--max-rows {args.max_rows} is too few to calibrate on; give 2 or more")
     base = configs.load(args.config)
-    traces = [Trace(path) for path in args.traces]
+    paths, twice = distinct_files(args.traces)
+    for sentence in twice:
+        print(sentence)
+    traces = [Trace(path) for path in paths]
     longest = max(trace.longest for trace in traces)
     if longest > configs.MAX_LEN_LIMIT:
         raise UsageError(
@@ -303,7 +309,7 @@ def _toml(found: Calibration, model: str, traces: Sequence[Path]) -> str:
     keys += [field.name for field in dataclasses.fields(Config) if field.name not in keys]
     lines = [
         f"# Proposed by cosim calibrate for {model}",
-        f"# from {found.sample.rows:,} rows of {', '.join(path.name for path in traces)}.",
+        f"# from {found.sample.rows:,} rows of {', '.join(ends(traces))}.",
         f"# Mean L1 of a row, unseen rows: {found.proposal.l1:.4g}; "
         f"{found.base.cfg.name}: {found.base.l1:.4g}.",
     ]

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from softmax_cosim.configs import Config
 from softmax_cosim.golden import metrics, reference, timing
 from softmax_cosim.golden.quantise import quantise
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.golden.softmax import Outputs, softmax
+from softmax_cosim.plan import Design, Planned
 from softmax_cosim.report import Failure, RowBatch, RowDetail
-from softmax_cosim.trace import Layer, LayerRows, Trace
+from softmax_cosim.trace import Layer, LayerRows
 
 __all__ = ["Measured", "Slice"]
 
@@ -24,8 +24,8 @@ __all__ = ["Measured", "Slice"]
 class Slice:
     """Some rows of a tensor, ready to be played."""
 
-    cfg: Config
-    trace: Trace
+    design: Design
+    planned: Planned
     layer: Layer
     picked: npt.NDArray[np.int64]
     """Numbers of the rows within the tensor, shape [rows]."""
@@ -36,14 +36,17 @@ class Slice:
     """Scores the quantiser clipped."""
 
     @classmethod
-    def of(cls, cfg: Config, trace: Trace, layer: Layer, picked: npt.NDArray[np.int64]) -> Slice:
+    def of(
+        cls, design: Design, planned: Planned, layer: Layer, picked: npt.NDArray[np.int64]
+    ) -> Slice:
         """Quantise the rows ``picked`` of a tensor."""
+        cfg, trace = design.cfg, planned.trace
         flat = layer.flatten(picked)
         count, length = flat.scores.shape
         codes = quantise(flat.scores, flat.keep, cfg, name=f"{trace.path}: {layer.name}")
         offsets = np.arange(count + 1, dtype=np.int64) * length
         rows = Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets)
-        return cls(cfg, trace, layer, picked, flat, rows, codes.clipped)
+        return cls(design, planned, layer, picked, flat, rows, codes.clipped)
 
     def measure(self, results: Results | None = None, *, predictable: bool = False) -> Measured:
         """Compare with the golden model and measure.
@@ -52,7 +55,7 @@ class Slice:
             results: what the hardware answered; None measures the golden model alone.
             predictable: the sink never stalled, so the timing model says when each row leaves.
         """
-        cfg, rows, offsets = self.cfg, self.rows, self.rows.offsets
+        cfg, rows, offsets = self.design.cfg, self.rows, self.rows.offsets
         count, length = self.flat.scores.shape
         golden = softmax(cfg, rows)
         played = results is not None
@@ -70,16 +73,18 @@ class Slice:
         of_quantised = reference.softmax_of_quantised(rows, cfg.frac)
         lsb = np.ldexp(1 / cfg.m, -results.exponent.astype(np.int32))
         output = np.repeat(lsb, length) * results.y.astype(np.float64)
-        hits = metrics.TableHits()
-        hits.update(cfg, rows, golden)
+        hits = None
+        if cfg.method != "custom":
+            hits = metrics.TableHits()
+            hits.update(cfg, rows, golden)
 
         def detail(i: int) -> RowDetail:
             part = slice(offsets[i], offsets[i + 1])
             return RowDetail(of_scores[part], output[part], self.command(i))
 
         batch = RowBatch(
-            trace=str(self.trace.path),
-            model=self.trace.model,
+            trace=str(self.planned.trace.path),
+            model=self.planned.trace.model,
             tensor=self.layer.name,
             row=self.picked,
             batch=self.flat.batch,
@@ -101,17 +106,16 @@ class Slice:
             datapath=metrics.row_errors(of_quantised, output, rows.keep, offsets, lsb),
             total=metrics.row_errors(of_scores, output, rows.keep, offsets, lsb),
             detail=detail,
+            played=played,
         )
         return Measured(self, golden, results, batch, of_scores, output)
 
     def command(self, i: int) -> str:
         """What replays just the ``i``-th row of the slice."""
-        name = self.cfg.name
-        if self.cfg.folder:
-            name = f"{self.cfg.folder}/{name}.toml"
         return (
-            f"cosim replay {shlex.quote(str(self.trace.path))} --config {shlex.quote(name)} "
-            f"--lanes {self.cfg.lanes} --layers {self.layer.index} --rows {self.picked[i]}"
+            f"cosim replay {shlex.quote(str(self.planned.trace.path))} "
+            f"--config {shlex.quote(self.design.given)} --lanes {self.design.cfg.lanes} "
+            f"--layers {self.layer.index} --rows {self.picked[i]}"
         )
 
 
@@ -153,7 +157,7 @@ class Measured:
                 failure = replace(
                     failure,
                     element=element,
-                    lane=element % self.slice.cfg.lanes,
+                    lane=element % self.slice.design.cfg.lanes,
                     expected=int(expected[element]),
                     actual=int(actual[element]),
                 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 import os
 import re
@@ -170,15 +171,18 @@ class Bench:
         ]
         if mismatch.sent:
             stem = re.sub(r"[^\w.=-]+", "-", name)
-            path = Path(self.setup["failures"]) / f"{stem}-row{mismatch.row}.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
             replay = {
                 "config": dataclasses.asdict(self.cfg),
                 "beats": mismatch.sent.beats,
                 "stalls": dataclasses.asdict(stalls),
                 "seed": seed,
             }
-            path.write_text(json.dumps(replay))
+            text = json.dumps(replay)
+            # Of its contents, or one failure would be written over another's.
+            digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+            path = Path(self.setup["failures"]) / f"{stem}-row{mismatch.row}-{digest}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
             shown = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path
             lines.append(
                 f"just that row: .venv/bin/python -m softmax_cosim.simulation.regression {shown}"

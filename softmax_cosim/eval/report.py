@@ -52,18 +52,18 @@ class CellResult:
     """Share of the predictions that are those of the model's own softmax; NaN without any."""
     rows: int
     elements: int
-    cycles: int
-    """0 unless the RTL computed them."""
-    mismatches: int
-    """Rows in which RTL and golden model differ."""
+    cycles: int | None
+    """None unless the RTL computed them."""
+    mismatches: int | None
+    """Rows in which RTL and golden model differ, likewise."""
     first: str
     """The first of them, in words."""
     seconds: float
     """Of all steps, the model's own work included, one after the other."""
 
     @property
-    def table_bytes(self) -> int:
-        """Bytes of the configuration's tables."""
+    def table_bytes(self) -> int | None:
+        """Bytes of the configuration's tables, if that is known."""
         return tables.table_bytes(self.config)
 
 
@@ -167,7 +167,7 @@ def agreed(share: float) -> str:
 def verdict(found: Evaluation) -> str:
     """The one line that matters."""
     rows = sum(cell.rows for cell in found.cells)
-    bad = sum(cell.mismatches for cell in found.cells)
+    bad = sum(cell.mismatches or 0 for cell in found.cells)
     if bad:
         return f"Not exact: {count(bad)} of {count(rows)} rows differ from the golden model"
     if found.engine == "rtl":

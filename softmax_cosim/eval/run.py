@@ -41,6 +41,7 @@ from softmax_cosim.eval import Source, Task, hashes, load, report
 from softmax_cosim.eval.arguments import asked
 from softmax_cosim.eval.cells import Cell, line_of
 from softmax_cosim.eval.statistics import Baseline
+from softmax_cosim.names import distinct_files
 from softmax_cosim.paths import INSTALLED, PACKAGE, ROOT
 from softmax_cosim.simulation.pool import default_jobs
 
@@ -100,13 +101,16 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: bad input, something that is not installed, or a worker that died.
     """
-    chosen = _distinct([configs.load(name) for name in dict.fromkeys(args.config or CONFIGS)])
+    named, twice = distinct_files(args.config or CONFIGS, configs.path_of)
+    chosen = _distinct([configs.load(name) for name in named])
     sources = asked(args)
     tasks = {name: load(name, source) for name, source in sources.items()}
     _check(tasks)
     console = Console()
     if not console.is_terminal:
         console.width = REPORT_WIDTH
+    for sentence in twice:
+        console.print(sentence, style="dim", soft_wrap=True, highlight=False, markup=False)
     with _locked(args.out):
         plan = {
             name: _planned(name, sources[name], task, (None, *chosen), args)
@@ -319,6 +323,7 @@ def _result(task: Task, cells: Sequence[Planned]) -> report.TaskResult:
     for planned in others:
         cell, config = planned.cell, planned.config
         assert config is not None
+        through_rtl = planned.kind == "rtl"
         results.append(
             report.CellResult(
                 config=config,
@@ -326,8 +331,8 @@ def _result(task: Task, cells: Sequence[Planned]) -> report.TaskResult:
                 agreement=baseline.agreement(cell.predictions),
                 rows=cell.total("rows"),
                 elements=cell.total("elements"),
-                cycles=cell.total("cycles"),
-                mismatches=cell.total("mismatches"),
+                cycles=cell.total("cycles") if through_rtl else None,
+                mismatches=cell.total("mismatches") or (0 if through_rtl else None),
                 first=cell.first,
                 seconds=cell.total("seconds"),
             )

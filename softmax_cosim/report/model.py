@@ -8,7 +8,7 @@ A replay makes one :class:`RowBatch` a tensor slice and hands it to :class:`.rep
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import numpy as np
@@ -68,14 +68,16 @@ class RowBatch:
     """The row came out with its error flag set."""
     clipped: int
     """Scores the quantiser clipped in these rows."""
-    hits: TableHits
-    """How many of these rows hit the last entry of a table."""
+    hits: TableHits | None
+    """How many of these rows hit the last entry of a table; None where nobody knows the tables."""
     datapath: RowErrors
     """Errors against float64 softmax of the quantised scores."""
     total: RowErrors
     """Errors against float64 softmax of the original scores."""
     detail: Callable[[int], RowDetail]
     """Looks closely at the i-th row of the batch; called for the few rows that deserve it."""
+    played: bool = True
+    """False when the golden model ran alone: then nothing is known of mismatches and cycles."""
 
     def __len__(self) -> int:
         """Rows in the batch."""
@@ -150,8 +152,8 @@ class Latency:
     """None for a design whose timing nobody modelled."""
     predicted: int
     """Rows whose output cycles the timing model predicted."""
-    prediction_errors: int
-    """Rows that left at another cycle than predicted."""
+    prediction_errors: int | None
+    """Rows that left at another cycle than predicted; None when none was predicted."""
     pairs: Ints
     """Distinct (length, latency, rows), [n, 3], sorted: the whole distribution."""
 
@@ -173,13 +175,15 @@ class TensorResult:
     tensor: str
     rows: int
     elements: int
-    mismatched_elements: int
-    mismatched_rows: int
-    lost_rows: int
-    flagged_rows: int
+    mismatched_elements: int | None
+    """None without a simulator; likewise the next three."""
+    mismatched_rows: int | None
+    lost_rows: int | None
+    flagged_rows: int | None
     """Rows that came out with the error flag set."""
     clipped: int
-    hits: TableHits
+    hits: TableHits | None
+    """None where nobody knows the tables."""
     datapath: Merit
     total: Merit
 
@@ -240,7 +244,10 @@ class Failure:
 
 @dataclasses.dataclass(frozen=True)
 class AttentionMap:
-    """One head of one tensor, float beside hardware; probabilities, [queries, keys]."""
+    """One head of one tensor, float beside what came out; probabilities, [queries, keys].
+
+    A row that did not come out is NaN.
+    """
 
     trace: str
     model: str
@@ -249,6 +256,28 @@ class AttentionMap:
     head: int
     reference: Floats
     hardware: Floats
+    queries: Ints | None = None
+    """Which queries these are; None for the first ones."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceFile:
+    """A file that a run depends on, as it was when the run began."""
+
+    path: str
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnDesign:
+    """What a configuration of the user's own consists of."""
+
+    file: SourceFile
+    top: str
+    sources: tuple[SourceFile, ...]
+    golden: str
+    """``module:function``."""
+    golden_file: SourceFile
 
 
 @dataclasses.dataclass(frozen=True)
@@ -256,21 +285,25 @@ class RunResult:
     """All that one configuration's replay of all traces gave."""
 
     config: Config
-    table_bytes: int
+    name: str
+    """Unlike that of any other run of the report."""
+    table_bytes: int | None
+    """None for a design of which nobody knows them; likewise ``hits``."""
     rows: int
     elements: int
     beats: int
     """Input beats of all rows."""
-    mismatched_elements: int
-    mismatched_rows: int
-    lost_rows: int
-    flagged_rows: int
+    mismatched_elements: int | None
+    """None without a simulator; likewise the next three."""
+    mismatched_rows: int | None
+    lost_rows: int | None
+    flagged_rows: int | None
     latency: Latency
-    cycles: int
-    """Clock cycles simulated; 0 without a simulator."""
+    cycles: int | None
+    """Clock cycles simulated; None without a simulator."""
     wall_s: float
     clipped: int
-    hits: TableHits
+    hits: TableHits | None
     datapath: Merit
     total: Merit
     distribution: Distribution
@@ -280,12 +313,14 @@ class RunResult:
     failures: tuple[Failure, ...]
     """The first few; the counts above are complete."""
     maps: tuple[AttentionMap, ...]
+    own: OwnDesign | None = None
+    """None for a configuration of one of our methods."""
 
     @property
     def exact(self) -> bool:
         """Some rows ran, and each one is what the golden model says, bit by bit."""
-        bad = self.mismatched_elements + self.lost_rows + self.flagged_rows
-        return self.rows > 0 and bad == 0
+        bad = (self.mismatched_elements, self.lost_rows, self.flagged_rows)
+        return self.rows > 0 and not any(bad)
 
     @property
     def elements_per_lane_cycle(self) -> float:
@@ -352,24 +387,24 @@ class Report:
         return sum(run.elements for run in self.runs)
 
     @property
-    def mismatched_elements(self) -> int:
-        """Elements that differ from the golden model, all runs together."""
-        return sum(run.mismatched_elements for run in self.runs)
+    def mismatched_elements(self) -> int | None:
+        """Elements that differ from the golden model, all runs together; None if none ran."""
+        return _sum(run.mismatched_elements for run in self.runs)
 
     @property
-    def lost_rows(self) -> int:
-        """Rows that never came out, all runs together."""
-        return sum(run.lost_rows for run in self.runs)
+    def lost_rows(self) -> int | None:
+        """Rows that never came out, likewise."""
+        return _sum(run.lost_rows for run in self.runs)
 
     @property
-    def flagged_rows(self) -> int:
-        """Rows that came out with the error flag set, all runs together."""
-        return sum(run.flagged_rows for run in self.runs)
+    def flagged_rows(self) -> int | None:
+        """Rows that came out with the error flag set, likewise."""
+        return _sum(run.flagged_rows for run in self.runs)
 
     @property
-    def prediction_errors(self) -> int:
-        """Rows that left at another cycle than predicted, all runs together."""
-        return sum(run.latency.prediction_errors for run in self.runs)
+    def prediction_errors(self) -> int | None:
+        """Rows that left at another cycle than predicted, likewise."""
+        return _sum(run.latency.prediction_errors for run in self.runs)
 
     @property
     def wall_s(self) -> float:
@@ -380,3 +415,9 @@ class Report:
     def rows_per_s(self) -> float:
         """Rows a second over all runs; NaN when no time passed."""
         return self.rows / self.wall_s if self.wall_s else float("nan")
+
+
+def _sum(figures: Iterable[int | None]) -> int | None:
+    """The sum of those that exist; None without any."""
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None

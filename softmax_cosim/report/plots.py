@@ -127,7 +127,7 @@ def _latency(axis: Any, run: RunResult) -> None:
     if formula is not None:
         cycles = formula(lengths)
         axis.plot(lengths, cycles, color=FLOAT, linewidth=1.4, drawstyle="steps-mid", label=formula)
-    axis.set_title(run.config.name)
+    axis.set_title(run.name)
     axis.legend(loc="upper left", fontsize=8, labelcolor=MUTED, handlelength=1.4)
 
 
@@ -161,9 +161,7 @@ def distributions(runs: Sequence[RunResult]) -> str:
             axis.set_yticks([])
             axis.grid(visible=False, axis="y")
             axis.spines["left"].set_visible(False)
-            axis.set_ylabel(
-                run.config.name, rotation=0, ha="right", va="center", color=INK, labelpad=6
-            )
+            axis.set_ylabel(run.name, rotation=0, ha="right", va="center", color=INK, labelpad=6)
         axes[0].legend(
             loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8, labelcolor=MUTED
         )
@@ -179,11 +177,11 @@ def _occupied(runs: Sequence[RunResult]) -> tuple[float, float]:
     return 10 ** math.floor(math.log10(lowest) + 1e-9), float(L1_EDGES[-1])
 
 
-def attention(shown: AttentionMap) -> str:
-    """A head in float, in hardware, and the difference of the two."""
+def attention(shown: AttentionMap, source: str) -> str:
+    """A head in float, as it came out of ``source``, and the difference of the two."""
     difference = shown.hardware - shown.reference
-    top = max(float(shown.reference.max()), float(shown.hardware.max()), 1e-12)
-    reach = max(float(np.abs(difference).max()), 1e-12)
+    top = _largest(shown.reference, shown.hardware)
+    reach = _largest(np.abs(difference))
     queries, keys = shown.reference.shape
 
     height = min(max(WIDTH / 3 * queries / keys, 1.4), 3.2)
@@ -194,8 +192,8 @@ def attention(shown: AttentionMap) -> str:
         figure.subplots_adjust(wspace=0.24)
         panels = (
             ("float64", shown.reference, _RAMP, 0, top),
-            ("hardware", shown.hardware, _RAMP, 0, top),
-            ("hardware − float64", difference, _DIVERGING, -reach, reach),
+            (source, shown.hardware, _RAMP, 0, top),
+            (f"{source} − float64", difference, _DIVERGING, -reach, reach),
         )
         for axis, (title, values, colors, low, high) in zip(axes, panels, strict=True):
             image = axis.imshow(
@@ -205,17 +203,25 @@ def attention(shown: AttentionMap) -> str:
             axis.set_xlabel("key")
             axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
             axis.yaxis.set_major_locator(MaxNLocator(8, integer=True))
+            if shown.queries is not None and len(shown.queries) <= shown.queries[-1]:
+                few = np.unique(np.linspace(0, queries - 1, min(queries, 8)).round().astype(int))
+                axis.set_yticks(few, [str(query) for query in shown.queries[few]])
             axis.grid(visible=False)
             bar = figure.colorbar(image, cax=axis.inset_axes((1.03, 0, 0.035, 1)))
             bar.outline.set_visible(False)
             bar.ax.tick_params(labelsize=7.5)
         axes[0].set_ylabel("query")
 
-    return svg(draw, (WIDTH, height + 0.75), "Attention map: float, hardware, difference")
+    return svg(draw, (WIDTH, height + 0.75), f"Attention map: float, {source}, difference")
 
 
-def worst_row(row: WorstRow) -> str:
-    """A row's probabilities, float and hardware side by side, a pair of bars a key."""
+def _largest(*maps: Floats) -> float:
+    """The largest value of all, NaN left out; above 0."""
+    return max(1e-12, *(float(np.nanmax(values, initial=0)) for values in maps))
+
+
+def worst_row(row: WorstRow, source: str) -> str:
+    """A row's probabilities, float and as it came out of ``source``, a pair of bars a key."""
     reference, hardware = row.detail.reference, row.detail.hardware
     keys = _telling_keys(reference, hardware)
 
@@ -225,7 +231,7 @@ def worst_row(row: WorstRow) -> str:
         place = np.arange(len(keys))
         for offset, values, color, label in (
             (-0.21, reference, FLOAT, "float64"),
-            (0.21, hardware, HARDWARE, "hardware"),
+            (0.21, hardware, HARDWARE, source),
         ):
             axis.bar(place + offset, values[keys], width=0.42, color=color, label=label)
         few = np.linspace(0, len(keys) - 1, min(len(keys), 12)).round().astype(int)
@@ -245,7 +251,7 @@ def worst_row(row: WorstRow) -> str:
             handlelength=1,
         )
 
-    return svg(draw, (5.0, 2.2), f"Row {row.row}: float beside hardware, L1 {number(row.l1)}")
+    return svg(draw, (5.0, 2.2), f"Row {row.row}: float beside {source}, L1 {number(row.l1)}")
 
 
 def _telling_keys(reference: Floats, hardware: Floats) -> Any:

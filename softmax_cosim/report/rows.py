@@ -19,6 +19,8 @@ ROW_GROUP = 65_536
 
 _NAMES = ("config", "trace", "model", "tensor")
 _CYCLES = ("first_in", "last_in", "first_out", "last_out", "latency")
+#: Null where the golden model ran alone.
+_PLAYED = ("mismatched", "lost", "error")
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in _NAMES]
     + [(name, pa.int32()) for name in ("row", "batch", "head", "query", "length", "active")]
@@ -27,7 +29,8 @@ SCHEMA = pa.schema(
     + [("mismatched", pa.int32()), ("lost", pa.bool_()), ("error", pa.bool_())]
     + [(name, pa.float64()) for name in ("max_lsb", "l1", "kl", "l1_total")]
 )
-"""Cycles that did not happen are null; max_lsb, l1 and kl are the datapath's."""
+"""Cycles that did not happen are null, as are figures of rows without output; max_lsb, l1 and kl
+are the datapath's."""
 
 
 class RowsWriter:
@@ -82,6 +85,8 @@ def _table(config: str, batch: RowBatch) -> Any:
     def column(field: Any) -> Any:
         if field.name in names:
             return pa.repeat(pa.scalar(names[field.name], pa.string()), len(batch))
+        if field.name in _PLAYED and not batch.played:
+            return pa.nulls(len(batch), field.type)
         values = figures[field.name] if field.name in figures else getattr(batch, field.name)
         absent = np.asarray(values) < 0 if field.type == pa.int64() else None
         return pa.array(values, mask=absent).cast(field.type)

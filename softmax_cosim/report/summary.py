@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -35,7 +36,7 @@ def write_summary(report: Report, path: Path) -> None:
 def _run(run: RunResult) -> dict[str, Any]:
     latency = run.latency
     return {
-        "config": run.config.name,
+        "config": run.name,
         "method": run.config.method,
         "precision": run.config.precision,
         "lanes": run.config.lanes,
@@ -60,6 +61,7 @@ def _run(run: RunResult) -> dict[str, Any]:
         "clipped": run.clipped,
         "datapath": _merit(run.datapath),
         "total": _merit(run.total),
+        **({} if run.own is None else {"design": dataclasses.asdict(run.own)}),
     }
 
 

@@ -20,6 +20,7 @@ from softmax_cosim.report.model import (
     Ints,
     Latency,
     Merit,
+    OwnDesign,
     RowBatch,
     RunResult,
     TensorResult,
@@ -35,15 +36,9 @@ WORST = 4
 """Worst rows kept a run."""
 FAILURES = 20
 """Failures kept a run."""
-_COUNTS = (
-    "rows",
-    "elements",
-    "mismatched_elements",
-    "mismatched_rows",
-    "lost_rows",
-    "flagged_rows",
-    "clipped",
-)
+#: Counts that only a simulator gives.
+_PLAYED = ("mismatched_elements", "mismatched_rows", "lost_rows", "flagged_rows")
+_COUNTS = ("rows", "elements", *_PLAYED, "clipped")
 
 
 def _merit(errors: Errors) -> Merit:
@@ -63,7 +58,8 @@ class _Sums:
 
     def __init__(self) -> None:
         self.counts = Counter[str](dict.fromkeys(_COUNTS, 0))
-        self.hits = TableHits()
+        self.played = True
+        self.hits: TableHits | None = TableHits()
         self.datapath, self.total = Errors(), Errors()
 
     def add(self, batch: RowBatch, whole: Bools) -> None:
@@ -76,14 +72,24 @@ class _Sums:
             flagged_rows=int(batch.error.sum()),
             clipped=batch.clipped,
         )
-        self.hits.merge(batch.hits)
+        self.played &= batch.played
+        if batch.hits is None:
+            self.hits = None
+        elif self.hits is not None:
+            self.hits.merge(batch.hits)
         self.datapath.add(_only(batch.datapath, whole))
         self.total.add(_only(batch.total, whole))
 
     def fields(self) -> dict[str, Any]:
         """What a :class:`RunResult` and a :class:`TensorResult` both carry."""
-        errors = {"datapath": _merit(self.datapath), "total": _merit(self.total)}
-        return {**self.counts, **errors, "hits": dataclasses.replace(self.hits)}
+        unknown = dict.fromkeys(() if self.played else _PLAYED)
+        return {
+            **self.counts,
+            **unknown,
+            "datapath": _merit(self.datapath),
+            "total": _merit(self.total),
+            "hits": self.hits and dataclasses.replace(self.hits),
+        }
 
 
 class Tally:
@@ -93,9 +99,26 @@ class Tally:
     and stay out of latencies and errors.
     """
 
-    def __init__(self, config: Config, *, table_bytes: int, formula: Formula | None) -> None:
-        """Start empty; ``formula`` is the latency that the report draws, if it is known."""
+    def __init__(
+        self,
+        config: Config,
+        *,
+        table_bytes: int | None,
+        formula: Formula | None,
+        name: str | None = None,
+        own: OwnDesign | None = None,
+    ) -> None:
+        """Start empty.
+
+        Args:
+            config: what is run.
+            table_bytes: of its tables, if that is known.
+            formula: the latency that the report draws, if it is known.
+            name: of the run; that of the configuration when not given.
+            own: what a design of the user's own consists of.
+        """
         self._config, self._table_bytes, self._formula = config, table_bytes, formula
+        self._name, self._own = name or config.name, own
         self._sums = _Sums()
         self._tensors: dict[tuple[str, str, str], _Sums] = {}
         self._pairs: Ints = np.empty((0, 3), dtype=np.int64)
@@ -137,11 +160,12 @@ class Tally:
         """The run so far, which took ``cycles`` clock cycles and ``wall_s`` seconds."""
         return RunResult(
             config=self._config,
+            name=self._name,
             table_bytes=self._table_bytes,
             **self._sums.fields(),
             beats=self._beats,
             latency=self._latency(),
-            cycles=cycles,
+            cycles=cycles if self._sums.played else None,
             wall_s=wall_s,
             distribution=Distribution(**{name: rows.copy() for name, rows in self._l1.items()}),
             tensors=tuple(
@@ -151,6 +175,7 @@ class Tally:
             worst=tuple(sorted(self._worst.values(), key=lambda row: -row.l1)),
             failures=tuple(self._failures),
             maps=tuple(self._maps),
+            own=self._own,
         )
 
     def _add_latency(self, length: Ints, latency: Ints, whole: Bools) -> None:
@@ -179,7 +204,7 @@ class Tally:
             max=percentile(1.0),
             formula=self._formula,
             predicted=self._predicted,
-            prediction_errors=self._prediction_errors,
+            prediction_errors=self._prediction_errors if self._predicted else None,
             pairs=self._pairs,
         )
 

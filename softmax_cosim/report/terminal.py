@@ -35,7 +35,10 @@ def print_report(report: Report, console: Console, folder: Path | None = None) -
     """
     table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
     for place, header in enumerate(_COLUMNS):
-        table.add_column(header, justify="right" if place else "left", no_wrap=True)
+        if place:
+            table.add_column(header, justify="right", no_wrap=True)
+        else:  # names with folders can be long, and must not be cut
+            table.add_column(header, overflow="fold")
     for run in report.runs:
         table.add_row(*_cells(run))
     console.print(table)
@@ -60,7 +63,7 @@ def _formulas(report: Report) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for run in report.runs:
         if run.latency.formula is not None:
-            found.setdefault(str(run.latency.formula), []).append(run.config.name)
+            found.setdefault(str(run.latency.formula), []).append(run.name)
     return found
 
 
@@ -68,12 +71,12 @@ def _cells(run: RunResult) -> list[Text]:
     latency = run.latency
     cycles = (latency.min, latency.p50, latency.p99, latency.max)
     return [
-        Text(run.config.name, style="" if run.exact else "bold red"),
+        Text(run.name, style="" if run.exact else "bold red"),
         Text(count(run.rows)),
         _bad(run.mismatched_elements),
         _bad(run.lost_rows),
         Text(" ".join("–" if value is None else str(value) for value in cycles)),
-        _bad(latency.prediction_errors) if latency.predicted else Text("–"),
+        _bad(latency.prediction_errors),
         Text(figure(run.elements_per_lane_cycle)),
         Text(count(run.table_bytes)),
         Text(figure(run.total.max_lsb)),
@@ -81,5 +84,5 @@ def _cells(run: RunResult) -> list[Text]:
     ]
 
 
-def _bad(number: int) -> Text:
-    return Text(count(number), style="bold red" if number else "green")
+def _bad(number: int | None) -> Text:
+    return Text(count(number), style="bold red" if number else "" if number is None else "green")

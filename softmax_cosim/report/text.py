@@ -57,6 +57,6 @@ def verdict(report: Report) -> str:
         (report.flagged_rows, "rows with the error flag"),
     ]
     found = [f"{count(number)} {what}" for number, what in failures if number]
-    empty = [run.config.name for run in report.runs if not run.rows]
+    empty = [run.name for run in report.runs if not run.rows]
     found += [f"no rows for {name}" for name in empty]
     return "Not exact: " + ", ".join(found)

