@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,36 @@ import numpy.typing as npt
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.golden import shell
 
-__all__ = ["Quantised", "check_finite", "quantise", "unmasked"]
+__all__ = ["Clipping", "Quantised", "check_finite", "checked", "filled", "quantise", "unmasked"]
+
+Floats = npt.NDArray[np.floating[Any]]
+Mask = npt.NDArray[np.bool_]
+
+LOWEST = (-65504.0, -(2 - 2.0**-7) * 2.0**127, -(2 - 2.0**-23) * 2.0**127)
+"""The lowest finite values of float16, bfloat16 and float32, which models write as masks; a type
+that is wider holds them exactly."""
+UNDERFLOW = 104.0
+"""``exp`` of less than minus this is 0 in float32."""
+
+
+@dataclass
+class Clipping:
+    """What ``in_w`` bits could not hold of some scores."""
+
+    scores: int = 0
+    """Kept elements."""
+    clipped: int = 0
+    """Those beyond the range, but for what ``underflow`` counts."""
+    underflow: int = 0
+    """Those beyond it and so far below their row's maximum that float32 softmax gives 0 as well."""
+    moved: int = 0
+    """Rows in which clipping moves a probability by half a step of the output or more."""
+
+    def add(self, more: Clipping) -> Self:
+        """Take over what another one counted."""
+        for key, value in vars(more).items():
+            setattr(self, key, getattr(self, key) + value)
+        return self
 
 
 @dataclass(frozen=True)
@@ -19,10 +50,19 @@ class Quantised:
 
     q: npt.NDArray[np.int32]
     """Raw scores; the real score, after recentring if any, is ``q * 2**-frac``."""
-    keep: npt.NDArray[np.bool_]
+    keep: Mask
     """True where an element takes part; ``q`` is the lowest code where it does not."""
-    clipped: int
-    """Kept elements that ``in_w`` bits could not hold."""
+    clipping: Clipping
+
+    @property
+    def clipped(self) -> int:
+        """Scores clipped, but for those of :attr:`underflow`."""
+        return self.clipping.clipped
+
+    @property
+    def underflow(self) -> int:
+        """Scores clipped that float32 softmax makes 0 as well."""
+        return self.clipping.underflow
 
 
 def quantise(
@@ -35,25 +75,54 @@ def quantise(
     """Quantise rows along the last axis: ``q = clip(round_half_even(x * 2**F))``.
 
     With ``cfg.recentre`` each row is first shifted so that its maximum lands on the largest code;
-    softmax does not change when a row is shifted. A score of ``-inf``, or the lowest finite value
-    of its type, is masked.
+    softmax does not change when a row is shifted.
+
+    Args:
+        scores: as :func:`checked` takes them, shape [..., keys].
+        keep: likewise.
+        cfg: gives ``in_w``, ``frac`` and ``recentre``, and the step of the output.
+        name: what an error calls the scores.
+
+    Raises:
+        UsageError: as :func:`checked`.
+    """
+    x, kept = checked(scores, keep, name)
+    keys = x.shape[-1]
+    flat = math.prod(x.shape[:-1]), keys
+    flat_x, flat_kept = x.reshape(flat), kept.reshape(flat)
+    q = np.empty(flat_x.shape, np.int32)
+    clipping = Clipping()
+    step = max(1, shell.CHUNK // max(1, keys))
+    for start in range(0, len(flat_x), step):
+        part = slice(start, start + step)
+        q[part], found = _quantise(flat_x[part], flat_kept[part], cfg)
+        clipping.add(found)
+    return Quantised(q.reshape(x.shape), kept, clipping)
+
+
+def checked(
+    scores: npt.ArrayLike, keep: npt.ArrayLike | None, name: str = "scores"
+) -> tuple[Floats, Mask]:
+    """Scores that can be computed, and which of them take part; both of the scores' shape.
+
+    Masked is what ``keep`` or the mask of a ``numpy.ma`` array says, and what :func:`unmasked`
+    finds masked by its value. There may be no rows at all.
 
     Args:
         scores: float16, float32 or float64, shape [..., keys].
         keep: true where an element takes part, broadcastable to ``scores``; None keeps all.
-        cfg: gives ``in_w``, ``frac`` and ``recentre``.
         name: what an error calls the scores.
 
     Raises:
         UsageError: NaN or +inf among the scores, named with its index; scores that are not
-            floats or are empty; a mask that does not broadcast.
+            floats, or rows without keys; a mask that does not broadcast.
     """
-    x = np.asarray(scores)
+    x = filled(scores)
     if not np.issubdtype(x.dtype, np.floating):
         raise UsageError(f"{name}: scores are {x.dtype}; give float16, float32 or float64")
-    if x.ndim == 0 or x.size == 0:
+    if x.ndim == 0 or (x.shape[-1] == 0 and math.prod(x.shape[:-1])):
         raise UsageError(f"{name}: no scores in a tensor of shape {x.shape}; give at least one")
-    mask = np.asarray(True if keep is None else keep, dtype=np.bool_)
+    mask = np.asarray(np.ma.filled(True if keep is None else keep, False), dtype=np.bool_)
     try:
         mask = np.broadcast_to(mask, x.shape)
     except ValueError:
@@ -61,27 +130,32 @@ def quantise(
             f"{name}: a mask of shape {mask.shape} does not broadcast to scores of shape {x.shape}"
         ) from None
     check_finite(x, name)
-
-    keys = x.shape[-1]
-    flat_x, flat_mask = x.reshape(-1, keys), mask.reshape(-1, keys)
-    q = np.empty(flat_x.shape, np.int32)
-    kept = np.empty(flat_x.shape, np.bool_)
-    clipped = 0
-    step = max(1, shell.CHUNK // keys)
-    for start in range(0, len(flat_x), step):
-        part = slice(start, start + step)
-        kept[part] = flat_mask[part] & unmasked(flat_x[part])
-        q[part], count = _quantise(flat_x[part], kept[part], cfg)
-        clipped += count
-    return Quantised(q.reshape(x.shape), kept.reshape(x.shape), clipped)
+    return x, mask & unmasked(x)
 
 
-def unmasked(x: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-    """False where a score itself masks its element: ``-inf`` or its type's lowest finite value."""
-    return x > np.finfo(x.dtype).min
+def filled(scores: npt.ArrayLike) -> npt.NDArray[Any]:
+    """The scores as a plain array, -inf where a ``numpy.ma`` array masks them."""
+    x = np.asanyarray(scores)
+    if isinstance(x, np.ma.MaskedArray) and np.issubdtype(x.dtype, np.floating):
+        return np.asarray(x.filled(-np.inf))
+    return np.asarray(x)
 
 
-def check_finite(x: npt.NDArray[np.floating], name: str) -> None:
+def unmasked(x: Floats) -> Mask:
+    """False where a score itself masks its element.
+
+    That is ``-inf``, the lowest finite value of the array's own type, or that of a type the scores
+    were widened from. Any other number, -1e4 or -1e9 too, is a score.
+    """
+    own = np.finfo(x.dtype).min
+    kept: Mask = x > own
+    for lowest in LOWEST:
+        if lowest > float(own):
+            kept &= x != lowest
+    return kept
+
+
+def check_finite(x: Floats, name: str) -> None:
     """Refuse NaN and +inf; ``name`` is what the error calls the scores.
 
     Raises:
@@ -96,18 +170,35 @@ def check_finite(x: npt.NDArray[np.floating], name: str) -> None:
         )
 
 
-def _quantise(
-    x: npt.NDArray[np.floating], keep: npt.NDArray[np.bool_], cfg: Config
-) -> tuple[npt.NDArray[np.int32], int]:
-    """One chunk of rows, shape [rows, keys]: codes and how many kept ones were clipped."""
+def _quantise(x: Floats, keep: Mask, cfg: Config) -> tuple[npt.NDArray[np.int32], Clipping]:
+    """One chunk of rows, shape [rows, keys]: codes, and what was clipped."""
     low, high = -(2 ** (cfg.in_w - 1)), 2 ** (cfg.in_w - 1) - 1
     kept = np.where(keep, x.astype(np.float64), -np.inf)
+    top = kept.max(axis=-1, keepdims=True)
+    top[np.isneginf(top)] = 0.0
     with np.errstate(over="ignore"):  # beyond float64 is beyond the largest code all the same
-        if cfg.recentre:
-            top = kept.max(axis=-1, keepdims=True)
-            kept = (kept - np.where(np.isfinite(top), top, 0.0)) * 2.0**cfg.frac + high
-        else:
-            kept = kept * 2.0**cfg.frac
-    rounded = np.rint(kept)
-    clipped = ((rounded < low) | (rounded > high)) & keep
-    return np.clip(rounded, low, high).astype(np.int32), int(np.count_nonzero(clipped))
+        codes = (kept - top) * 2.0**cfg.frac + high if cfg.recentre else kept * 2.0**cfg.frac
+        rounded = np.rint(codes)
+        beyond = ((rounded < low) | (rounded > high)) & keep
+        rows = beyond.any(axis=-1)
+        distance, beyond = kept[rows] - top[rows], beyond[rows]
+    far = beyond & (distance < -UNDERFLOW)
+    moved = _moved(distance, np.clip(codes[rows], low, high), keep[rows], cfg)
+    counts = (int(np.count_nonzero(mask)) for mask in (keep, beyond & ~far, far, moved))
+    return np.clip(rounded, low, high).astype(np.int32), Clipping(*counts)
+
+
+def _moved(distance: Floats, held: Floats, keep: Mask, cfg: Config) -> Mask:
+    """Rows whose exact softmax is another one once the codes are held within their range.
+
+    Args:
+        distance: scores below their row's maximum, [rows, keys], -inf where masked.
+        held: codes before rounding, clipped; likewise.
+        keep: likewise.
+        cfg: gives the scale of the codes, and the step of the output.
+    """
+    held = np.where(keep, held, -np.inf)
+    terms = np.exp(distance), np.exp((held - held.max(axis=-1, keepdims=True)) * 2.0**-cfg.frac)
+    before, after = (term / term.sum(axis=-1, keepdims=True) for term in terms)
+    moved: Mask = (np.abs(before - after) >= 0.5 / cfg.m).any(axis=-1)
+    return moved

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,9 +26,10 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim import configs
+from softmax_cosim.account import Account
 from softmax_cosim.configs import MAX_LEN_LIMIT, Config, UsageError
 from softmax_cosim.golden import reference, shell
-from softmax_cosim.golden.quantise import check_finite, quantise
+from softmax_cosim.golden.quantise import Clipping, checked, filled, quantise
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.golden.softmax import Outputs
 from softmax_cosim.golden.softmax import softmax as golden_softmax
@@ -56,7 +57,7 @@ Part = tuple[Floats, Mask]
 """Some rows, [rows, keys]: scores, and False where masked."""
 
 #: Scores [..., keys], scaled, before softmax, and a mask that broadcasts to them, True where a key
-#: may be attended (None: everywhere; a score that is -inf or its type's lowest is masked as well),
+#: may be attended (None: everywhere; a score may mask itself, see :func:`.quantise.unmasked`),
 #: to probabilities [..., keys], 0 where masked. Or to None, which leaves the softmax to the model.
 Softmax = Callable[[Floats, Mask | None], Floats | None]
 
@@ -84,6 +85,18 @@ class Count:
     """:class:`Rtl` only: rows that came out other than the golden model says."""
     first: str = ""
     """The first mismatch, in words."""
+    layers: dict[str, Clipping] = field(default_factory=dict)
+    """By the name of the layer: what was clipped, where scores are quantised."""
+
+    @property
+    def clipped(self) -> int:
+        """Of all layers."""
+        return sum(layer.clipped for layer in self.layers.values())
+
+    @property
+    def underflow(self) -> int:
+        """Of all layers."""
+        return sum(layer.underflow for layer in self.layers.values())
 
 
 class Engine:
@@ -92,6 +105,8 @@ class Engine:
     def __init__(self) -> None:
         """Start counting."""
         self.count = Count()
+        self.account = Account()
+        """What the adapters say of the models that ran with it."""
 
     def __call__(self, scores: npt.ArrayLike, mask: npt.ArrayLike | None = None) -> Floats:
         """Softmax of one call's scores, as :data:`Softmax` says.
@@ -105,11 +120,12 @@ class Engine:
             altogether is 0 everywhere.
 
         Raises:
-            UsageError: no scores or not floats, NaN or +inf, a mask that does not broadcast, or
-                rows that no configuration can take.
+            UsageError: as :func:`.quantise.checked`, or rows that no configuration can take.
         """
-        x, keep = _checked(scores, mask)
+        x, keep = checked(scores, mask, current_layer.get() or "softmax")
         shape, keys = x.shape, x.shape[-1]
+        if x.size == 0:
+            return np.empty(shape)
         x, keep = x.reshape(-1, keys), keep.reshape(-1, keys)
         self._fit(keys)
         step = max(1, CHUNK // keys)
@@ -145,17 +161,19 @@ class Engine:
         """Probabilities [rows, keys] of each part, in order."""
         raise NotImplementedError
 
+    def _driven(self, part: Part, config: Config) -> Rows:
+        """A part quantised, as it is driven, and what was clipped counted."""
+        codes = quantise(*part, config)
+        self.count.layers.setdefault(current_layer.get(), Clipping()).add(codes.clipping)
+        return Rows(codes.q.reshape(-1), codes.keep.reshape(-1), _offsets(part[0]))
+
 
 class Float64(Engine):
     """The exact softmax: of the scores as they are, in float64."""
 
     def _compute(self, parts: Iterable[Part]) -> Iterator[Floats]:
         for x, keep in parts:
-            lowest = np.finfo(x.dtype).min
-            offsets = _offsets(x)
-            flat = reference.softmax_of_scores(
-                x.reshape(-1), (keep & (x > lowest)).reshape(-1), offsets
-            )
+            flat = reference.softmax_of_scores(x.reshape(-1), keep.reshape(-1), _offsets(x))
             yield flat.reshape(x.shape)
 
 
@@ -179,7 +197,7 @@ class Golden(Engine):
 
     def _compute(self, parts: Iterable[Part]) -> Iterator[Floats]:
         for part in parts:
-            rows = _rows(part, self.config)
+            rows = self._driven(part, self.config)
             yield _real(golden_softmax(self.config, rows), part[0].shape, self.config)
 
 
@@ -228,7 +246,7 @@ class Rtl(Engine):
         start = 0
         try:
             for part in parts:
-                rows = _rows(part, self.config)
+                rows = self._driven(part, self.config)
                 future = self._pool.submit(rows)
                 waiting.append((part[0].shape, golden_softmax(self.config, rows), future))
                 if len(waiting) > self._pool.jobs:
@@ -297,11 +315,17 @@ class Recorder:
         """Record what goes into a softmax; None for the model's own."""
         self.softmax = softmax
         self.calls: list[Call] = []
+        self.account = Account()
+        """What the adapters say of the models that ran with it."""
 
     def __call__(self, scores: Floats, mask: Mask | None = None) -> Floats | None:
         """Keep copies, then do as the softmax does."""
         self.calls.append(
-            Call(current_layer.get(), np.array(scores), None if mask is None else np.array(mask))
+            Call(
+                current_layer.get(),
+                np.array(filled(scores)),
+                None if mask is None else np.array(np.ma.filled(mask, False)),
+            )
         )
         return None if self.softmax is None else self.softmax(scores, mask)
 
@@ -315,7 +339,8 @@ class Recorder:
     ) -> None:
         """Write an attention trace: one layer a call, in the order of the calls.
 
-        Axes before the last two become batch and heads; with fewer than two, the batch is 1.
+        A call without rows, as of an empty batch, is left out. Axes before the last two become
+        batch and heads; with fewer than two, the batch is 1.
 
         Args:
             path: file to write (.safetensors); appears whole or not at all.
@@ -326,20 +351,21 @@ class Recorder:
         Raises:
             UsageError: nothing was recorded, or the file cannot be written.
         """
-        if not self.calls:
+        calls = [call for call in self.calls if call.scores.size]
+        if not calls:
             raise UsageError(
                 "nothing was recorded; run the model with the recorder as its softmax, then write"
             )
         layers = []
-        for index, call in enumerate(self.calls):
+        for index, call in enumerate(calls):
             shape = _four(call.scores.shape)
             mask = call.mask
             if mask is not None and call.scores.ndim > 4:
                 mask = np.broadcast_to(mask, call.scores.shape).reshape(shape)
             layers.append(Layer(index, call.scores.reshape(shape), mask))
         about = dict(metadata or {})
-        if all(call.layer for call in self.calls):
-            about.setdefault("layers", ", ".join(call.layer for call in self.calls))
+        if all(call.layer for call in calls):
+            about.setdefault("layers", ", ".join(call.layer for call in calls))
         write(path, layers, model=model, source=source, metadata=about)
 
 
@@ -382,24 +408,6 @@ def apply(softmax: Softmax, layer: str, scores: Floats, mask: Mask | None) -> Fl
     return answer
 
 
-def _checked(scores: npt.ArrayLike, mask: npt.ArrayLike | None) -> Part:
-    """Scores that can be computed, and their mask in full."""
-    x = np.asarray(scores)
-    if not np.issubdtype(x.dtype, np.floating):
-        raise UsageError(f"scores are {x.dtype}; give float16, float32 or float64")
-    if x.ndim == 0 or x.size == 0:
-        raise UsageError(f"no scores in an array of shape {x.shape}; give at least one")
-    keep = np.asarray(True if mask is None else mask, dtype=np.bool_)
-    try:
-        keep = np.broadcast_to(keep, x.shape)
-    except ValueError:
-        raise UsageError(
-            f"a mask of shape {keep.shape} does not broadcast to scores of shape {x.shape}"
-        ) from None
-    check_finite(x, f"{current_layer.get() or 'softmax'}")
-    return x, keep
-
-
 def _long_enough(config: Config, keys: int) -> Config:
     """The configuration, as long as can be if its rows are too short."""
     if keys > MAX_LEN_LIMIT:
@@ -413,12 +421,6 @@ def _long_enough(config: Config, keys: int) -> Config:
 def _offsets(x: Floats) -> npt.NDArray[np.int64]:
     """Starts of rows of one length, and their end."""
     return np.arange(0, x.size + 1, x.shape[-1], dtype=np.int64)
-
-
-def _rows(part: Part, config: Config) -> Rows:
-    """Quantised, as driven."""
-    codes = quantise(*part, config)
-    return Rows(codes.q.reshape(-1), codes.keep.reshape(-1), _offsets(part[0]))
 
 
 def _real(outputs: Outputs | Results, shape: tuple[int, ...], config: Config) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim.golden import metrics, reference, timing
-from softmax_cosim.golden.quantise import quantise
+from softmax_cosim.golden.quantise import Clipping, quantise
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.golden.softmax import Outputs, softmax
 from softmax_cosim.plan import Design, Planned
@@ -32,8 +32,8 @@ class Slice:
     flat: LayerRows
     rows: Rows
     """As driven."""
-    clipped: int
-    """Scores the quantiser clipped."""
+    clipping: Clipping
+    """What the quantiser could not hold of them."""
 
     @classmethod
     def of(
@@ -46,7 +46,7 @@ class Slice:
         codes = quantise(flat.scores, flat.keep, cfg, name=f"{trace.path}: {layer.name}")
         offsets = np.arange(count + 1, dtype=np.int64) * length
         rows = Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets)
-        return cls(design, planned, layer, picked, flat, rows, codes.clipped)
+        return cls(design, planned, layer, picked, flat, rows, codes.clipping)
 
     def measure(self, results: Results | None = None, *, predictable: bool = False) -> Measured:
         """Compare with the golden model and measure.
@@ -101,7 +101,9 @@ class Slice:
             mismatched=np.count_nonzero(differs, axis=1),
             lost=lost,
             error=results.error,
-            clipped=self.clipped,
+            clipped=self.clipping.clipped,
+            underflow=self.clipping.underflow,
+            moved=self.clipping.moved,
             hits=hits,
             datapath=metrics.row_errors(of_quantised, output, rows.keep, offsets, lsb),
             total=metrics.row_errors(of_scores, output, rows.keep, offsets, lsb),

@@ -3,7 +3,8 @@
 A trace is a safetensors file. For each recorded layer ``i`` it holds
 
 * ``layer.<i>.scores``, shape [batch, heads, queries, keys], float16, float32 or float64: scaled
-  scores; ``-inf`` or the dtype's lowest finite value marks a masked element;
+  scores; ``-inf``, or the lowest finite value of the dtype or of a narrower one that models run in
+  (float16, bfloat16, float32), marks a masked element;
 * optionally ``layer.<i>.mask``, boolean, broadcastable to the scores: true where a key may be
   attended. A padded batch, for example, has a mask of shape [batch, 1, 1, keys].
 
@@ -31,7 +32,7 @@ from safetensors import SafetensorError, safe_open
 from softmax_cosim import configs
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.files import atomic_file
-from softmax_cosim.golden.quantise import check_finite, unmasked
+from softmax_cosim.golden.quantise import check_finite, filled, unmasked
 
 __all__ = ["FORMAT", "VERSION", "Layer", "LayerRows", "Trace", "write"]
 
@@ -84,7 +85,7 @@ class Layer:
         batch, heads, queries, keys = self.scores.shape
         if rows is None:
             rows = np.arange(batch * heads * queries)
-        scores = self.scores.reshape(-1, keys)[rows]
+        scores = filled(self.scores).reshape(-1, keys)[rows]
         keep = unmasked(scores)
         b, h, q = np.unravel_index(rows, (batch, heads, queries))
         if self.mask is not None:
@@ -266,7 +267,8 @@ def write(
 ) -> None:
     """Write a trace; the file appears whole or not at all, and equal content gives equal bytes.
 
-    The container is written here because safetensors orders metadata at random.
+    What the mask of a ``numpy.ma`` array hides is written as -inf. The container is written here
+    because safetensors orders metadata at random.
 
     Raises:
         UsageError: the folder or file cannot be written.
@@ -274,15 +276,15 @@ def write(
     """
     tensors: dict[str, npt.NDArray[Any]] = {}
     for layer in layers:
-        if layer.scores.ndim != 4 or _DTYPES.get(layer.scores.dtype.name) not in _SCORE_DTYPES:
-            raise ValueError(f"{layer.name}: {layer.scores.dtype} {layer.scores.shape}")
-        tensors[layer.name] = layer.scores
+        scores = filled(layer.scores)
+        if scores.ndim != 4 or _DTYPES.get(scores.dtype.name) not in _SCORE_DTYPES:
+            raise ValueError(f"{layer.name}: {scores.dtype} {scores.shape}")
+        tensors[layer.name] = scores
         if layer.mask is not None:
-            if layer.mask.dtype != np.bool_ or not _broadcasts(
-                layer.mask.shape, layer.scores.shape
-            ):
-                raise ValueError(f"layer {layer.index}: mask {layer.mask.dtype} {layer.mask.shape}")
-            tensors[f"layer.{layer.index}.mask"] = layer.mask
+            mask = np.ma.filled(layer.mask, False)
+            if mask.dtype != np.bool_ or not _broadcasts(mask.shape, scores.shape):
+                raise ValueError(f"layer {layer.index}: mask {mask.dtype} {mask.shape}")
+            tensors[f"layer.{layer.index}.mask"] = mask
     about = {**(metadata or {}), "format": FORMAT, "version": VERSION}
     about |= {"model": model, "source": source}
     header: dict[str, Any] = {"__metadata__": dict(sorted(about.items()))}

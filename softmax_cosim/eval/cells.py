@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from softmax_cosim.account import Account
 from softmax_cosim.configs import UsageError
+from softmax_cosim.golden.quantise import Clipping
 
 __all__ = ["Cell", "line_of"]
 
 Step = dict[str, Any]
-"""``start``, ``predictions``, ``rows``, ``elements``, ``cycles``, ``mismatches``, ``first``,
-``seconds``."""
+"""``start``, ``predictions``, ``seconds``, what :class:`.engines.Count` holds, ``account``."""
 
 
 class Cell:
@@ -82,6 +83,23 @@ class Cell:
     def total(self, key: str) -> Any:
         """Sum of a number over all steps."""
         return sum(step[key] for step in self.steps.values())
+
+    @property
+    def layers(self) -> dict[str, Clipping]:
+        """What was clipped of each layer's scores, all steps together."""
+        found: dict[str, Clipping] = {}
+        for start in sorted(self.steps):
+            for name, counts in self.steps[start]["layers"].items():
+                found.setdefault(name, Clipping()).add(Clipping(**counts))
+        return found
+
+    @property
+    def account(self) -> Account:
+        """What became of each softmax of the model, all steps together."""
+        found = Account()
+        for start in sorted(self.steps):
+            found.add(Account.from_dict(self.steps[start]["account"]))
+        return found
 
     @property
     def first(self) -> str:

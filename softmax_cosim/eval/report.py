@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +14,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from softmax_cosim.account import Account
 from softmax_cosim.configs import Config
 from softmax_cosim.eval import Metric
 from softmax_cosim.eval.statistics import RESAMPLES, SEED, Figure, Loss
 from softmax_cosim.files import atomic_file
 from softmax_cosim.golden import tables
+from softmax_cosim.golden.quantise import Clipping
+from softmax_cosim.report.clipping import LayerClipping, clipping_warnings
+from softmax_cosim.report.terminal import print_warnings
 from softmax_cosim.report.text import count, seconds
 
 __all__ = [
@@ -34,6 +38,7 @@ __all__ = [
     "results",
     "shown",
     "verdict",
+    "warnings",
     "write",
 ]
 
@@ -58,6 +63,10 @@ class CellResult:
     """Rows in which RTL and golden model differ, likewise."""
     first: str
     """The first of them, in words."""
+    layers: Mapping[str, Clipping]
+    """What was clipped, by the name of the layer."""
+    account: Account
+    """What became of each softmax of the model."""
     seconds: float
     """Of all steps, the model's own work included, one after the other."""
 
@@ -65,6 +74,14 @@ class CellResult:
     def table_bytes(self) -> int | None:
         """Bytes of the configuration's tables, if that is known."""
         return tables.table_bytes(self.config)
+
+    @property
+    def clipping(self) -> Clipping:
+        """Of all layers."""
+        found = Clipping()
+        for layer in self.layers.values():
+            found.add(layer)
+        return found
 
 
 @dataclass(frozen=True)
@@ -175,6 +192,22 @@ def verdict(found: Evaluation) -> str:
     return f"{count(rows)} softmax rows, computed by the golden model"
 
 
+def warnings(found: Evaluation) -> list[str]:
+    """What makes the figures mean less: softmaxes that were not replaced, scores clipped."""
+    said = []
+    for task in found.tasks:
+        missed = {name: why for cell in task.cells for name, why in cell.account.missed.items()}
+        if missed:
+            named = "; ".join(f"{name} ({why})" for name, why in missed.items())
+            said.append(f"{task.name}: softmaxes that may be attention and stayed float: {named}")
+        said += clipping_warnings(
+            LayerClipping(f"{task.name} {name or 'softmax'}", cell.config, **vars(clipping))
+            for cell in task.cells
+            for name, clipping in cell.layers.items()
+        )
+    return said
+
+
 def _signed(metric: Metric, value: float) -> str:
     if not math.isfinite(value):
         return _NOTHING
@@ -248,6 +281,11 @@ def _cell(cell: CellResult) -> dict[str, Any]:
         "cycles": cell.cycles,
         "mismatches": cell.mismatches,
         "first_mismatch": cell.first or None,
+        "clipped": cell.clipping.clipped,
+        "underflow": cell.clipping.underflow,
+        "moved_rows": cell.clipping.moved,
+        "layers": {name: vars(clipping) for name, clipping in cell.layers.items()},
+        "account": cell.account.as_dict(),
         "seconds": round(cell.seconds, 3),
     }
 
@@ -262,6 +300,7 @@ def markdown(found: Evaluation) -> str:
         "# Evaluation",
         f"{verdict(found)}. Commit {found.commit or 'unknown'}, {found.date:%Y-%m-%d}.",
         f"`{found.command}`",
+        *_warned(found),
         "## Main metric of each task",
         "Bold: the 95 % interval of the loss against float does not hold 0.",
         "\n".join(_overview(found)),
@@ -277,9 +316,18 @@ def markdown(found: Evaluation) -> str:
     parts.append(
         "A loss above 0 is worse, whatever the metric; in percentage points where the metric is in "
         f"percent. Intervals: paired bootstrap of the examples, {count(RESAMPLES)} resamples. "
+        "Clipped: scores beyond the range of the input; underflow: beyond it, and so far below "
+        "their row's maximum that float32 softmax gives 0 as well. "
         "Time is that of all steps one after the other, the model's own work included."
     )
     return "\n\n".join(parts) + "\n"
+
+
+def _warned(found: Evaluation) -> Iterator[str]:
+    warned = warnings(found)
+    if warned:
+        yield "## Warnings"
+        yield "\n".join(f"* {warning}" for warning in warned)
 
 
 def _overview(found: Evaluation) -> Iterator[str]:
@@ -308,20 +356,22 @@ def _metric(found: Evaluation, task: TaskResult, place: int) -> Iterator[str]:
     through_rtl = first and found.engine == "rtl"
     heads = ["configuration", "table bytes", figure.metric.name, "loss", "95 % interval"]
     heads += ["relative loss"]
-    heads += ["agreement", "rows"] if first else []
+    heads += ["agreement", "rows", "clipped", "underflow"] if first else []
     heads += ["mismatches", "cycles"] if through_rtl else []
     heads += ["time"] if first else []
     yield from _head(heads, left=1)
     spread = f"{shown(figure.metric, figure.low)} … {shown(figure.metric, figure.high)}"
     cells = ["float", "", shown(figure.metric, figure.value), "", f"value: {spread}", ""]
-    cells += ["", ""] if first else []
+    cells += ["", "", "", ""] if first else []
     cells += ["", ""] if through_rtl else []
     yield _line([*cells, *([seconds(task.seconds)] if first else [])])
     for cell in task.cells:
         loss = cell.losses[place]
         cells = [f"`{cell.config.name}`", count(cell.table_bytes), shown(loss.metric, loss.value)]
         cells += [_bold(lost(loss), loss), interval(loss), relative(loss)]
-        cells += [agreed(cell.agreement), count(cell.rows)] if first else []
+        clipping = cell.clipping
+        counts = count(cell.rows), count(clipping.clipped), count(clipping.underflow)
+        cells += [agreed(cell.agreement), *counts] if first else []
         cells += [count(cell.mismatches), count(cell.cycles)] if through_rtl else []
         yield _line([*cells, *([seconds(cell.seconds)] if first else [])])
 
@@ -365,5 +415,6 @@ def print_summary(found: Evaluation, console: Console, out: Path) -> None:
     for cell in found.cells:
         if cell.first:
             console.print(Text(cell.first, style="red"), soft_wrap=True)
+    print_warnings(warnings(found), console)
     console.print(Text(verdict(found), style="bold green" if found.exact else "bold red"))
     console.print(f"report: {out / 'results.html'}", soft_wrap=True, highlight=False)

@@ -36,6 +36,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from softmax_cosim import configs, engines
+from softmax_cosim.account import Account
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.eval import Source, Task, hashes, load, report
 from softmax_cosim.eval.arguments import asked
@@ -240,9 +241,9 @@ def _step(
     """Compute one step; returns its line."""
     task = _task(name, source)
     softmax = None if config is None else _engine(config, kind, simulators)
-    count = engines.Count()
+    count, account = engines.Count(), Account()
     if softmax is not None:
-        softmax.count = count
+        softmax.count, softmax.account = count, account
     begun = time.perf_counter()
     predictions = task.predict(part, softmax)
     seconds = time.perf_counter() - begun
@@ -252,8 +253,9 @@ def _step(
             f"{part.start} on; predict must return one an example"
         )
     step = {"start": part.start, "predictions": predictions, "seconds": round(seconds, 4)}
+    step |= dataclasses.asdict(count) | {"account": account.as_dict()}
     try:
-        return line_of(step | dataclasses.asdict(count))
+        return line_of(step)
     except TypeError as error:
         raise UsageError(
             f"task {name}: a prediction cannot be kept as JSON ({error}); "
@@ -334,6 +336,8 @@ def _result(task: Task, cells: Sequence[Planned]) -> report.TaskResult:
                 cycles=cell.total("cycles") if through_rtl else None,
                 mismatches=cell.total("mismatches") or (0 if through_rtl else None),
                 first=cell.first,
+                layers=cell.layers,
+                account=cell.account,
                 seconds=cell.total("seconds"),
             )
         )

@@ -23,6 +23,7 @@ def render(found: Evaluation) -> str:
     return page.get_template("evaluation.html.j2").render(
         found=found,
         summary=report.verdict(found),
+        warnings=report.warnings(found),
         shown=report.shown,
         lost=report.lost,
         interval=report.interval,

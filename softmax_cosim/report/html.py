@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from softmax_cosim.report import plots, text
+from softmax_cosim.report.clipping import clipping_of, clipping_warnings
 from softmax_cosim.report.model import Report
 
 __all__ = ["environment", "render", "write_html"]
@@ -51,6 +52,7 @@ def render(report: Report) -> str:
     runs = max(len(report.runs), 1)
     return made.get_template("report.html.j2").render(
         report=report,
+        warnings=clipping_warnings(clipping_of(report)),
         map_runs=[run for run in report.runs if run.maps][:_MAPS],
         maps_each=max(_MAPS // runs, 1),
         worst_each=max(_WORST_ROWS // runs, 1),

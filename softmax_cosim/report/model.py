@@ -67,7 +67,10 @@ class RowBatch:
     error: Bools
     """The row came out with its error flag set."""
     clipped: int
-    """Scores the quantiser clipped in these rows."""
+    """Scores the quantiser clipped in these rows, as :class:`.quantise.Clipping` counts; likewise
+    the two that follow."""
+    underflow: int
+    moved: int
     hits: TableHits | None
     """How many of these rows hit the last entry of a table; None where nobody knows the tables."""
     datapath: RowErrors
@@ -181,7 +184,12 @@ class TensorResult:
     lost_rows: int | None
     flagged_rows: int | None
     """Rows that came out with the error flag set."""
+    scores: int
+    """Elements that take part; of them the quantiser clipped those that follow."""
     clipped: int
+    underflow: int
+    moved: int
+    """Rows whose probabilities clipping moves."""
     hits: TableHits | None
     """None where nobody knows the tables."""
     datapath: Merit
@@ -302,7 +310,11 @@ class RunResult:
     cycles: int | None
     """Clock cycles simulated; None without a simulator."""
     wall_s: float
+    scores: int
+    """As in :class:`TensorResult`; likewise the three that follow."""
     clipped: int
+    underflow: int
+    moved: int
     hits: TableHits | None
     datapath: Merit
     total: Merit

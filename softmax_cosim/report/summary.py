@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from softmax_cosim.report.model import Merit, Report, RunResult
+from softmax_cosim.report.model import Merit, Report, RunResult, TensorResult
 
 __all__ = ["MERIT_KEYS", "VERSION", "summary", "write_summary"]
 
@@ -59,9 +59,29 @@ def _run(run: RunResult) -> dict[str, Any]:
         "cycles": run.cycles,
         "wall_s": run.wall_s,
         "clipped": run.clipped,
+        "underflow": run.underflow,
+        "moved_rows": run.moved,
+        "layers": [_layer(tensor) for tensor in sorted(run.tensors, key=_place)],
         "datapath": _merit(run.datapath),
         "total": _merit(run.total),
         **({} if run.own is None else {"design": dataclasses.asdict(run.own)}),
+    }
+
+
+def _place(tensor: TensorResult) -> tuple[str, int, str]:
+    """Layer 2 before layer 10."""
+    return tensor.trace, len(tensor.tensor), tensor.tensor
+
+
+def _layer(tensor: TensorResult) -> dict[str, Any]:
+    return {
+        "trace": tensor.trace,
+        "tensor": tensor.tensor,
+        "rows": tensor.rows,
+        "scores": tensor.scores,
+        "clipped": tensor.clipped,
+        "underflow": tensor.underflow,
+        "moved_rows": tensor.moved,
     }
 
 

@@ -38,7 +38,7 @@ FAILURES = 20
 """Failures kept a run."""
 #: Counts that only a simulator gives.
 _PLAYED = ("mismatched_elements", "mismatched_rows", "lost_rows", "flagged_rows")
-_COUNTS = ("rows", "elements", *_PLAYED, "clipped")
+_COUNTS = ("rows", "elements", *_PLAYED, "scores", "clipped", "underflow", "moved")
 
 
 def _merit(errors: Errors) -> Merit:
@@ -70,7 +70,10 @@ class _Sums:
             mismatched_rows=int((batch.mismatched > 0).sum()),
             lost_rows=int(batch.lost.sum()),
             flagged_rows=int(batch.error.sum()),
+            scores=int(batch.active.sum()),
             clipped=batch.clipped,
+            underflow=batch.underflow,
+            moved=batch.moved,
         )
         self.played &= batch.played
         if batch.hits is None:

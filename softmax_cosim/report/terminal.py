@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from softmax_cosim.report.clipping import clipping_of, clipping_warnings
 from softmax_cosim.report.model import Report, RunResult
 from softmax_cosim.report.text import count, figure, seconds, verdict
 
-__all__ = ["print_report"]
+__all__ = ["print_report", "print_warnings"]
 
 _COLUMNS = (
     "\nconfiguration",
@@ -25,7 +27,7 @@ _COLUMNS = (
     "max err\nLSB",
     "L1\nerror",
 )
-_SHOWN_FAILURES = 5
+_SHOWN_FAILURES = _SHOWN_WARNINGS = 5
 
 
 def print_report(report: Report, console: Console, folder: Path | None = None) -> None:
@@ -47,6 +49,7 @@ def print_report(report: Report, console: Console, folder: Path | None = None) -
         console.print(f"[dim]latency alone in the core:[/] {formula}  [dim]({', '.join(names)})[/]")
     for failure in [failure for run in report.runs for failure in run.failures][:_SHOWN_FAILURES]:
         console.print(Text(str(failure), style="red"), soft_wrap=True)
+    print_warnings(clipping_warnings(clipping_of(report)), console)
     console.print(
         Text(verdict(report), style="bold green" if report.exact else "bold red"),
     )
@@ -57,6 +60,15 @@ def print_report(report: Report, console: Console, folder: Path | None = None) -
     )
     if folder is not None:
         console.print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+def print_warnings(warnings: Sequence[str], console: Console) -> None:
+    """Print the first few, and how many there are."""
+    for warning in warnings[:_SHOWN_WARNINGS]:
+        console.print(Text(warning, style="yellow"), soft_wrap=True)
+    if len(warnings) > _SHOWN_WARNINGS:
+        more = len(warnings) - _SHOWN_WARNINGS
+        console.print(f"and {more} more such warnings, in the report", style="yellow")
 
 
 def _formulas(report: Report) -> dict[str, list[str]]:

@@ -75,6 +75,10 @@ class RtlSoftmax:
                 f"{self.config.max_len}; use a configuration with a larger one"
             )
         raw = quantise(scores, mask, self.config)
+        if raw.q.size == 0:
+            nothing = np.empty(shape).view(Probabilities)
+            nothing.latency = np.empty(shape[:-1], np.int64)
+            return nothing
         offsets = np.arange(0, raw.q.size + 1, shape[-1], dtype=np.int64)
         results = self._pool.run(Rows(raw.q.reshape(-1), raw.keep.reshape(-1), offsets))
         scale = np.ldexp(1.0 / self.config.m, -results.exponent.astype(np.int32))

@@ -59,6 +59,49 @@ def test_a_row_that_is_masked_altogether_is_zero(rtl):
         assert (got.sum(axis=-1) > 0).sum() == 29
 
 
+def test_masks_of_half_precision_and_of_numpy(rtl):
+    """A narrower type's lowest value and what numpy.ma hides are as good as False in the mask."""
+    hidden = SCORES.copy()
+    hidden[..., ::2] = np.finfo(np.float16).min
+    hidden[..., 1::4] = -3.3895313892515355e38
+    mask = np.isin(np.arange(40) % 4, [3])
+    buried = np.ma.array(np.where(mask, SCORES, np.nan), mask=np.broadcast_to(~mask, SCORES.shape))
+    for softmax in (engines.Float64(), engines.Golden(CONFIG), rtl):
+        expected = softmax(SCORES, mask)
+        np.testing.assert_array_equal(softmax(hidden), expected)
+        np.testing.assert_array_equal(softmax(buried), expected)
+
+
+def test_what_is_clipped_is_counted_by_layer(rtl, monkeypatch):
+    """Through the parts of a call, too; a score that masks itself is none of them."""
+    monkeypatch.setattr(engines, "CHUNK", 100)
+    monkeypatch.setattr(rtl, "count", engines.Count())
+    large = SCORES.copy()
+    large[..., 3], large[..., 4] = 200, np.finfo(np.float16).min
+    low = SCORES.copy()
+    low[..., 7] = -1e4
+    for softmax in (engines.Golden(CONFIG), rtl):
+        for name, scores in (("a", large), ("b", low), ("a", large)):
+            engines.apply(softmax, name, scores, MASK)
+        a, b = softmax.count.layers["a"], softmax.count.layers["b"]
+        kept = np.broadcast_to(MASK, SCORES.shape)
+        rows = int(kept[..., 3].sum())
+        assert (a.clipped, a.underflow) == (2 * rows, 0)
+        assert a.scores == 2 * (np.count_nonzero(kept) - np.count_nonzero(kept[..., 4]))
+        assert a.moved == 0  # the largest by far, before and after
+        assert (b.clipped, b.underflow, b.moved) == (0, np.count_nonzero(kept[..., 7]), 0)
+        assert (softmax.count.clipped, softmax.count.underflow) == (a.clipped, b.underflow)
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (0, 3, 2, 5), (2, 0, 5)])
+def test_no_rows_are_answered_with_none(rtl, monkeypatch, shape):
+    monkeypatch.setattr(rtl, "count", engines.Count())
+    for softmax in (engines.Float64(), engines.Golden(CONFIG), rtl):
+        got = softmax(np.empty(shape, np.float32), np.ones(5, bool))
+        assert got.shape == shape
+        assert vars(softmax.count) == vars(engines.Count())
+
+
 def test_golden_is_close_to_exact_and_rows_of_one_key_are_one():
     softmax = engines.Golden("split_int16")
     np.testing.assert_allclose(softmax(SCORES, MASK), exact(SCORES, MASK), atol=3e-3)
@@ -164,7 +207,7 @@ def test_longer_rows_take_a_longer_build():
     ("scores", "mask", "sentence"),
     [
         ([[1, 2]], None, "scores are int64; give float"),
-        (np.zeros((3, 0)), None, r"no scores in an array of shape \(3, 0\)"),
+        (np.zeros((3, 0)), None, r"no scores in a tensor of shape \(3, 0\)"),
         (np.zeros((3, 2)), np.ones((4, 2), bool), r"mask of shape \(4, 2\) does not broadcast"),
         (np.array([0.0, np.nan]), None, r"NaN at index \[1\]"),
     ],
@@ -229,6 +272,22 @@ def test_what_was_recorded_is_a_trace(tmp_path):
     last = list(trace.layers())[-1].flatten()
     np.testing.assert_array_equal(last.scores, SCORES.reshape(-1, 40))
     np.testing.assert_array_equal(last.keep, np.broadcast_to(MASK, SCORES.shape).reshape(-1, 40))
+
+
+def test_a_recorder_keeps_the_masks_of_numpy(tmp_path):
+    """And leaves calls without rows out."""
+    recorder = engines.Recorder()
+    buried = np.ma.array(np.full((2, 3), np.nan), mask=[[False, True, False], [False] * 3])
+    buried[:, [0, 2]] = 1
+    buried[1, 1] = 5
+    engines.apply(recorder, "empty", np.empty((0, 2, 3), np.float32), None)
+    engines.apply(recorder, "a", buried, np.ma.array([True] * 3, mask=[False, False, True]))
+    path = tmp_path / "trace.safetensors"
+    recorder.write(path, model="m", source="s")
+    trace = Trace(path)
+    assert trace.metadata["layers"] == "a"
+    (layer,) = trace.layers()
+    assert layer.flatten().keep.tolist() == [[True, False, False], [True, True, False]]
 
 
 def test_nothing_recorded(tmp_path):

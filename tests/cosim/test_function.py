@@ -60,6 +60,17 @@ def test_masks_broadcast_and_values_derived_forget_the_latency(softmax: cosim.Rt
     assert "latency" not in vars(got * 2)
 
 
+def test_no_rows_and_masked_arrays(softmax: cosim.RtlSoftmax) -> None:
+    got = softmax(np.zeros((0, 3, 5), np.float32), np.ones(5, np.bool_))
+    assert got.shape == (0, 3, 5)
+    assert got.latency is not None
+    assert got.latency.shape == (0, 3)
+    hidden = np.array([False, True, False, True])
+    scores = np.random.default_rng(1).normal(0, 3, (3, 4))
+    buried = np.ma.array(np.where(hidden, np.nan, scores), mask=np.broadcast_to(hidden, (3, 4)))
+    np.testing.assert_array_equal(softmax(buried), softmax(scores, ~hidden))
+
+
 def test_bad_input(softmax: cosim.RtlSoftmax) -> None:
     with pytest.raises(UsageError, match="max_len is 64"):
         softmax(np.zeros((2, 65)))

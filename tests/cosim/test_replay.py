@@ -86,6 +86,39 @@ def test_a_replay_is_exact_and_writes_everything(trace: Path, tmp_path: Path, tr
             assert not golden[1, 2, 3, 7:].any()
 
 
+@pytest.mark.parametrize("command", ["score", "replay"])
+def test_what_was_clipped_is_told_by_layer(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Layer 2 holds what half-precision masks are; layer 3 clips where it shows, 4 where not."""
+    rng = np.random.default_rng(4)
+    masked = rng.normal(0, 3, (1, 2, 3, 20)).astype(np.float32)
+    masked[..., 12:] = np.finfo(np.float16).min
+    moved = rng.normal(200, 3, (1, 2, 3, 20)).astype(np.float32)
+    harmless = rng.normal(0, 3, (1, 2, 3, 20)).astype(np.float32)
+    harmless[..., 5], harmless[..., 6] = -1e4, -1e9
+    path = tmp_path / "t.safetensors"
+    layers = [Layer(2, masked), Layer(3, moved), Layer(4, harmless)]
+    write(path, layers, model="a model", source="a test")
+    out = tmp_path / "out"
+    assert cli.main([command, str(path), "--config", "rexp_uint8", "--out", str(out)]) == 0
+    (run,) = summary(out)["runs"]
+    found = {layer.pop("tensor"): layer for layer in run["layers"]}
+    common = {"trace": str(path), "rows": 6}
+    assert found == {
+        "layer.2.scores": common | {"scores": 72, "clipped": 0, "underflow": 0, "moved_rows": 0},
+        "layer.3.scores": common | {"scores": 120, "clipped": 120, "underflow": 0, "moved_rows": 6},
+        "layer.4.scores": common | {"scores": 120, "clipped": 0, "underflow": 12, "moved_rows": 0},
+    }
+    assert (run["clipped"], run["underflow"], run["moved_rows"]) == (120, 12, 6)
+    warning = "layer.3.scores: 120 of 120 scores clipped at Q8.8, which moves the probabilities of"
+    said = capsys.readouterr().out
+    page = (out / "report.html").read_text()
+    for text in (said, page):
+        assert text.count(warning) == 1
+        assert text.count("clipped at") == 1
+
+
 @pytest.mark.parametrize("name", configs.names())
 def test_every_configuration_replays_the_committed_traces(name: str, tmp_path: Path):
     assert cli.main(["replay", *TRACES, "--config", name, "--out", str(tmp_path)]) == 0

@@ -94,6 +94,8 @@ def batches(config: Config, *, layers: int = 2, seed: int = 0) -> Iterator[RowBa
             lost=np.zeros(count, np.bool_),
             error=np.zeros(count, np.bool_),
             clipped=quantised.clipped,
+            underflow=quantised.underflow,
+            moved=quantised.clipping.moved,
             hits=hits,
             datapath=row_errors(exact, hardware, rows.keep, offsets, 1 / config.m),
             total=row_errors(floats, hardware, rows.keep, offsets, 1 / config.m),
@@ -273,6 +275,9 @@ SUMMARY_KEYS = {
     "cycles": int,
     "wall_s": float,
     "clipped": int,
+    "underflow": int,
+    "moved_rows": int,
+    "layers": list,
     "datapath": dict,
     "total": dict,
 }

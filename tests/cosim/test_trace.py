@@ -131,6 +131,25 @@ def test_scores_that_mask_themselves_and_huge_ones_are_good(path, dtype):
     np.testing.assert_array_equal(layer.scores, x)
 
 
+def test_the_lowest_value_of_a_narrower_type_is_a_mask(path):
+    """As half-precision models write it, and others widen it."""
+    x = scores("float64")
+    x[0, 0, 0, :4] = -65504.0, -3.3895313892515355e38, np.finfo(np.float32).min, -1e4
+    foreign(path, {"layer.0.scores": x, "layer.1.scores": x.astype(np.float32)})
+    for layer in Trace(path).layers():
+        assert layer.flatten().keep[0].tolist() == [False, False, False, True, True]
+        assert layer.flatten().keep[1:].all()
+
+
+def test_masked_arrays_of_numpy_are_written_masked(path):
+    x = np.ma.array(scores(), mask=np.random.default_rng(3).random(SHAPE) > 0.5)
+    x.data[x.mask] = np.nan
+    write(path, [Layer(0, x)], model="m", source="s")
+    (layer,) = Trace(path).layers()
+    np.testing.assert_array_equal(layer.flatten().keep, ~x.mask.reshape(-1, 5))
+    np.testing.assert_array_equal(layer.scores[~x.mask], x.data[~x.mask])
+
+
 def test_a_row_may_be_masked_whole(path):
     foreign(path, {"layer.0.scores": scores(), "layer.0.mask": np.zeros((1, 1, 1, 5), bool)})
     (layer,) = Trace(path).layers()

@@ -37,7 +37,10 @@ def test_rounds_half_to_even_and_clips(x: np.ndarray, in_w: int, data: st.DataOb
     result = quantise(x, None, cfg)
     assert result.q.shape == result.keep.shape == x.shape
     assert result.q.ravel().tolist() == held
-    assert result.clipped == sum(a != b for a, b in zip(exact, held, strict=True))
+    beyond = np.array([a != b for a, b in zip(exact, held, strict=True)]).reshape(x.shape)
+    far = x.astype(np.float64).max(axis=-1, keepdims=True) - x > 104
+    assert result.clipped == (beyond & ~far).sum()
+    assert result.underflow == (beyond & far).sum()
     assert result.keep.all()
 
 
@@ -53,7 +56,93 @@ def test_lowest_value_and_minus_infinity_are_masked(dtype: type[np.floating]) ->
     result = quantise(x, None, Q8_8)
     assert result.keep.tolist() == [True, False, False, True]
     assert result.q.tolist() == [256, -32768, -32768, -32768]
-    assert result.clipped == 1  # the fourth; a masked score is not clipped
+    assert (result.clipped, result.underflow) == (0, 1)  # the fourth; a masked score is neither
+
+
+BFLOAT16 = -3.3895313892515355e38
+CLEAN = {"clipped": 0, "underflow": 0, "moved": 0}
+LOWEST = [-65504.0, BFLOAT16, float(np.finfo(np.float32).min)]
+
+
+@pytest.mark.parametrize("lowest", LOWEST)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("cfg", [Q8_8, IN8])
+def test_the_lowest_value_of_a_narrower_type_is_masked(
+    dtype: type[np.floating], lowest: float, cfg: Config
+) -> None:
+    """A half-precision model's mask arrives widened; the numbers beside it are scores."""
+    x = np.array([[1.0, lowest, 0.5], [lowest] * 3], dtype)
+    result = quantise(x, None, cfg)
+    assert result.keep.tolist() == [[True, False, True], [False] * 3]
+    assert vars(result.clipping) == {**CLEAN, "scores": int(result.keep.sum())}
+    beside = np.nextafter(dtype(lowest), dtype(0))
+    assert quantise(np.array([1.0, beside], dtype), None, cfg).keep.all()
+
+
+def test_the_lowest_bfloat16_is_what_ends_its_bits() -> None:
+    bits = np.array([0xFF7F0000], np.uint32)  # sign, exponent 254, all of the mantissa
+    assert bits.view(np.float32)[0] == BFLOAT16
+
+
+@pytest.mark.parametrize("cfg", [Q8_8, IN8])
+def test_other_large_negative_numbers_are_scores(cfg: Config) -> None:
+    x = np.array([[0.0, -1e4, -1e9, -105.0], [-1e9, -1e9, -1e9, -1e9]], np.float32)
+    result = quantise(x, None, cfg)
+    assert result.keep.all()
+    if cfg.recentre:
+        assert (result.clipped, result.underflow) == (0, 3)
+        assert result.q[1].tolist() == [127] * 4
+    else:  # -105 fits; in the second row nothing is below the maximum
+        assert (result.clipped, result.underflow) == (4, 2)
+    assert result.clipping.moved == 0
+
+
+@pytest.mark.parametrize(("distance", "clipped", "underflow"), [(103.9, 1, 0), (104.1, 0, 1)])
+@pytest.mark.parametrize("recentre", [False, True])
+def test_underflow_begins_where_float32_softmax_ends(
+    recentre: bool, distance: float, clipped: int, underflow: int
+) -> None:
+    cfg = Q8_8.replace(in_w=8, frac=4, recentre=recentre)
+    x = np.float64([7.0, 7.0 - distance])
+    assert (np.exp(np.float32(-distance)) == 0) == (underflow == 1)
+    result = quantise(x, None, cfg)
+    assert (result.clipped, result.underflow) == (clipped, underflow)
+
+
+def test_rows_that_clipping_moves_are_counted() -> None:
+    """By half a step of uint8, 1/510; the others clip as well, but nobody sees it."""
+    x = np.array(
+        [
+            [200.0, 190.0, 0.0],  # both at the top: one half each instead of one and nothing
+            [0.0, -50.0, -200.0],  # far below all along
+            [-300.0, -302.0, -500.0],  # the lowest code for all, though one is an underflow
+            [130.0, 20.0, 0.0],  # the maximum alone, and it stays far above
+            [1.0, 2.0, 3.0],
+        ]
+    )
+    result = quantise(x, None, Q8_8)
+    assert (result.clipped, result.underflow, result.clipping.moved) == (5, 2, 2)
+    assert quantise(x, None, Q8_8.replace(recentre=True)).clipping.moved == 0
+    assert quantise(x[:1], x[:1] < 200, Q8_8).clipping.moved == 0  # of one kept element
+
+
+def test_a_masked_array_of_numpy_is_masked() -> None:
+    """Whatever stands under its mask, and beside a mask of one's own."""
+    x = np.ma.masked_invalid(np.array([[0.5, np.nan, np.inf, 1.0]]))
+    result = quantise(x, np.array([True, True, True, False]), Q8_8)
+    assert result.keep.tolist() == [[True, False, False, False]]
+    assert result.q[0, :3].tolist() == [128, -32768, -32768]
+    hidden = np.ma.array([True, True, True, True], mask=[False, False, False, True])
+    assert quantise(np.zeros(4), hidden, Q8_8).keep.tolist() == [True, True, True, False]
+    with pytest.raises(UsageError, match="scores are int64"):
+        quantise(np.ma.array([1, 2], mask=[True, False]), None, Q8_8)
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (0, 3, 2, 5), (2, 0, 5), (0, 0)])
+def test_no_rows_are_no_rows(shape: tuple[int, ...]) -> None:
+    result = quantise(np.zeros(shape, np.float32), None, Q8_8)
+    assert result.q.shape == result.keep.shape == shape
+    assert vars(result.clipping) == {**CLEAN, "scores": int(result.keep.sum())}
 
 
 def test_a_mask_broadcasts_and_is_joined_with_masked_scores() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from softmax_cosim.engines import apply
 from softmax_cosim.eval import Metric, mean
 
 
@@ -55,6 +56,21 @@ class Mismatching(Largest):
         return super().predict(examples, softmax)
 
 
+class Clipping(Largest):
+    """Two layers; the scores of the second are far too large, and one of its softmaxes missed."""
+
+    name = "clipping"
+
+    def predict(self, examples, softmax):
+        if softmax is None:
+            return super().predict(examples, None)
+        softmax.account.replaced.update(["small", "large"])
+        softmax.account.missed["pool"] = "it runs along another axis"
+        scores = np.array([[300.0, 200.0, -9000.0, np.finfo(np.float16).min]])
+        apply(softmax, "large", scores, None)
+        return super().predict(examples, lambda *given: apply(softmax, "small", *given))
+
+
 class Short(Largest):
     """Forgets an example."""
 
@@ -75,6 +91,10 @@ def make():
 
 def make_mismatching():
     return Mismatching()
+
+
+def make_clipping():
+    return Clipping()
 
 
 def make_short():

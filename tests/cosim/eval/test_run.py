@@ -91,6 +91,58 @@ def test_the_report_is_written_for_people_too(tmp_path):
     assert {line.count("|") for line in rows[:5]} == {4}
 
 
+def test_what_was_clipped_is_told_by_layer(tmp_path, capsys):
+    """A step clips two scores of three, one so low that float gives 0; nothing else is clipped."""
+    assert main(command(tmp_path, task="make_clipping")) == 0
+    (task,) = results(tmp_path)["tasks"]
+    for cell in task["cells"]:
+        assert cell["layers"] == {
+            "large": {"scores": 3 * STEPS, "clipped": 2 * STEPS, "underflow": STEPS}
+            | {"moved": STEPS},
+            "small": {"scores": 320, "clipped": 0, "underflow": 0, "moved": 0},
+        }
+        assert (cell["clipped"], cell["underflow"]) == (2 * STEPS, STEPS)
+        assert cell["moved_rows"] == STEPS
+    warning = (
+        "clipping large: 12 of 18 scores clipped at Q8.8, which moves the probabilities of 6 rows "
+        "(rexp_uint4); try recentre = true, or fewer fraction bits (cosim calibrate)"
+    )
+    out = tmp_path / "out"
+    for text in (
+        capsys.readouterr().out,
+        (out / "results.md").read_text(),
+        (out / "results.html").read_text(),
+    ):
+        assert text.count(warning) == 1
+        assert "clipping small" not in text
+    assert "| 46 | 12 | 6 |" in (out / "results.md").read_text()
+
+
+def test_what_was_missed_is_told(tmp_path, capsys):
+    assert main(command(tmp_path, task="make_clipping")) == 0
+    (task,) = results(tmp_path)["tasks"]
+    missed = {"pool": "it runs along another axis"}
+    for cell in task["cells"]:
+        assert cell["account"]["replaced"] == {"small": STEPS, "large": STEPS}
+        assert cell["account"]["missed"] == missed
+    sentence = "softmaxes that may be attention and stayed float: pool (it runs along another axis)"
+    out = tmp_path / "out"
+    for text in (
+        capsys.readouterr().out,
+        (out / "results.md").read_text(),
+        (out / "results.html").read_text(),
+    ):
+        assert text.count(sentence) == 1
+
+
+def test_without_clipping_there_is_no_warning(tmp_path, capsys):
+    assert main(command(tmp_path)) == 0
+    out = tmp_path / "out"
+    assert "clipped at" not in capsys.readouterr().out
+    assert "Warnings" not in (out / "results.md").read_text()
+    assert "Warnings" not in (out / "results.html").read_text()
+
+
 def test_a_second_run_computes_nothing(tmp_path, calls):
     assert main(command(tmp_path)) == 0
     assert len(calls()) == 3 * STEPS
