@@ -78,7 +78,9 @@ class Account:
 
     def __str__(self) -> str:
         """One line: ``12 layers replaced (480 calls), 1 not attention, 2 MISSED: ...``."""
-        parts = [f"{len(self.replaced)} layers replaced ({self.replaced.total()} calls)"]
+        parts = []
+        if self.replaced or not self.left:
+            parts.append(f"{len(self.replaced)} layers replaced ({self.replaced.total()} calls)")
         if self.left:
             parts.append(f"{len(self.left)} left to the model ({self.left.total()} calls)")
         if self.other:

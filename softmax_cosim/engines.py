@@ -346,7 +346,8 @@ class Recorder:
             path: file to write (.safetensors); appears whole or not at all.
             model: the model's name and revision.
             source: where the model and its input came from.
-            metadata: more provenance; ``layers`` (the names) is added when known.
+            metadata: more provenance; ``layers`` (the names) and ``account`` (what became of every
+                softmax, a line) are added when known.
 
         Raises:
             UsageError: nothing was recorded, or the file cannot be written.
@@ -366,6 +367,8 @@ class Recorder:
         about = dict(metadata or {})
         if all(call.layer for call in calls):
             about.setdefault("layers", ", ".join(call.layer for call in calls))
+        if self.account != Account():
+            about.setdefault("account", str(self.account))
         write(path, layers, model=model, source=source, metadata=about)
 
 
