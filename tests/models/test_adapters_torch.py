@@ -194,25 +194,28 @@ def test_the_rtl_in_the_loop():
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_returns_as_it_came(dtype):
-    """The lowest value of the type masks, also of the one that numpy has not got."""
+    """The lowest value of the type masks; the scores come widened, and the mask beside them."""
     scores = seeded(3, 4, 6).to(dtype)
     hidden = scores.masked_fill(torch.arange(6) > 3, torch.finfo(dtype).min)
     recorder = Recorder(Float64())
     with torch_module.patched(recorder):
         got = hidden.softmax(-1)
     assert got.dtype == dtype
+    assert recorder.calls[0].scores.dtype == np.float32
+    assert (recorder.calls[0].mask == (np.arange(6) <= 3)).all()
     np.testing.assert_allclose(got.float(), hidden.softmax(-1).float(), atol=4e-3)
     nothing = torch.full((2, 3), torch.finfo(dtype).min, dtype=dtype)
     with torch_module.patched(recorder):
         assert not nothing.softmax(-1).any()
 
 
-def test_another_axis_is_refused():
-    with (
-        pytest.raises(UsageError, match="runs along axis 1 of 3; only one along the last"),
-        torch_module.patched(Float64()),
-    ):
-        X.softmax(1)
+@pytest.mark.parametrize("axis", [0, 1, -2])
+def test_along_any_axis(axis):
+    recorder = Recorder(Float64())
+    with torch_module.patched(recorder):
+        got = X.softmax(axis)
+    np.testing.assert_allclose(got, X.softmax(axis), atol=1e-6)
+    assert recorder.calls[0].scores.shape[-1] == X.shape[axis]
 
 
 def test_dropout_is_refused():
@@ -225,23 +228,29 @@ def test_dropout_is_refused():
             mha(X, X, X, need_weights=weights)
 
 
-def test_inference_mode_is_refused_where_no_softmax_would_be_heard():
-    plain = nn.Softmax(dim=-1)
-    refused = pytest.raises(UsageError, match=r"inference_mode.*; use torch\.no_grad\(\)")
-    with torch.inference_mode(), torch_module.patched(Float64()), refused:
-        plain(X)
-    with torch.inference_mode(), torch_module.patched(Float64(), within=nn.Linear(2, 2)):
-        plain(X)
+def test_inference_mode():
+    """Modules are heard; a function outside of any is refused."""
+    torch.set_num_threads(1)
+    call, softmaxes = CASES["transformer"]
+    with torch.inference_mode():
+        plain = call()
+        recorder = Recorder()
+        with torch_module.patched(recorder):
+            assert torch.equal(call(), plain)
+        assert len(recorder.calls) == softmaxes
+        refused = pytest.raises(UsageError, match=r"inference_mode.*; use torch\.no_grad\(\)")
+        with refused, torch_module.patched(Float64()):
+            X.softmax(-1)
 
 
 def test_attention_that_is_not_known_is_refused():
     from torch.backends import mha
 
     layer = nn.MultiheadAttention(16, 4, batch_first=True).eval()
-    with torch.no_grad(), torch_module.patched(Float64()):
+    refused = pytest.raises(UsageError, match="operator aten::_native_multi_head_attention")
+    with refused, torch.no_grad(), torch_module.patched(Float64()):
         mha.set_fastpath_enabled(True)
-        with pytest.raises(UsageError, match="operator aten::_native_multi_head_attention"):
-            layer(X, X, X)
+        layer(X, X, X)
     assert mha.get_fastpath_enabled()
 
 
