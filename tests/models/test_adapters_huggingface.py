@@ -279,9 +279,7 @@ def test_a_kernel_is_refused_with_advice_that_can_be_followed():
     plain = run(model, inputs, None)
     model.set_attn_implementation("flex_attention")
     with (
-        pytest.raises(
-            UsageError, match=r"self is flex_attention.*set_attn_implementation\('sdpa'"
-        ),
+        pytest.raises(UsageError, match=r"self is flex_attention.*set_attn_implementation\('sdpa'"),
         huggingface.attention(model, Float64()),
     ):
         run(model, inputs, None)
