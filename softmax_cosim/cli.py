@@ -10,7 +10,7 @@ from pathlib import Path
 from softmax_cosim import calibrate, extract, synth
 from softmax_cosim.arguments import count, numbers
 from softmax_cosim.configs import UsageError
-from softmax_cosim.eval import arguments
+from softmax_cosim.eval import arguments, paper
 from softmax_cosim.paths import built_in
 from softmax_cosim.simulation import doctor
 
@@ -53,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     arguments.add_arguments(command)
     _build_argument(command)
     command.set_defaults(run=_eval)
+
+    command = commands.add_parser("paper", help="the paper's table: what it claims, what was found")
+    paper.add_arguments(command)
+    command.set_defaults(run=paper.run)
 
     command = commands.add_parser("calibrate", help="propose parameters from a model's traces")
     calibrate.add_arguments(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ __all__ = [
     "interval",
     "lost",
     "markdown",
+    "parameters",
     "print_summary",
     "relative",
     "results",
@@ -264,6 +266,7 @@ def _task(task: TaskResult) -> dict[str, Any]:
 def _cell(cell: CellResult) -> dict[str, Any]:
     return {
         "config": cell.config.name,
+        "parameters": parameters(cell.config),
         "table_bytes": cell.table_bytes,
         "metrics": [
             {
@@ -288,6 +291,13 @@ def _cell(cell: CellResult) -> dict[str, Any]:
         "account": cell.account.as_dict(),
         "seconds": round(cell.seconds, 3),
     }
+
+
+def parameters(config: Config) -> dict[str, Any]:
+    """Everything of a configuration but where its file stands."""
+    values = dataclasses.asdict(config)
+    del values["folder"]
+    return values
 
 
 def _finite(value: float) -> float | None:

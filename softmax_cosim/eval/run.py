@@ -30,7 +30,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -301,20 +300,13 @@ def _planned(
         kind = "float" if config is None else args.engine
         header = common | {
             "engine": kind,
-            "config": None if config is None else _parameters(config),
+            "config": None if config is None else report.parameters(config),
             "code": _code(task, kind),
         }
         file = "float" if config is None else f"{config.name}.{kind}"
         cell = Cell(args.out / "cells" / task.name / f"{file}.jsonl", header)
         planned.append(Planned(name, source, config, kind, examples, task.batch, cell))
     return planned
-
-
-def _parameters(config: Config) -> dict[str, Any]:
-    """Everything but where the file stands."""
-    values = dataclasses.asdict(config)
-    del values["folder"]
-    return values
 
 
 def _result(task: Task, cells: Sequence[Planned]) -> report.TaskResult:

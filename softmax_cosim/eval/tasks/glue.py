@@ -67,11 +67,12 @@ class Glue:
         self._order, said = place_labels(self._model.labels, names, f"glue:{source.variant}")
         path = self._examples.path
         self.name = f"glue-{source.variant}"
-        self.title = f"{self._model.kind}: GLUE's {self._layout.folder}"
-        model = Path(source.model).name if Path(source.model).is_dir() else source.model
+        folder = Path(source.model)
+        model = folder.resolve().name if folder.is_dir() else source.model
+        self.title = f"{model}: {self._layout.folder} of GLUE"
         self.source = (
-            f"model {model}, {said}; GLUE, {self._layout.folder}/{path.name}, in a drawn order, "
-            f"up to {LONGEST} tokens each"
+            f"{model}, a {self._model.kind}, {said}; {self._layout.folder}/{path.name} of GLUE, in "
+            f"a drawn order, up to {LONGEST} tokens each"
         )
         count = len(self._examples.texts)
         self._drawn = np.random.default_rng(SEED).permutation(count).tolist()
