@@ -98,6 +98,9 @@ class Metric:
     """Numbers of one example, given its index and its prediction; as many for every example."""
     value: Callable[[Floats], float]
     """The figure of some examples, given their terms, shape [examples, terms]."""
+    resampled: Callable[[Floats, npt.NDArray[np.int64]], Floats] | None = None
+    """Figures of many draws, given terms and numbers of examples [draws, examples]: ``value`` of
+    each, where that can be had more quickly."""
 
 
 def mean(terms: Floats) -> float:

@@ -102,6 +102,8 @@ def _resampled(
     """The metric, and the metric of each draw, shape [draws]."""
     terms = np.array([metric.terms(i, answer) for i, answer in enumerate(predictions)], np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
+        if metric.resampled is not None:
+            return float(metric.value(terms)), metric.resampled(terms, draws)
         values = np.array([metric.value(terms[draw]) for draw in draws])
         return float(metric.value(terms)), values
 

@@ -1,0 +1,106 @@
+"""Object detectors of transformers: DETR and those like it, from a folder."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from softmax_cosim.adapters import huggingface, pretrained, require
+from softmax_cosim.configs import UsageError
+from softmax_cosim.engines import Softmax
+
+__all__ = ["Detector", "opened"]
+
+Bytes = npt.NDArray[np.uint8]
+BEST = 100
+"""Detections of a picture, the surest."""
+
+
+class Detector:
+    """A model and the processor of its pictures, which also reads its answers."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load both.
+
+        Args:
+            folder: as :func:`.pretrained.find` gave it.
+
+        Raises:
+            UsageError: a file is missing or damaged, weights are missing, or it is no detector.
+        """
+        self._torch = require("torch", "torch")
+        require("PIL.Image", "onnx")
+        self._processor = pretrained.load("AutoImageProcessor", folder, backend="pil")
+        if not hasattr(self._processor, "post_process_object_detection"):
+            raise UsageError(
+                f"the model {folder} is no detector: {type(self._processor).__name__} makes no "
+                "boxes; give a DETR or one like it"
+            )
+        self._model = pretrained.load_model("AutoModelForObjectDetection", folder)
+        self.labels: dict[int, str] = dict(self._model.config.id2label)
+        """What the model calls its classes."""
+
+    def detect(
+        self, pictures: Sequence[Bytes], softmax: Softmax | None
+    ) -> list[list[tuple[int, float, float, float, float, float]]]:
+        """Find what is on some pictures.
+
+        Args:
+            pictures: [height, width, 3] each. They are padded to one size, on which the answers
+                of a DETR depend.
+            softmax: takes the place of every attention softmax; None is the model's own.
+
+        Returns:
+            The surest detections of each, at most :data:`BEST`: number of the class, score, and
+            box: left, top, width and height in pixels.
+        """
+        inputs = self._processor(list(pictures), return_tensors="pt")
+        if "pixel_mask" not in self._model.forward.__code__.co_varnames:
+            inputs.pop("pixel_mask", None)
+        with (
+            self._torch.no_grad(),
+            huggingface.attention(self._model, softmax) if softmax else nullcontext(),
+        ):
+            output = self._model(**inputs)
+        sizes = [picture.shape[:2] for picture in pictures]
+        found = self._processor.post_process_object_detection(
+            output, threshold=0.0, target_sizes=sizes
+        )
+        return [_listed(one) for one in found]
+
+
+def _listed(found: dict[str, Any]) -> list[tuple[int, float, float, float, float, float]]:
+    """Of one picture, the surest first."""
+    scores = found["scores"].numpy().astype(np.float64)
+    order = np.argsort(-scores, kind="stable")[:BEST]
+    corners = found["boxes"].numpy().astype(np.float64)[order]
+    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).round(3)
+    return [
+        (int(label), float(score), *map(float, box))  # type: ignore[misc]
+        for label, score, box in zip(
+            found["labels"].numpy()[order], scores[order], boxes, strict=True
+        )
+    ]
+
+
+def opened(data: bytes, *, small: bool = False) -> Bytes:
+    """Decode a picture to [height, width, 3]; with ``small`` as coarsely as the format allows.
+
+    Raises:
+        OSError: it cannot be read to its end.
+    """
+    image = require("PIL.Image", "onnx")
+    try:
+        with image.open(io.BytesIO(data)) as picture:
+            if small:
+                picture.draft("RGB", (1, 1))
+            pixels: Bytes = np.asarray(picture.convert("RGB"))
+            return pixels
+    except (SyntaxError, ValueError, image.DecompressionBombError) as error:  # of broken PNG
+        raise OSError(str(error)) from None
