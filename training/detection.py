@@ -34,12 +34,12 @@ from softmax_cosim.paths import PACKAGE, ROOT
 from training.losses import CLASSES, DenseHead, Target, set_loss
 
 GROUPS, QUERIES, WIDTH = 4, 16, 64
-STEPS, BATCH, RATE = 2000, 8, 6e-4
+STEPS, BATCH, RATE = 3000, 8, 6e-4
 BACKBONE_STEPS, BACKBONE_BATCH, BACKBONE_RATE = 500, 16, 2e-3
 SEED = 0
 FIRST_OF_STAGE_1 = 10_000_000
 """Scenes of stage 1 are numbered from here on, those of stage 2 from 0."""
-PLATEAU = 0.6
+PLATEAU = 0.65
 """Share of the steps with one learning rate."""
 
 
