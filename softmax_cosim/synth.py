@@ -13,14 +13,13 @@ The figures stand in ``synth/area.json`` and, for people, in the table of ``synt
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.metadata
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,7 +32,8 @@ from softmax_cosim import configs
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.files import atomic_file
 from softmax_cosim.paths import ROOT, checkout
-from softmax_cosim.simulation.build import literal, once, parameters_of, rtl_sources
+from softmax_cosim.simulation.build import literal, parameters_of, rtl_sources
+from softmax_cosim.simulation.cache import Read, kept
 
 __all__ = ["Figures", "add_arguments", "netlist", "run", "table", "worsened"]
 
@@ -317,16 +317,16 @@ def _call(log: Path, program: str, *arguments: str) -> None:
         raise UsageError(f"{program} failed: {reason} (the whole log: {log})")
 
 
-def _cached(cfg: Config, flow: str, parts: Sequence[object], make: Any) -> Path:
+def _cached(cfg: Config, flow: str, parts: Sequence[object], make: Callable[[Path], None]) -> Path:
     """The folder that ``make`` filled for these sources, parameters, steps and tools."""
-    digest = hashlib.sha256()
-    digest.update(repr((flow, parts, parameters_of(cfg))).encode())
-    for path in rtl_sources():
-        content = path.read_bytes()
-        digest.update(f"{len(content)} ".encode() + content)
-    folder = ROOT / "build" / "synth" / f"{cfg.name}-{flow}-{digest.hexdigest()[:12]}"
-    once(folder, make)
-    return folder
+    sources = [str(path) for path in rtl_sources()]
+
+    def fill(folder: Path) -> Read:
+        make(folder)
+        return Read(sources)
+
+    key = (flow, parts, parameters_of(cfg), sources)
+    return kept(ROOT / "build" / "synth", f"{cfg.name}-{flow}", key, fill)
 
 
 def _version(package: str) -> str:

@@ -1,49 +1,35 @@
 """Build a simulation executable, once per set of inputs.
 
-A build is keyed by the contents of everything that goes into it: sources, parameters, flags and
-tools. It stands in ``build/sim/<name>-<key>`` and is never half there: the work is done beside it
-and moved into place at the end, under a lock, so that parallel processes build it once.
+A build is known by its command lines and by the contents of every file that Verilator and the
+compiler read (:mod:`.cache`); it stands in ``<name>-<hashes>`` in the folder of the builds.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
-import re
-import shutil
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
-from softmax_cosim.files import atomic_file
-from softmax_cosim.paths import ROOT, RTL, TB, build_folder
+from softmax_cosim.paths import RTL, TB, build_folder
 from softmax_cosim.simulation import toolchain
+from softmax_cosim.simulation.cache import kept
+from softmax_cosim.simulation.compile import EXECUTABLE, PROFILES, Job
 
 __all__ = [
     "PROFILES",
     "Build",
     "build",
     "literal",
-    "once",
     "parameters_of",
     "property_sources",
     "rtl_sources",
 ]
 
-#: Compiler options: ``test`` compiles fast, ``fast`` runs fast.
-PROFILES: Mapping[str, Sequence[str]] = {
-    "test": ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"),
-    "fast": ("OPT_FAST=-O3 -march=native", "OPT_SLOW=-O1", "OPT_GLOBAL=-O3 -march=native"),
-}
-
 #: With ``public=False`` cocotb sees these signals of the top module and nothing else: its ports.
 _PORTS = ("*_i", "*_ni", "*_o", "*_axis_*")
-
-_EXECUTABLE = "simulation"
 
 
 @dataclass(frozen=True)
@@ -81,7 +67,7 @@ class Build:
     ) -> dict[str, str]:
         """The environment for :meth:`command`; see :func:`.toolchain.run_environment`."""
         return toolchain.run_environment(
-            test_modules, toplevel or self.top, seed=seed, tests=tests, results=results, root=ROOT
+            test_modules, toplevel or self.top, seed=seed, tests=tests, results=results
         )
 
 
@@ -163,84 +149,54 @@ def build(
             sentence holds the first error and names the log.
     """
     toolchain.check()
+    written: dict[str, str] = {} if public else {"ports.vlt": _ports_only(top)}
     if sources is None:
         sources = rtl_sources()
         if cfg and cfg.method == "custom":
-            sources = [*cfg.source_files, _custom_top(cfg.top)]
-    files = [*sources, *extra_sources]
+            sources = cfg.source_files
+            written["softmax_top.sv"] = _custom_top(cfg.top)
     values = (parameters_of(cfg) if cfg else {}) | dict(parameters or {})
-    job = _Job(
+    job = Job(
         top=top,
-        files=[Path(file).resolve() for file in files],
-        cpp=[Path(file).resolve() for file in (*cpp, main or toolchain.cocotb_main())],
+        files=_absolute([*sources, *extra_sources]),
+        written=written,
+        cpp=_absolute([*cpp, main or toolchain.cocotb_main()]),
         arguments=[
             *(["--public-flat-rw"] if public else []),
             *(["--trace"] if waves else []),
             *toolchain.verilator_arguments(args),
             *(f"-G{key}={literal(value)}" for key, value in values.items()),
         ],
-        control="" if public else _ports_only(top),
-        make=[*toolchain.make_arguments(), *PROFILES[profile]],
+        profile=profile,
     )
     label = name or (cfg.name if cfg else top)
-    folder = (build_root or build_folder("sim")) / f"{label}-{job.key()}"
-    if " " in str(folder):
-        raise UsageError(
-            f"make cannot build in {folder}: move the project to a path without spaces"
-        )
+    root = (build_root or build_folder("sim")).resolve()
     try:
-        once(folder, lambda work: _compile(job, work))
+        folder = kept(root, label, job.key(), job.make)
     except OSError as error:
-        raise UsageError(f"cannot build in {folder.parent}: {error.strerror}") from error
-    return Build(folder / _EXECUTABLE, folder, top)
+        about = f" ({error.filename})" if error.filename else ""
+        raise UsageError(f"cannot build in {root}: {error.strerror}{about}") from error
+    return Build(folder / EXECUTABLE, folder, top)
 
 
-def _custom_top(design: str) -> Path:
+def _absolute(files: Sequence[Path]) -> list[str]:
+    """Paths as the tools open them.
+
+    Raises:
+        UsageError: one cannot be read.
+    """
+    for file in files:
+        toolchain.check_path(file)
+        try:
+            file.open("rb").close()
+        except OSError as error:
+            raise UsageError(f"cannot read the source {file}: {error.strerror}") from None
+    return [os.path.abspath(file) for file in files]  # noqa: PTH100 (links are followed by nobody)
+
+
+def _custom_top(design: str) -> str:
     """The core's place taken by the module ``design``."""
-    text = (TB / "custom_top.sv.in").read_text(encoding="utf-8")
-    path = build_folder("custom") / design / "softmax_top.sv"
-    with atomic_file(path) as temporary:
-        temporary.write_text(text.replace("@DESIGN@", design), encoding="utf-8")
-    return path
-
-
-@dataclass(frozen=True)
-class _Job:
-    top: str
-    files: list[Path]
-    cpp: list[Path]
-    arguments: list[str]
-    control: str
-    make: list[str]
-
-    def verilate(self, work: Path) -> list[str]:
-        """Verilator's command line for a build in the folder ``work``."""
-        return [
-            *(str(toolchain.verilator()), "--cc", "--exe", "--vpi", "--assert"),
-            *("--x-assign", "unique", "--x-initial", "unique"),
-            # One C++ file: half the compiler's time of several, which would precompile headers.
-            *("--output-split", "0"),
-            *("-Mdir", str(work), "--prefix", "Vtop", "-o", _EXECUTABLE),
-            *("--top-module", self.top, "-LDFLAGS", toolchain.link_flags()),
-            *self.arguments,
-            *map(str, self.cpp),
-            *([str(work / "ports.vlt")] if self.control else []),
-            *map(str, self.files),
-        ]
-
-    def key(self) -> str:
-        """Hash of everything that shapes the executable; 12 hexadecimal digits."""
-        digest = hashlib.sha256()
-        parts = (self.verilate(Path()), self.control, self.make, toolchain.fingerprint())
-        digest.update(repr(parts).encode())
-        headers = {header for file in self.cpp for header in file.parent.glob("*.h")}
-        for file in (*self.files, *self.cpp, *sorted(headers)):
-            try:
-                content = file.read_bytes()
-            except OSError as error:
-                raise UsageError(f"cannot read the source {file}: {error.strerror}") from None
-            digest.update(f"{len(content)} ".encode() + content)
-        return digest.hexdigest()[:12]
+    return (TB / "custom_top.sv.in").read_text(encoding="utf-8").replace("@DESIGN@", design)
 
 
 def literal(value: str | int) -> str:
@@ -251,72 +207,3 @@ def literal(value: str | int) -> str:
 def _ports_only(top: str) -> str:
     rules = (f'public_flat_rw -module "{top}" -var "{port}"' for port in _PORTS)
     return "\n".join(("`verilator_config", *rules, ""))
-
-
-def once(folder: Path, make: Callable[[Path], None]) -> None:
-    """Have ``make`` fill ``folder``, unless it is there; whole or not at all, one at a time."""
-    if folder.is_dir():
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.is_dir():
-            return
-        work = folder.with_name(f"{folder.name}.partial")
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
-        make(work)
-        work.rename(folder)
-
-
-def _compile(job: _Job, work: Path) -> None:
-    if job.control:
-        (work / "ports.vlt").write_text(job.control)
-    _call(job.verilate(work), job.top, work)
-    make = ["make", "-C", str(work), "-f", "Vtop.mk", f"-j{len(os.sched_getaffinity(0))}"]
-    make += job.make
-    runtime = _runtime(make, job.top, work)
-    _call(
-        [*make, "VM_GLOBAL_FAST=", "VM_GLOBAL_SLOW=", f"USER_LDLIBS={' '.join(runtime)}"],
-        job.top,
-        work,
-    )
-    for pattern in ("*.o", "*.a", "*.gch", "*.d"):
-        for file in work.glob(pattern):
-            file.unlink()
-
-
-def _runtime(make: list[str], top: str, work: Path) -> list[str]:
-    """Object files of Verilator's run-time library: 9 of a build's 12 s, so shared by builds."""
-    classes = (work / "Vtop_classes.mk").read_text()
-    switches = re.findall(r"^VM_(?!PARALLEL)\w+ = .*$", classes, re.MULTILINE)
-    flags = re.findall(r"^VM_USER_CFLAGS.*?\n\n", (work / "Vtop.mk").read_text(), re.DOTALL | re.M)
-    names = re.findall(r"^  (verilated\w*)", classes, re.MULTILINE)
-    options = [word for word in make if "=" in word]
-    parts = (switches, flags, names, options, toolchain.fingerprint())
-    key = hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
-    folder = work.parent / f"runtime-{key}"
-
-    def compile_them(partial: Path) -> None:
-        objects = [f"{name}.o" for name in names]
-        _call([*make, *objects], top, work)
-        for file in objects:
-            (work / file).rename(partial / file)
-
-    once(folder, compile_them)
-    return [str(folder / f"{name}.o") for name in names]
-
-
-def _call(command: list[str], top: str, work: Path) -> None:
-    log = work / "build.log"
-    with log.open("a") as output:
-        print("$", *command, file=output, flush=True)
-        environment = toolchain.build_environment()
-        code = subprocess.run(
-            command, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False
-        ).returncode
-    if code != 0:
-        text = log.read_text(errors="replace")
-        found = re.search(r"^.*(%Error|%Warning|\berror:|\*\*\*).*$", text, re.MULTILINE)
-        reason = found.group().strip() if found else f"{command[0]} ended with {code}"
-        raise UsageError(f"building {top} failed: {reason} (the whole log: {log})")

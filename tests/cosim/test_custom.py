@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -108,3 +109,89 @@ def test_a_golden_function_that_returns_nonsense(body: str, sentence: str, tmp_p
     )
     with pytest.raises(UsageError, match=sentence.replace("(", r"\(").replace(")", r"\)")):
         softmax(cfg, Rows.of([[1, 2]]))
+
+
+def golden_files(folder: Path, **files: str) -> Config:
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text)
+    return Config(
+        "mine",
+        "custom",
+        "uint8",
+        top="t",
+        sources=("t.sv",),
+        golden="mine:golden",
+        folder=str(folder),
+    )
+
+
+MINE = "def golden(cfg, rows):\n    return rows.q * 0 + {}\n"
+ROWS = Rows.of([[1, 2]])
+
+
+def test_a_golden_function_that_changes_is_another(tmp_path: Path):
+    """Within a second, of one length: Python's own cache of bytecode would take it for the same."""
+    cfg = golden_files(tmp_path, mine=MINE.format(1))
+    assert softmax(cfg, ROWS).y.tolist() == [1, 1]
+    golden_files(tmp_path, mine=MINE.format(2))
+    assert softmax(cfg, ROWS).y.tolist() == [2, 2]
+
+
+def test_a_golden_function_imports_what_stands_beside_it(tmp_path: Path):
+    """Under names that are taken: of a folder of ours, a package of ours, a module of Python."""
+    mine = (
+        "import random\nimport golden as helper\nfrom reports import number\n"
+        "def golden(cfg, rows):\n    import late\n    assert random.random\n"
+        "    return rows.q * 0 + helper.ONE + number.TEN + late.HUNDRED\n"
+    )
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "__init__.py").write_text("")
+    (tmp_path / "reports" / "number.py").write_text("TEN = 10\n")
+    cfg = golden_files(
+        tmp_path, mine=mine, golden="ONE = 1\n", late="HUNDRED = 100\n", random="1 / 0\n"
+    )
+    before = dict(sys.modules)
+    assert softmax(cfg, ROWS).y.tolist() == [111, 111]
+    assert dict(sys.modules) == before
+    (tmp_path / "late.py").write_text("HUNDRED = 200\n")
+    assert softmax(cfg, ROWS).y.tolist() == [211, 211]
+    (tmp_path / "reports" / "number.py").write_text("TEN = 20\n")
+    assert softmax(cfg, ROWS).y.tolist() == [221, 221]
+    assert dict(sys.modules) == before
+
+
+def test_a_golden_function_in_a_file_named_as_a_module_of_python(tmp_path: Path):
+    cfg = golden_files(tmp_path, random=MINE.format(4)).replace(golden="random:golden")
+    before = sys.modules["random"]
+    assert softmax(cfg, ROWS).y.tolist() == [4, 4]
+    assert softmax(cfg, ROWS).y.tolist() == [4, 4]
+    assert sys.modules["random"] is before
+
+
+def test_neighbours_of_one_name_in_two_folders(tmp_path: Path):
+    mine = "import helper\ndef golden(cfg, rows):\n    return rows.q * 0 + helper.VALUE\n"
+    cfgs = []
+    for value in (1, 2):
+        folder = tmp_path / str(value)
+        folder.mkdir()
+        cfgs.append(golden_files(folder, mine=mine, helper=f"VALUE = {value}\n"))
+    for value in (0, 1, 0):
+        assert softmax(cfgs[value], ROWS).y.tolist() == [value + 1] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("import no_such_module\n", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("def golden(:\n", "SyntaxError"),
+        ("import sys\nsys.exit(3)\n", "SystemExit: 3"),
+        ("def golden(cfg, rows):\n    return 1 // 0\n", "ZeroDivisionError: .*mine.py, line 2"),
+        ("def golden(cfg):\n    return 1\n", "TypeError"),
+    ],
+)
+def test_a_golden_function_that_fails_is_named(text: str, sentence: str, tmp_path: Path):
+    cfg = golden_files(tmp_path, mine=text)
+    with pytest.raises(UsageError, match=f"^golden function 'mine:golden' failed with {sentence}"):
+        softmax(cfg, ROWS)
+    golden_files(tmp_path, mine=MINE.format(3))
+    assert softmax(cfg, ROWS).y.tolist() == [3, 3]
