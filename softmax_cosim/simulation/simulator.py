@@ -32,7 +32,7 @@ __all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash"]
 
 _DPI = TB / "dpi"
 _TAIL_LINES = 20
-_START_SECONDS, _STOP_SECONDS = 60.0, 10.0
+_START_SECONDS, _STOP_SECONDS = 600.0, 10.0
 _BROKEN = {cls.__name__: cls for cls in (Broken, NoProgress)}
 
 
