@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-__all__ = ["Account", "MissedSoftmax"]
+__all__ = ["Account", "MissedSoftmax", "account_of"]
 
 
 class MissedSoftmax(UserWarning):
@@ -51,9 +51,7 @@ class Account:
         Args:
             softmax: the function; nothing is added where it has no attribute ``account``.
         """
-        kept = getattr(softmax, "account", None)
-        if isinstance(kept, Account):
-            kept.add(self)
+        account_of(softmax).add(self)
         for layer, why in self.missed.items():
             warnings.warn(f"the softmax of {layer} stayed float: {why}", MissedSoftmax, 3)
 
@@ -89,3 +87,9 @@ class Account:
             named = "; ".join(f"{name} ({why})" for name, why in self.missed.items())
             parts.append(f"{len(self.missed)} MISSED: {named}")
         return ", ".join(parts)
+
+
+def account_of(softmax: object) -> Account:
+    """The account that a softmax keeps, or one that nobody reads."""
+    kept = getattr(softmax, "account", None)
+    return kept if isinstance(kept, Account) else Account()

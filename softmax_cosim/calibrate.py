@@ -26,7 +26,7 @@ from softmax_cosim import configs
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.files import atomic_file
 from softmax_cosim.golden import reference, tables
-from softmax_cosim.golden.quantise import quantise
+from softmax_cosim.golden.quantise import Clipping, quantise
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import softmax
 from softmax_cosim.names import distinct_files, ends
@@ -123,16 +123,16 @@ class Sample:
 
     def measure(self, cfg: Config) -> Candidate:
         """What a configuration does to these rows."""
-        l1, clipped, kept = 0.0, 0, 0
+        l1, clipping = 0.0, Clipping()
         for part in self.parts:
             codes = quantise(part.scores, part.keep, cfg)
             offsets = np.arange(len(part.p) + 1, dtype=np.int64) * part.p.shape[1]
             golden = softmax(cfg, Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets))
             lsb = np.ldexp(1 / cfg.m, -golden.exponent.astype(np.int32))
             l1 += float(np.abs(golden.y.reshape(part.p.shape) * lsb[:, None] - part.p).sum())
-            clipped += codes.clipped
-            kept += int(np.count_nonzero(part.keep))
-        return Candidate(cfg, l1 / self.rows, clipped / kept)
+            clipping.add(codes.clipping)
+        kept = clipping.scores
+        return Candidate(cfg, l1 / self.rows, clipping.clipped / kept, clipping.underflow / kept)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,9 @@ class Candidate:
     l1: float
     """Mean over rows of the sum of absolute errors, as probability."""
     clipped: float
-    """Share of kept scores that the input could not hold."""
+    """Share of kept scores that the input could not hold, but for those of :attr:`underflow`."""
+    underflow: float
+    """Likewise of those that float32 softmax makes 0 as well."""
 
     @property
     def table_bytes(self) -> int:
@@ -286,7 +288,12 @@ def _print(found: Calibration, name: str) -> None:
     rows = found.sample.rows
     print(f"{len(found.tried)} candidates on {rows:,} rows; on the half that did not choose:")
     for title, candidate in ((base.cfg.name, base), (name, proposal)):
-        print(f"  {title}: mean L1 {candidate.l1:.4g}, {candidate.table_bytes} table bytes")
+        clipped = (
+            f", {100 * candidate.clipped:.3g} % of scores clipped" if candidate.clipped else ""
+        )
+        print(
+            f"  {title}: mean L1 {candidate.l1:.4g}, {candidate.table_bytes} table bytes{clipped}"
+        )
     changed = _differences(base.cfg, proposal.cfg)
     words = [f"{key} {old} -> {new}" for key, (old, new) in changed.items()]
     print(f"  {', '.join(words) or 'nothing better was found'}")
@@ -326,7 +333,11 @@ def _json(found: Calibration, model: str) -> str:
     def told(candidate: Candidate) -> dict[str, Any]:
         keys = ("in_w", "frac", "xs", "ke", "sum_index")
         parameters = {key: getattr(candidate.cfg, key) for key in keys}
-        figures = {"l1": candidate.l1, "clipped": candidate.clipped}
+        figures = {
+            "l1": candidate.l1,
+            "clipped": candidate.clipped,
+            "underflow": candidate.underflow,
+        }
         return parameters | figures | {"table_bytes": candidate.table_bytes}
 
     return (

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim import configs
-from softmax_cosim.account import Account
+from softmax_cosim.account import Account, account_of
 from softmax_cosim.configs import MAX_LEN_LIMIT, Config, UsageError
 from softmax_cosim.golden import reference, shell
 from softmax_cosim.golden.quantise import Clipping, checked, filled, quantise
@@ -315,8 +315,8 @@ class Recorder:
         """Record what goes into a softmax; None for the model's own."""
         self.softmax = softmax
         self.calls: list[Call] = []
-        self.account = Account()
-        """What the adapters say of the models that ran with it."""
+        self.account = account_of(softmax)
+        """What the adapters say of the models that ran with it; the softmax's, if it keeps one."""
 
     def __call__(self, scores: Floats, mask: Mask | None = None) -> Floats | None:
         """Keep copies, then do as the softmax does."""
@@ -389,8 +389,14 @@ def engine(config: str | Config | None, kind: str = "golden") -> Engine:
     return Rtl(config) if kind == "rtl" else Golden(config)
 
 
-def apply(softmax: Softmax, layer: str, scores: Floats, mask: Mask | None) -> Floats | None:
-    """Call a softmax for a layer of this name; what adapters do.
+def apply(
+    softmax: Softmax,
+    layer: str,
+    scores: Floats,
+    mask: Mask | None,
+    account: Account | None = None,
+) -> Floats | None:
+    """Call a softmax for a layer of this name, and count that in an account; what adapters do.
 
     Returns:
         Its probabilities, of the shape of ``scores``; or None: the model's own softmax it is.
@@ -408,6 +414,8 @@ def apply(softmax: Softmax, layer: str, scores: Floats, mask: Mask | None) -> Fl
             f"the softmax returned shape {np.shape(answer)} for scores of shape {scores.shape}; "
             "it must keep the shape"
         )
+    if account is not None:
+        (account.left if answer is None else account.replaced)[layer] += 1
     return answer
 
 

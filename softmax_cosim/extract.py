@@ -22,6 +22,7 @@ from softmax_cosim import adapters
 from softmax_cosim.adapters import Adapter, sha256
 from softmax_cosim.configs import UsageError
 from softmax_cosim.files import check_writable
+from softmax_cosim.golden.quantise import unmasked
 from softmax_cosim.paths import INSTALLED, ROOT, checkout
 from softmax_cosim.trace import Layer, Trace, write
 
@@ -164,9 +165,10 @@ def _record(
         for index, tap in enumerate(taps):
             if len(layers) <= index:
                 layers.append(np.empty((len(batch), *tap.shape[1:]), dtype))
-            if np.abs(tap).max() > np.finfo(dtype).max:
+            kept = unmasked(tap)
+            if np.abs(tap[kept]).max(initial=0) > np.finfo(dtype).max:
                 raise UsageError(f"layer {index} has scores too large for {dtype}; use float32")
-            layers[index][start : start + len(tap)] = tap
+            layers[index][start : start + len(tap)] = np.where(kept, tap, -np.inf)
     return layers
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from softmax_cosim.account import account_of
 from softmax_cosim.adapters import Adapter, Batch, Float, package_file, require, sha256
 from softmax_cosim.adapters.marian_file import Shortlist, read
 from softmax_cosim.adapters.minilm import exact
@@ -265,7 +266,7 @@ class _Attention:
             self.taps.append(scores)
         answer = None
         if self._softmax is not None:
-            answer = apply(self._softmax, layer, scores, mask)
+            answer = apply(self._softmax, layer, scores, mask, account_of(self._softmax))
         if answer is None:
             answer = exact(np.where(mask, scores, -np.inf))
         context: Float = answer.astype(np.float32, copy=False) @ value

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
+from softmax_cosim.account import account_of
 from softmax_cosim.adapters import Adapter, Batch, Float, package_file, require, sha256
 from softmax_cosim.configs import UsageError
 from softmax_cosim.engines import Softmax, apply
@@ -93,7 +94,8 @@ class MiniLM:
                 taps.append(scores)
             answer = None
             if softmax is not None:
-                answer = apply(softmax, f"{at}attention", scores, batch.mask)
+                account = account_of(softmax)
+                answer = apply(softmax, f"{at}attention", scores, batch.mask, account)
             if answer is None:
                 answer = exact(np.where(batch.mask, scores, -np.inf))
             context = answer.astype(np.float32, copy=False) @ value

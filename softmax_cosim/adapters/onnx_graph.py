@@ -141,9 +141,8 @@ class OnnxModel:
                 f"the softmax of {cut.scores} runs along axis {axis} of {scores.ndim}; "
                 "only one along the last axis can be replaced"
             )
-        answer = apply(softmax, cut.scores, np.moveaxis(scores, axis, -1), None)
-        heard = self.account.left if answer is None else self.account.replaced
-        heard[cut.scores] += 1
+        rows = np.moveaxis(scores, axis, -1)
+        answer = apply(softmax, cut.scores, rows, None, self.account)
         if answer is None:
             return None
         return np.ascontiguousarray(np.moveaxis(answer, -1, axis), dtype=scores.dtype)

@@ -84,6 +84,15 @@ def test_clipping_is_seen_and_avoided(tmp_path):
     assert found.proposal.cfg.frac <= 1
 
 
+def test_what_underflows_is_not_clipped(tmp_path):
+    """As a mask of -1e4 does, which is a score; half the scores are masked as bfloat16 does."""
+    scores = np.zeros((1, 1, 4, 8), np.float32)
+    scores[..., :2], scores[..., 2:6] = -1e4, -3.3895313892515355e38
+    some = Sample.of([Trace(made(tmp_path / "t.safetensors", scores))], 4)
+    found = some.measure(configs.load("split_uint8"))
+    assert (found.clipped, found.underflow) == (0, 0.5)
+
+
 def test_the_command_writes_a_configuration_that_loads_and_says_what_was_found(tmp_path, capsys):
     trace = TRACES / "minilm_short.safetensors"
     arguments = ["--config", "rexp_uint8", "--max-rows", "300", "--out", str(tmp_path)]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import softmax_cosim as cosim
 from softmax_cosim import configs, engines
+from softmax_cosim.account import Account
 from softmax_cosim.configs import UsageError
 from softmax_cosim.trace import Trace
 
@@ -243,6 +245,16 @@ def test_a_recorder_keeps_copies_and_leaves_the_softmax_alone():
     np.testing.assert_array_equal(around(SCORES, MASK), engines.Float64()(SCORES, MASK))
     np.testing.assert_array_equal(recorder.calls[0].scores, SCORES)
     assert [call.layer for call in recorder.calls + around.calls] == ["a", ""]
+
+
+def test_a_recorder_around_an_engine_keeps_its_account():
+    engine, account = engines.Float64(), Account()
+    recorder = engines.Recorder(engine)
+    engines.apply(recorder, "a", SCORES, MASK, account)
+    engines.apply(engines.Recorder(), "b", SCORES, MASK, account)
+    account.close(recorder)
+    assert recorder.account is engine.account
+    assert engine.account == Account(Counter(a=1), Counter(b=1))
 
 
 def test_what_was_recorded_is_a_trace(tmp_path):

@@ -96,6 +96,22 @@ def test_scores_that_float16_cannot_hold(model, text, tmp_path):
     extract.extract("lengths", tmp_path / "a", text=text)
 
 
+def test_masked_scores_are_none_that_float16_cannot_hold(model, text, tmp_path, monkeypatch):
+    """A model that writes its masks into the scores."""
+    forward = model.forward
+
+    def masking(batch, tap=True):
+        output, taps = forward(batch, tap=tap)
+        taps[0][..., 1], taps[1][..., 2] = np.finfo(np.float32).min, -np.inf
+        return output, taps
+
+    monkeypatch.setattr(model, "forward", masking)
+    trace = extract.extract("lengths", tmp_path / "a", text=text, dtype="float16")
+    first, second = (layer.flatten().keep for layer in trace.layers())
+    assert first[-1].tolist() == [True, False, True, True]
+    assert second[-1].tolist() == [True, True, False, True]
+
+
 def test_an_interrupted_extraction_leaves_nothing(model, text, tmp_path, monkeypatch):
     def interrupted(batch, tap=True):
         raise KeyboardInterrupt

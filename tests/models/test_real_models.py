@@ -131,6 +131,17 @@ def test_another_softmax_is_the_one_that_counts(named):
     assert np.abs(others[1] - taps[1]).max() > 0.1
 
 
+@pytest.mark.parametrize("name", ["marian-enpt", "minilm", "ocr"])
+def test_every_softmax_is_accounted_for(name, request):
+    """Of the models that run without torch; the recogniser's last one tells characters apart."""
+    adapter = request.getfixturevalue(name)
+    softmax = Float64()
+    adapter.forward(adapter.prepare(TEXT[name]), softmax=softmax)
+    assert list(softmax.account.replaced.values()) == [1] * len(SHAPES[name])
+    assert len(softmax.account.other) == (name == "ocr")
+    assert not softmax.account.missed
+
+
 def test_a_recorder_hears_every_layer_and_changes_no_bit(named):
     name, adapter = named
     batch = adapter.prepare(TEXT[name])
