@@ -166,7 +166,7 @@ def test_torch_comes_without_cuda(machine):
 def test_torch_without_cuda_that_pip_cannot_find(machine):
     result = machine.setup("test", "torch", CPU_TORCH="")
     assert result.returncode == 0
-    (sentence,) = result.stderr.splitlines()
+    (sentence,) = result.stderr.strip().splitlines()
     assert sentence.startswith(f"setup: pip finds no {TORCH}+cpu, the build without CUDA;")
     assert installed(machine) == [f"{TORCH}+cpu", ".[test,torch]"]
 
