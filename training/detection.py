@@ -36,20 +36,20 @@ from training.losses import CLASSES, DenseHead, Target, set_loss
 GROUPS, QUERIES, WIDTH = 4, 16, 64
 STEPS, BATCH, RATE = 3000, 8, 6e-4
 BACKBONE_STEPS, BACKBONE_BATCH, BACKBONE_RATE = 500, 16, 2e-3
-SEED = 0
+SEED, KEPT_EVERY = 0, 250
 FIRST_OF_STAGE_1 = 10_000_000
 """Scenes of stage 1 are numbered from here on, those of stage 2 from 0."""
 PLATEAU = 0.65
 """Share of the steps with one learning rate."""
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Train the model and write its folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=STEPS, help="of stage 2; changes the result")
     parser.add_argument("--out", type=Path, default=PACKAGE / "models" / "detection")
     parser.add_argument("--checkpoint", type=Path, default=ROOT / "build/training/detection.pt")
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     scenes, processor = Scenes(), processor_of(SIDE)
@@ -183,7 +183,7 @@ class Trainer:
                 took = time.perf_counter() - begun
                 print(f"step {step + 1}: loss {np.mean(shown):.3f}, {took:.0f} s", flush=True)
                 shown = []
-            if (step + 1) % 250 == 0:
+            if (step + 1) % KEPT_EVERY == 0:
                 self._save(checkpoint, step + 1)
 
     def _save(self, checkpoint: Path, step: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -25,11 +26,13 @@ BEST = 100
 class Detector:
     """A model and the processor of its pictures, which also reads its answers."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, dilated: bool = False) -> None:
         """Load both.
 
         Args:
             folder: as :func:`.pretrained.find` gave it.
+            dilated: let the last stage of a ResNet dilate its kernels where it would halve the
+                picture, as DETR-DC5 does: four times the keys.
 
         Raises:
             UsageError: a file is missing or damaged, weights are missing, or it is no detector.
@@ -43,6 +46,8 @@ class Detector:
                 "boxes; give a DETR or one like it"
             )
         self._model = pretrained.load_model("AutoModelForObjectDetection", folder)
+        if dilated:
+            _dilate(self._model)
         self.labels: dict[int, str] = dict(self._model.config.id2label)
         """What the model calls its classes."""
 
@@ -61,7 +66,7 @@ class Detector:
             box: left, top, width and height in pixels.
         """
         inputs = self._processor(list(pictures), return_tensors="pt")
-        if "pixel_mask" not in self._model.forward.__code__.co_varnames:
+        if "pixel_mask" not in inspect.signature(self._model.forward).parameters:
             inputs.pop("pixel_mask", None)
         with (
             self._torch.no_grad(),
@@ -73,6 +78,17 @@ class Detector:
             output, threshold=0.0, target_sizes=sizes
         )
         return [_listed(one) for one in found]
+
+
+def _dilate(model: Any) -> None:
+    """The last stage without its stride, and what comes after it in the stage twice as wide."""
+    torch = require("torch", "torch")
+    for module in model.model.backbone.model.encoder.stages[-1].modules():
+        if isinstance(module, torch.nn.Conv2d):
+            if module.stride == (2, 2):
+                module.stride = (1, 1)
+            elif module.kernel_size == (3, 3):
+                module.dilation = module.padding = (2, 2)
 
 
 def _listed(found: dict[str, Any]) -> list[tuple[int, float, float, float, float, float]]:

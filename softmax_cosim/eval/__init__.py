@@ -52,8 +52,10 @@ TASKS = {
         "speech",
         "solubility",
         "translation",
+        "detection",
     )
 }
+TASKS["detection-dc5"] = "softmax_cosim.eval.tasks.detection:make_dilated"
 TASKS["translation-pten"] = "softmax_cosim.eval.tasks.translation:make_pten"
 #: Tasks whose model and data the user names, to ``module:factory``; factories take a `Source`.
 BY_NAME = {

@@ -29,7 +29,7 @@ FIELDS = 4
 """Numbers of a detection: score, category, where it found an object, where one of a crowd."""
 AT_ONCE = 100
 """Draws that are computed side by side."""
-SURE, SAME = 0.5, 0.5
+SURE, SAME = 0.3, 0.5
 """Detections with at least this score agree, if their boxes have at least this IoU."""
 
 Detection = Sequence[float]

@@ -167,7 +167,7 @@ def test_losses_are_of_the_same_draws() -> None:
     assert baseline.agreement(nothing) == 0
 
 
-A, B, WEAK = [1, 0.9, 10, 10, 20, 20], [2, 0.8, 50, 50, 20, 20], [1, 0.4, 70, 10, 20, 20]
+A, B, WEAK = [1, 0.9, 10, 10, 20, 20], [2, 0.8, 50, 50, 20, 20], [1, 0.2, 70, 10, 20, 20]
 A_ASIDE, A_FAR, A_OTHER = (
     [1, 0.7, 12, 10, 20, 20],
     [1, 0.9, 40, 10, 20, 20],

@@ -321,3 +321,33 @@ def test_a_model_that_is_no_detector(data, tmp_path):
         '{"image_processor_type": "ViTImageProcessor"}'
     )
     assert "is no detector: ViTImageProcessor" in refused(tmp_path / "vit", data)
+
+
+def test_a_detr_of_full_size(data, tmp_path):
+    """As facebook/detr-resnet-50 is built and prepared: 18 attentions, rows of some 900 keys."""
+    labels = {i: CATEGORIES.get(i, f"N/A {i}") for i in range(91)}
+    backbone = transformers.ResNetConfig(out_features=["stage4"])
+    torch.manual_seed(0)
+    model = transformers.DetrForObjectDetection(
+        transformers.DetrConfig(use_timm_backbone=False, backbone_config=backbone, **named(labels))
+    )
+    for number in CATEGORIES:
+        model.class_labels_classifier.bias.data[number] = 4.0
+    model.save_pretrained(tmp_path / "full")
+    (tmp_path / "full" / "preprocessor_config.json").write_text(
+        '{"image_processor_type": "DetrImageProcessor", '
+        '"size": {"shortest_edge": 800, "longest_edge": 1333}}'
+    )
+    task = load("detection", Source(str(tmp_path / "full"), data))
+    seen = []
+
+    def watched(scores, mask):
+        seen.append(scores.shape)
+        return Float64()(scores, mask)
+
+    (own,) = task.predict(range(1), None)
+    (ours,) = task.predict(range(1), watched)
+    assert 0 < len(own) <= 100
+    assert len(seen) == 18
+    assert max(shape[-1] for shape in seen) == 25 * 34  # 48 x 64 becomes 800 x 1066
+    assert task.agreement(ours, own) == (2 * len(ours), 2 * len(own))
