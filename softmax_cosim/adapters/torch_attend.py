@@ -14,6 +14,7 @@ import numpy as np
 from softmax_cosim.adapters import require
 from softmax_cosim.configs import UsageError
 from softmax_cosim.engines import Softmax, apply
+from softmax_cosim.golden.quantise import unmasked
 
 __all__ = ["answer", "attend", "refuse_dropout", "wide"]
 
@@ -116,11 +117,6 @@ def refuse_dropout(p: float, layer: str) -> None:
 
 
 def _lowest(scores: Any) -> Any:
-    """Where a score is -inf, or the lowest value of its type or of a narrower one."""
-    torch = require("torch", "torch")
-    hidden = scores <= torch.finfo(scores.dtype).min
-    for kind in (torch.float16, torch.bfloat16, torch.float32):
-        narrower = torch.finfo(kind)
-        if narrower.bits < torch.finfo(scores.dtype).bits:
-            hidden = hidden | (scores == narrower.min)
-    return hidden
+    """Where scores mask themselves, as :func:`.quantise.unmasked` says."""
+    hidden = ~unmasked(wide(scores).detach().cpu().numpy())
+    return require("torch", "torch").as_tensor(hidden, device=scores.device)

@@ -284,10 +284,8 @@ def _cell(cell: CellResult) -> dict[str, Any]:
         "cycles": cell.cycles,
         "mismatches": cell.mismatches,
         "first_mismatch": cell.first or None,
-        "clipped": cell.clipping.clipped,
-        "underflow": cell.clipping.underflow,
-        "moved_rows": cell.clipping.moved,
-        "layers": {name: vars(clipping) for name, clipping in cell.layers.items()},
+        **_clipped(cell.clipping),
+        "layers": {name: _clipped(clipping) for name, clipping in cell.layers.items()},
         "account": cell.account.as_dict(),
         "seconds": round(cell.seconds, 3),
     }
@@ -298,6 +296,15 @@ def parameters(config: Config) -> dict[str, Any]:
     values = dataclasses.asdict(config)
     del values["folder"]
     return values
+
+
+def _clipped(clipping: Clipping) -> dict[str, int]:
+    return {
+        "scores": clipping.scores,
+        "clipped": clipping.clipped,
+        "underflow": clipping.underflow,
+        "moved_rows": clipping.moved,
+    }
 
 
 def _finite(value: float) -> float | None:

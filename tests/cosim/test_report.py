@@ -39,11 +39,13 @@ from softmax_cosim.report import (
     TraceInfo,
     print_report,
 )
+from softmax_cosim.report.clipping import LayerClipping, clipping_warnings
 from softmax_cosim.report.html import render
 from softmax_cosim.report.plots import latencies
 from softmax_cosim.report.rows import RowsWriter
 from softmax_cosim.report.summary import summary
 from softmax_cosim.report.tally import FAILURES, WORST
+from softmax_cosim.report.terminal import print_warnings
 from softmax_cosim.report.text import verdict
 
 HEADS, QUERIES = 4, 40
@@ -320,6 +322,38 @@ def test_figures_equal_those_of_all_rows_at_once(good: Report) -> None:
     assert run["elements_per_lane_cycle"] == pytest.approx(joined["length"].sum() / 8 / 20_000)
     assert good.runs[0].distribution.total.sum() == 320
     assert good.runs[0].latency.pairs[:, 2].sum() == 320
+
+
+def test_warnings_are_of_each_layer_and_format_once() -> None:
+    """The configuration of a format whose rows move most speaks; where none moves, nobody does."""
+    wide, narrow, fine = (
+        configs.load(name) for name in ("rexp_uint8", "rexp_uint4", "split_int16")
+    )
+    other = wide.replace(in_w=8, frac=4, recentre=True)
+    found = [
+        LayerClipping("a", narrow, 100, 30, 2, 3),
+        LayerClipping("a", wide, 100, 30, 2, 4),
+        LayerClipping("a", other, 100, 1, 0, 1),
+        LayerClipping("b", wide, 100, 0, 7, 1),
+        LayerClipping("c", fine, 100, 50, 50, 0),
+    ]
+    assert clipping_warnings(found) == [
+        "a: 30 of 100 scores clipped at Q8.8, which moves the probabilities of 4 rows "
+        "(rexp_uint8); try recentre = true, or fewer fraction bits (cosim calibrate)",
+        "a: 1 of 100 scores clipped at Q4.4, which moves the probabilities of 1 row (rexp_uint8); "
+        "try fewer fraction bits (cosim calibrate)",
+        "b: 7 of 100 scores held at the lowest code at Q8.8, which moves the probabilities of "
+        "1 row (rexp_uint8); try recentre = true, or fewer fraction bits (cosim calibrate)",
+    ]
+
+
+def test_the_terminal_shows_the_first_warnings_and_how_many_there_are() -> None:
+    console = Console(file=io.StringIO(), width=100)
+    print_warnings([f"[bold]layer {i}[/]" for i in range(7)], console)
+    assert console.file.getvalue().splitlines() == [
+        *(f"[bold]layer {i}[/]" for i in range(5)),
+        "and 2 more such warnings, in the report",
+    ]
 
 
 def test_percentiles_are_nearest_ranks_over_all_batches() -> None:

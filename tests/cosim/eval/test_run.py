@@ -98,8 +98,8 @@ def test_what_was_clipped_is_told_by_layer(tmp_path, capsys):
     for cell in task["cells"]:
         assert cell["layers"] == {
             "large": {"scores": 3 * STEPS, "clipped": 2 * STEPS, "underflow": STEPS}
-            | {"moved": STEPS},
-            "small": {"scores": 320, "clipped": 0, "underflow": 0, "moved": 0},
+            | {"moved_rows": STEPS},
+            "small": {"scores": 320, "clipped": 0, "underflow": 0, "moved_rows": 0},
         }
         assert (cell["clipped"], cell["underflow"]) == (2 * STEPS, STEPS)
         assert cell["moved_rows"] == STEPS
