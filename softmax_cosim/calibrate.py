@@ -2,7 +2,9 @@
 
 Rows are taken evenly from the traces. Half of them choose: one parameter after the other takes the
 cheapest value whose error is within :data:`SLACK` of the best, until nothing changes; at last the
-narrowest input that still is. The other half, unseen, says what the proposal is worth beside the
+narrowest input that still is. Where the configuration clips scores so that probabilities move,
+recentring is tried too, and of what is as good as the best comes first what moves the fewest
+rows. The other half, unseen, says what the proposal is worth beside the
 configuration it came from. Error is the mean L1 of a row against float64 softmax, by the golden
 model.
 """
@@ -131,8 +133,9 @@ class Sample:
             lsb = np.ldexp(1 / cfg.m, -golden.exponent.astype(np.int32))
             l1 += float(np.abs(golden.y.reshape(part.p.shape) * lsb[:, None] - part.p).sum())
             clipping.add(codes.clipping)
-        kept = clipping.scores
-        return Candidate(cfg, l1 / self.rows, clipping.clipped / kept, clipping.underflow / kept)
+        kept, rows = clipping.scores, self.rows
+        shares = clipping.clipped / kept, clipping.underflow / kept, clipping.moved / rows
+        return Candidate(cfg, l1 / rows, *shares)
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,8 @@ class Candidate:
     """Share of kept scores that the input could not hold, but for those of :attr:`underflow`."""
     underflow: float
     """Likewise of those that float32 softmax makes 0 as well."""
+    moved: float
+    """Share of rows in which that moves a probability by half a step of the output or more."""
 
     @property
     def table_bytes(self) -> int:
@@ -166,6 +171,8 @@ class Calibration:
     """Likewise what came of it."""
     tried: tuple[Candidate, ...]
     """Every candidate, on the rows that chose, in the order of the search."""
+    clips: bool
+    """The configuration to start from clips scores so that probabilities move, in either half."""
 
 
 def calibrate(base: Config, sample: Sample) -> Calibration:
@@ -180,6 +187,7 @@ def calibrate(base: Config, sample: Sample) -> Calibration:
             f"{', '.join(configs.METHODS)} only"
         )
     choosing, unseen = sample.halves()
+    heal = sample.measure(base).moved > 0
     measured: dict[Config, Candidate] = {}
 
     def error(cfg: Config) -> Candidate:
@@ -191,22 +199,28 @@ def calibrate(base: Config, sample: Sample) -> Calibration:
         before = None
         while cfg != before:
             before = cfg
-            for values in _knobs(cfg):
-                cfg = _cheapest([error(cfg.replace(**value)) for value in values]).cfg
+            for values in _knobs(cfg, heal):
+                cfg = _cheapest([error(cfg.replace(**value)) for value in values], heal).cfg
         return error(cfg)
 
     widths = range(base.in_w, _NARROWEST - 1, -2)
     settled = [settle(base.replace(in_w=w, frac=min(base.frac, w - 1))) for w in widths]
-    best = min(candidate.l1 for candidate in settled)
-    chosen = [candidate for candidate in settled if candidate.l1 <= best * (1 + SLACK)][-1]
+    chosen = _good(settled, heal)[-1]
     return Calibration(
-        sample, unseen.measure(base), unseen.measure(chosen.cfg), tuple(measured.values())
+        sample, unseen.measure(base), unseen.measure(chosen.cfg), tuple(measured.values()), heal
     )
 
 
-def _knobs(cfg: Config) -> Iterator[list[dict[str, Any]]]:
+def _knobs(cfg: Config, heal: bool) -> Iterator[list[dict[str, Any]]]:
     """For each parameter the method has, the values to try, the present one among them."""
-    yield [{"frac": frac} for frac in range(cfg.in_w)]
+    if heal:
+        yield [
+            {"recentre": recentre, "frac": frac}
+            for recentre in (False, True)
+            for frac in range(cfg.in_w)
+        ]
+    else:
+        yield [{"frac": frac} for frac in range(cfg.in_w)]
     if cfg.method in tables.LOADABLE:
         yield [{"sum_index": mode} for mode in configs.SUM_INDEX_MODES]
         yield [{"xs": xs} for xs in sorted({*_XS, cfg.xs})]
@@ -214,11 +228,20 @@ def _knobs(cfg: Config) -> Iterator[list[dict[str, Any]]]:
         yield [{"ke": ke} for ke in sorted({*_KE, cfg.ke})]
 
 
-def _cheapest(candidates: Sequence[Candidate]) -> Candidate:
-    """The fewest table bytes, then the least error, of those as good as the best."""
+def _good(candidates: Sequence[Candidate], heal: bool) -> list[Candidate]:
+    """Those as good as the best; with ``heal`` only those of them that move the fewest rows."""
     best = min(candidate.l1 for candidate in candidates)
     good = [candidate for candidate in candidates if candidate.l1 <= best * (1 + SLACK)]
-    return min(good, key=lambda candidate: (candidate.table_bytes, candidate.l1))
+    fewest = min(candidate.moved for candidate in good)
+    return [candidate for candidate in good if not heal or candidate.moved == fewest]
+
+
+def _cheapest(candidates: Sequence[Candidate], heal: bool) -> Candidate:
+    """The fewest table bytes, then without recentring, then the least error, of the good ones."""
+    return min(
+        _good(candidates, heal),
+        key=lambda candidate: (candidate.table_bytes, candidate.cfg.recentre, candidate.l1),
+    )
 
 
 def _top(part: Part) -> Floats:
@@ -297,6 +320,11 @@ def _print(found: Calibration, name: str) -> None:
     changed = _differences(base.cfg, proposal.cfg)
     words = [f"{key} {old} -> {new}" for key, (old, new) in changed.items()]
     print(f"  {', '.join(words) or 'nothing better was found'}")
+    if found.clips:
+        print(
+            f"  clipping moves the probabilities of {100 * base.moved:.2g} % of the rows with "
+            f"{base.cfg.name}, of {100 * proposal.moved:.2g} % with {name}"
+        )
 
 
 def _differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
@@ -331,12 +359,10 @@ def _toml(found: Calibration, model: str, traces: Sequence[Path]) -> str:
 
 def _json(found: Calibration, model: str) -> str:
     def told(candidate: Candidate) -> dict[str, Any]:
-        keys = ("in_w", "frac", "xs", "ke", "sum_index")
+        keys = ("in_w", "frac", "recentre", "xs", "ke", "sum_index")
         parameters = {key: getattr(candidate.cfg, key) for key in keys}
         figures = {
-            "l1": candidate.l1,
-            "clipped": candidate.clipped,
-            "underflow": candidate.underflow,
+            name: getattr(candidate, name) for name in ("l1", "clipped", "underflow", "moved")
         }
         return parameters | figures | {"table_bytes": candidate.table_bytes}
 

@@ -57,7 +57,8 @@ class Row:
     precision: str
     method: str
     xs: int
-    table_bytes: int
+    table_bytes: int | None
+    """None if that is not known, of a design of the user's own."""
     loss: float
     """In points of a metric in percent, in percent of the value of another; NaN if unknown."""
     low: float
@@ -255,7 +256,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 
     return (
         *(row.kind, f"{row.model}, {row.task}", row.metric, row.precision, row.config),
-        *(str(row.xs) if row.table_has_xs else "", f"{row.table_bytes:,}"),
+        str(row.xs) if row.table_has_xs else "",
+        "" if row.table_bytes is None else f"{row.table_bytes:,}",
         f"< {CLAIM}" if row.claimed else "",
         *(signed(row.loss), f"{signed(row.low)} … {signed(row.high)}", row.holds),
     )

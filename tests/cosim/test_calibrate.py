@@ -73,15 +73,45 @@ def test_distances_and_sums_are_of_kept_elements_alone(tmp_path):
     assert some.magnitudes().max() == 3
 
 
-def test_clipping_is_seen_and_avoided(tmp_path):
+def test_clipping_is_seen_and_healed(tmp_path):
     rng = np.random.default_rng(1)
     scores = rng.normal(0, 30, (1, 2, 40, 16)).astype(np.float32)
     some = Sample.of([Trace(made(tmp_path / "t.safetensors", scores))], 80)
     preset = configs.load("split_uint8").replace(in_w=8, frac=4)
     assert some.measure(preset).clipped > 0.7  # it reaches to 8
+    assert some.measure(preset).moved > 0.5
     found = calibrate(preset, some)
-    assert found.proposal.clipped < 0.1
-    assert found.proposal.cfg.frac <= 1
+    assert found.proposal.moved == 0
+    assert found.proposal.l1 < 0.1 * found.base.l1
+
+
+@pytest.mark.parametrize("config", ["split_int16", "rexp_uint8", "lut2d_uint8"])
+def test_what_a_translator_clips_is_healed(config):
+    """Cross-attention of pt-en goes far beyond what Q8.8 holds."""
+    found = calibrate(configs.load(config), sample("marian_pten", rows=4000))
+    assert found.clips
+    assert found.base.moved > 0.001
+    assert found.proposal.moved < 0.1 * found.base.moved
+    assert found.proposal.l1 < found.base.l1
+    assert found.proposal.cfg.recentre or found.proposal.cfg.frac < 8
+
+
+def test_the_translators_format_is_told(tmp_path, capsys):
+    trace = TRACES / "marian_pten.safetensors"
+    arguments = ["--config", "split_int16", "--out", str(tmp_path)]
+    assert cli.main(["calibrate", str(trace), *arguments]) == 0
+    said = capsys.readouterr().out
+    assert "% of the rows with split_int16, of 0 % with split_int16_calibrated" in said
+    told = json.loads((tmp_path / "split_int16_calibrated.json").read_text())
+    cfg = configs.load(str(tmp_path / "split_int16_calibrated.toml"))
+    assert told["proposal"]["recentre"] == cfg.recentre
+    assert told["base"]["moved"] > told["proposal"]["moved"] == 0
+
+
+def test_without_clipping_rows_are_not_recentred():
+    found = calibrate(configs.load("split_int16"), sample("minilm_short", rows=100))
+    assert found.base.moved == 0
+    assert not any(candidate.cfg.recentre for candidate in found.tried)
 
 
 def test_what_underflows_is_not_clipped(tmp_path):
