@@ -22,11 +22,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
 
-from softmax_cosim import configs
+from softmax_cosim import configs, console
 from softmax_cosim.configs import Config, UsageError
-from softmax_cosim.files import atomic_file
+from softmax_cosim.files import check_writable, write_texts
 from softmax_cosim.golden import reference, tables
 from softmax_cosim.golden.quantise import Clipping, quantise
 from softmax_cosim.golden.rows import Rows
@@ -286,9 +285,11 @@ def run(args: argparse.Namespace) -> int:
         )
     base = base.replace(max_len=max(base.max_len, longest))
     name = args.name or f"{base.name}_calibrated"
-    with Console(stderr=True).status("calibrating"):
-        found = calibrate(base, Sample.of(traces, args.max_rows))
-    _print(found, name)
+    sample = Sample.of(traces, args.max_rows)
+    for suffix in (".toml", ".json", ".html"):
+        check_writable(args.out / f"{name}{suffix}")
+    with console.make(stderr=True).status("calibrating"):
+        found = calibrate(base, sample)
     from softmax_cosim.report import calibration as page
 
     model = ", ".join(dict.fromkeys(trace.model for trace in traces))
@@ -297,9 +298,8 @@ def run(args: argparse.Namespace) -> int:
         f"{name}.json": _json(found, model),
         f"{name}.html": page.render(found, name, model),
     }
-    for file, text in files.items():
-        with atomic_file(args.out / file) as path:
-            path.write_text(text, encoding="utf-8")
+    write_texts(args.out, files)
+    _print(found, name)
     print(f"wrote {args.out / name}.toml, .json and .html; now try")
     given = " ".join(shlex.quote(str(trace.path)) for trace in traces)
     print(f"  cosim replay {given} --config {shlex.quote(f'{args.out / name}.toml')}")

@@ -7,31 +7,57 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from softmax_cosim import calibrate, extract, synth
+from softmax_cosim import console
 from softmax_cosim.arguments import count, numbers
-from softmax_cosim.configs import UsageError
-from softmax_cosim.eval import arguments, paper
+from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.paths import built_in
-from softmax_cosim.simulation import doctor
 
 __all__ = ["main"]
 
-BAD_INPUT = 2
+BAD_INPUT, UNFORESEEN, INTERRUPTED = 2, 3, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code, 2 for bad input."""
-    args = _parser().parse_args(argv)
-    try:
-        with built_in(getattr(args, "build_dir", None)):
-            code: int = args.run(args)
-    except UsageError as error:
-        print(f"cosim: {error}", file=sys.stderr)
-        return BAD_INPUT
+    """Run one command.
+
+    Returns:
+        Its exit code: 0, 1 for a mismatch; 2 for bad input, 3 for what is a fault of ours, 130
+        when interrupted.
+    """
+    with console.unbreakable():
+        try:
+            return _run(sys.argv[1:] if argv is None else argv)
+        except UsageError as error:
+            print(f"cosim: {error}", file=sys.stderr)
+            return BAD_INPUT
+        except KeyboardInterrupt:
+            print("cosim: interrupted", file=sys.stderr)
+            return INTERRUPTED
+        except SystemExit:  # argparse has said what is wrong, or what was asked
+            raise
+        except BaseException as error:  # a panic of a library written in Rust is no Exception
+            print(f"cosim: {console.crash(error)}", file=sys.stderr)
+            return UNFORESEEN
+
+
+def _run(words: Sequence[str]) -> int:
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{word!r} is no text in UTF-8; rename the file") from None
+    args = _parser().parse_args(words)
+    with built_in(getattr(args, "build_dir", None)):
+        code: int = args.run(args)
     return code
 
 
 def _parser() -> argparse.ArgumentParser:
+    # In here, or an import that fails would end with exit code 1.
+    from softmax_cosim import calibrate, extract, synth
+    from softmax_cosim.eval import arguments, paper
+    from softmax_cosim.simulation import doctor
+
     parser = argparse.ArgumentParser(
         prog="cosim", description="Softmax accelerators, co-simulated on real attention tensors."
     )

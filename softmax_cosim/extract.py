@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
 from rich.progress import track
 
-from softmax_cosim import adapters
+from softmax_cosim import adapters, console
 from softmax_cosim.adapters import Adapter, sha256
 from softmax_cosim.configs import UsageError
 from softmax_cosim.files import check_writable
@@ -26,7 +23,7 @@ from softmax_cosim.golden.quantise import unmasked
 from softmax_cosim.paths import INSTALLED, ROOT, checkout
 from softmax_cosim.trace import Layer, Trace, write
 
-__all__ = ["add_arguments", "extract", "main", "regenerate", "run"]
+__all__ = ["add_arguments", "extract", "regenerate", "run"]
 
 TRACES = ROOT / "traces"
 HASHES = "SHA256SUMS"
@@ -157,9 +154,9 @@ def _record(
     """Scores of each layer for the whole batch, [lines, heads, queries, keys]."""
     layers: list[npt.NDArray[np.floating[Any]]] = []
     starts = range(0, len(batch), BATCH)
-    console = Console(stderr=True)
+    terminal = console.make(stderr=True)
     for start in track(
-        starts, "forward passes", console=console, transient=True, disable=not console.is_terminal
+        starts, "forward passes", console=terminal, transient=True, disable=not terminal.is_terminal
     ):
         _, taps = model.forward(batch.part(start, start + BATCH))
         for index, tap in enumerate(taps):
@@ -226,18 +223,3 @@ def _compare(old: Trace, new: Trace) -> tuple[bool, str]:
     also = "" if masks else "; masks differ"
     also += f"; metadata that changed: {', '.join(changed)}" if changed else ""
     return agrees and masks, f"scores differ by {worst:.2g} at most{also}"
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """``python -m softmax_cosim.extract``: the same command without the others."""
-    parser = argparse.ArgumentParser(prog="cosim extract", description=__doc__)
-    add_arguments(parser)
-    try:
-        return run(parser.parse_args(argv))
-    except UsageError as error:
-        print(f"cosim: {error}", file=sys.stderr)
-        return 2
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

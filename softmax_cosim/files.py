@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from softmax_cosim.configs import UsageError
 
-__all__ = ["atomic_file", "check_writable", "sha256"]
+__all__ = ["atomic_file", "check_writable", "sha256", "write_texts", "writing"]
 
 
 @contextlib.contextmanager
@@ -27,11 +27,10 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(target)
-    except OSError as error:
-        raise _refused(target, error) from None
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(target)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -43,19 +42,43 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_writable(path: Path) -> None:
-    """Say before long work what :func:`atomic_file` would say after it.
+def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write files of text, by name, that appear together or not at all.
 
     Raises:
-        UsageError: the folder cannot be made, or nothing can be written in it.
+        UsageError: one of them cannot be written.
+    """
+    for name in texts:
+        check_writable(folder / name)
+    with contextlib.ExitStack() as files:
+        for name, text in texts.items():
+            files.enter_context(atomic_file(folder / name)).write_text(text, encoding="utf-8")
+
+
+def check_writable(path: Path) -> None:
+    """Say before long work what :func:`atomic_file` would say after it; nothing is made.
+
+    Raises:
+        UsageError: the folder cannot be made, nothing can be written in it, or ``path`` is a
+            folder.
+    """
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    with writing(path), tempfile.TemporaryFile(dir=there):
+        pass
+    if path.is_dir():
+        raise UsageError(f"cannot write {path}: there is a folder of that name; choose another")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Within the block, what the operating system objects to is that ``path`` be written.
+
+    Raises:
+        UsageError: it objects.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        yield
     except OSError as error:
-        raise _refused(path, error) from None
-
-
-def _refused(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"cannot write {path}: {error.strerror}; choose another file")
+        # Arrow puts its own words in the place of the system's.
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise UsageError(f"cannot write {path}: {reason}; choose another place") from None

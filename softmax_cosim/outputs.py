@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from softmax_cosim.golden.rows import Rows
@@ -55,5 +58,14 @@ class OutputsWriter:
             self._arrays[key].reshape(-1, shape[-1])[picked] = value.reshape(len(picked), -1)
 
     def write(self, path: Path) -> None:
-        """Write the file."""
-        save_file(self._arrays, path)
+        """Write the file.
+
+        Raises:
+            OSError: that cannot be done.
+        """
+        try:
+            save_file(self._arrays, path)
+        except SafetensorError as error:  # it keeps the system's error to itself
+            if found := re.search(r"\(os error (\d+)\)", str(error)):
+                raise OSError(int(found[1]), os.strerror(int(found[1]))) from None
+            raise

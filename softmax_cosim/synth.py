@@ -25,10 +25,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress
 
-from softmax_cosim import configs
+from softmax_cosim import configs, console
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.files import atomic_file
 from softmax_cosim.paths import ROOT, checkout
@@ -157,13 +156,13 @@ def run(args: argparse.Namespace) -> int:
     chosen = [configs.load(name) for name in dict.fromkeys(args.configs or committed)]
     if not chosen:
         raise UsageError(f"{AREA} names no configuration; name one: cosim synth rexp_uint8")
-    console = Console()
+    terminal = console.make()
     if args.stages:
         for cfg in chosen:
             _print_stages(cfg)
         return 0
     found: dict[str, Figures] = {}
-    with Progress(console=console) as progress, ThreadPoolExecutor(_JOBS) as pool:
+    with Progress(console=terminal) as progress, ThreadPoolExecutor(_JOBS) as pool:
         task = progress.add_task("synthesis", total=len(chosen))
         for cfg, figures in zip(chosen, pool.map(figures_of, chosen), strict=True):
             found[cfg.name] = figures

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from softmax_cosim import configs
+from softmax_cosim import console as terminal
 from softmax_cosim.arguments import count
 from softmax_cosim.configs import UsageError
 from softmax_cosim.eval import TASKS
@@ -285,11 +286,10 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def _print(rows: Sequence[Row]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    console = terminal.make()
 
     def title(row: Row) -> str:
         kind, model, metric, *_ = _cells(row)

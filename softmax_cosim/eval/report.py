@@ -19,7 +19,7 @@ from softmax_cosim.account import Account
 from softmax_cosim.configs import Config
 from softmax_cosim.eval import Metric
 from softmax_cosim.eval.statistics import RESAMPLES, SEED, Figure, Loss
-from softmax_cosim.files import atomic_file
+from softmax_cosim.files import check_writable, write_texts
 from softmax_cosim.golden import tables
 from softmax_cosim.golden.quantise import Clipping
 from softmax_cosim.report.clipping import LayerClipping, clipping_warnings
@@ -135,6 +135,20 @@ class Evaluation:
         return not any(cell.mismatches for cell in self.cells)
 
 
+#: What the report consists of: for programs, for people to read, for people to see.
+FILES = ("results.json", "results.md", "results.html")
+
+
+def check(out: Path) -> None:
+    """Say before long work what :func:`write` would say after it.
+
+    Raises:
+        UsageError: a file cannot be written.
+    """
+    for name in FILES:
+        check_writable(out / name)
+
+
 def write(found: Evaluation, out: Path) -> None:
     """Write ``results.json``, ``results.md`` and ``results.html``.
 
@@ -143,14 +157,9 @@ def write(found: Evaluation, out: Path) -> None:
     """
     from softmax_cosim.report import evaluation  # draws, and so imports matplotlib: 0.4 s
 
-    texts = {
-        "results.json": json.dumps(results(found), indent=2, allow_nan=False) + "\n",
-        "results.md": markdown(found),
-        "results.html": evaluation.render(found),
-    }
-    for name, text in texts.items():
-        with atomic_file(out / name) as path:
-            path.write_text(text, encoding="utf-8")
+    figures = json.dumps(results(found), indent=2, allow_nan=False) + "\n"
+    texts = (figures, markdown(found), evaluation.render(found))
+    write_texts(out, dict(zip(FILES, texts, strict=True)))
 
 
 # Numbers as people read them.
@@ -417,7 +426,8 @@ def print_summary(found: Evaluation, console: Console, out: Path) -> None:
     table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
     table.add_column("configuration", no_wrap=True)
     for task in found.tasks:
-        table.add_column(f"{task.name}\n{task.baseline[0].metric.name}", justify="right")
+        head = Text(f"{task.name}\n{task.baseline[0].metric.name}")
+        table.add_column(head, justify="right")
     own = (shown(task.baseline[0].metric, task.baseline[0].value) for task in found.tasks)
     table.add_row("float", *own)
     for place, config in enumerate(found.configs):
@@ -426,9 +436,9 @@ def print_summary(found: Evaluation, console: Console, out: Path) -> None:
             Text(shown(loss.metric, loss.value), style=("bold red" if loss.low > 0 else ""))
             for loss in losses
         ]
-        table.add_row(config.name, *cells)
+        table.add_row(Text(config.name), *cells)
     console.print(table)
-    console.print("[dim]red: worse than float, and not by chance[/]")
+    console.print(Text("red: worse than float, and not by chance", style="dim"))
     for cell in found.cells:
         if cell.first:
             console.print(Text(cell.first, style="red"), soft_wrap=True)

@@ -34,7 +34,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from softmax_cosim import configs, engines
+from softmax_cosim import configs, console, engines
 from softmax_cosim.account import Account
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.eval import Source, Task, hashes, load, report
@@ -57,7 +57,6 @@ CONFIGS = (
     "split_int16_rowexp",
 )
 INTERRUPTED = 130
-REPORT_WIDTH = 100
 VERSION = 1
 PACKAGES = (
     *("softmax-cosim", "numpy", "onnxruntime", "tokenizers", "torch", "transformers"),
@@ -106,26 +105,25 @@ def run(args: argparse.Namespace) -> int:
     sources = asked(args)
     tasks = {name: load(name, source) for name, source in sources.items()}
     _check(tasks)
-    console = Console()
-    if not console.is_terminal:
-        console.width = REPORT_WIDTH
+    terminal = console.make()
     for sentence in twice:
-        console.print(sentence, style="dim", soft_wrap=True, highlight=False, markup=False)
+        terminal.print(sentence, style="dim", soft_wrap=True, highlight=False)
     with _locked(args.out):
+        report.check(args.out)
         plan = {
             name: _planned(name, sources[name], task, (None, *chosen), args)
             for name, task in tasks.items()
         }
         again = [p.cell.path for cells in plan.values() for p in cells if p.cell.other]
         if again:
-            console.print(
+            terminal.print(
                 f"begun again, as code, packages or options are others: {len(again)} of "
                 f"{sum(map(len, plan.values()))} cells",
                 style="yellow",
             )
         begun = time.perf_counter()
         try:
-            _make(plan, chosen if args.engine == "rtl" else [], args.jobs, console)
+            _make(plan, chosen if args.engine == "rtl" else [], args.jobs, terminal)
         except KeyboardInterrupt:
             print("interrupted; the same command goes on from here", file=sys.stderr)
             return INTERRUPTED
@@ -139,12 +137,12 @@ def run(args: argparse.Namespace) -> int:
             tasks=tuple(_result(task, plan[name]) for name, task in tasks.items()),
         )
         report.write(found, args.out)
-    report.print_summary(found, console, args.out)
+    report.print_summary(found, terminal, args.out)
     return 0 if found.exact else 1
 
 
 def _make(
-    plan: dict[str, list[Planned]], built: Sequence[Config], jobs: int | None, console: Console
+    plan: dict[str, list[Planned]], built: Sequence[Config], jobs: int | None, terminal: Console
 ) -> None:
     """Do every step that is missing."""
     work = [
@@ -161,7 +159,7 @@ def _make(
     cores = default_jobs()
     jobs = min(jobs or cores, len(work))
     simulators = max(1, cores // jobs)
-    with _progress(console) as progress:
+    with _progress(terminal) as progress:
         _build(built, progress)
         bars = {
             name: progress.add_task(name, total=sum(p.examples for p in cells))
@@ -426,11 +424,11 @@ def _commit() -> str:
     return said.stdout.strip()
 
 
-def _progress(console: Console) -> Progress:
+def _progress(terminal: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description:16}"),
+        TextColumn("{task.description:16}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=console,
+        console=terminal,
     )

@@ -26,7 +26,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from softmax_cosim import report
+from softmax_cosim import console, report
 from softmax_cosim.configs import UsageError
 from softmax_cosim.configs.stalls import profile
 from softmax_cosim.files import sha256
@@ -39,8 +39,6 @@ from softmax_cosim.trace import Trace
 
 __all__ = ["run"]
 
-#: Columns of the table where there is no terminal to ask.
-REPORT_WIDTH = 100
 INTERRUPTED = 130
 
 
@@ -63,15 +61,14 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
     profile(args.stalls)
     plan = Plan.of(args)
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = REPORT_WIDTH
+    terminal = console.make()
     for sentence in plan.again:
-        console.print(sentence, style="dim", soft_wrap=True, highlight=False, markup=False)
+        terminal.print(sentence, style="dim", soft_wrap=True, highlight=False)
     runs: list[report.RunResult] = []
-    with _stop_requests() as stop, report.ReportFolder(args.out) as folder:
+    waves = [f"{design.file}.vcd" for design in plan.designs] if args.waves else []
+    with _stop_requests() as stop, report.ReportFolder(args.out, waves) as folder:
         outputs = OutputsWriter() if args.save_outputs else None
-        with _progress(console) as progress:
+        with _progress(terminal) as progress:
             ready = _as_built(plan, args, progress) if simulate else iter(plan.designs)
             for design in ready:
                 task = progress.add_task(design.name, total=plan.rows, unit="rows")
@@ -85,7 +82,8 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
                 if stop:
                     break
         if outputs is not None:
-            outputs.write(folder.staging / "outputs.safetensors")
+            with folder.writing():
+                outputs.write(folder.staging / "outputs.safetensors")
         finished = report.Report(
             command=shlex.join(["cosim", *sys.argv[1:]]),
             date=datetime.now(UTC),
@@ -97,9 +95,9 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
             runs=tuple(runs),
         )
         folder.finish(finished)
-    report.print_report(finished, console, args.out)
+    report.print_report(finished, terminal, args.out)
     if stop:
-        console.print("interrupted; the report holds what was finished", style="bold red")
+        terminal.print("interrupted; the report holds what was finished", style="bold red")
         return INTERRUPTED
     return 0 if finished.exact else 1
 
@@ -123,7 +121,10 @@ def _as_built(plan: Plan, args: argparse.Namespace, progress: Progress) -> Itera
 
 @contextmanager
 def _stop_requests() -> Iterator[list[int]]:
-    """A list that SIGINT and SIGTERM append to, so that work ends between two slices."""
+    """A list that signals to stop append to, so that work ends between two slices.
+
+    A terminal that is closed is one, unless the run was started to outlive it.
+    """
     caught: list[int] = []
 
     def catch(number: int, _: object) -> None:
@@ -131,7 +132,10 @@ def _stop_requests() -> Iterator[list[int]]:
             raise KeyboardInterrupt
         caught.append(number)
 
-    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, catch) for number in numbers}
     try:
         yield caught
     finally:
@@ -148,14 +152,14 @@ class _Speed(ProgressColumn):
         return Text(f"{speed:,.0f} {unit}/s" if speed and unit else "")
 
 
-def _progress(console: Console) -> Progress:
+def _progress(terminal: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description:16}"),
+        TextColumn("{task.description:16}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Speed(),
         TimeRemainingColumn(),
-        console=console,
+        console=terminal,
     )
 
 

@@ -7,7 +7,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -18,7 +18,9 @@ from softmax_cosim.report.summary import write_summary
 
 __all__ = ["ReportFolder"]
 
-SUMMARY, ROWS, HTML, OUTPUTS = "summary.json", "rows.parquet", "report.html", "outputs.safetensors"
+_NAMES = SUMMARY, ROWS, HTML, OUTPUTS = (
+    *("summary.json", "rows.parquet", "report.html", "outputs.safetensors"),
+)
 _STAGING = ".unfinished-"
 
 
@@ -26,35 +28,79 @@ class ReportFolder:
     """Collects a run's files in a hidden folder and moves them into place when all are whole.
 
     Use it in a ``with``; what is not finished by its end is thrown away, and what a killed run
-    left hidden is swept up by the next one. Files of an earlier run are replaced at the end.
+    left hidden is swept up by the next one. Files of an earlier run are replaced at the end, all
+    of them or none.
 
     Raises:
-        UsageError: at construction, when the folder cannot be written.
+        UsageError: at construction and whenever something is written: it cannot be.
     """
 
-    def __init__(self, out: Path) -> None:
-        """Make ``out`` and open ``rows`` in it, hidden."""
+    def __init__(self, out: Path, more: Sequence[str] = ()) -> None:
+        """Make ``out`` and open ``rows`` in it, hidden; ``more`` names files of this run alone."""
         self.out = out
-        try:
+        if out.exists() and not out.is_dir():
+            raise UsageError(f"{out} is a file; name a folder with --out")
+        with self.writing():
             out.mkdir(parents=True, exist_ok=True)
+        for name in (*_NAMES, *more):
+            if (out / name).is_dir():
+                raise UsageError(
+                    f"there is a folder {out / name} where a file is to be; "
+                    "move it, or choose another folder with --out"
+                )
+        with self.writing():
             self.staging, self._lock = _stage(out)
-        except OSError as error:
-            raise UsageError(
-                f"cannot write to the folder {out}: {error.strerror}; choose another one with --out"
-            ) from None
-        self.rows = RowsWriter(self.staging / ROWS)
+            try:
+                self.rows = RowsWriter(self.staging / ROWS, self.writing)
+            except BaseException:
+                self._sweep()
+                raise
 
     def finish(self, report: Report) -> None:
         """Complete the rows, write summary and page, and put every file in place."""
         from softmax_cosim.report.html import write_html  # draws, and so imports matplotlib: 0.4 s
 
         self.rows.close()
-        write_html(report, self.staging / HTML)
-        write_summary(report, self.staging / SUMMARY)
-        for name in (ROWS, OUTPUTS, HTML, SUMMARY):
-            (self.out / name).unlink(missing_ok=True)
-        for path in self.staging.iterdir():
-            path.replace(self.out / path.name)
+        with self.writing():
+            write_html(report, self.staging / HTML)
+            write_summary(report, self.staging / SUMMARY)
+            self._replace()
+
+    def _replace(self) -> None:
+        """Put the new files in the place of those of an earlier run; on failure, those stay."""
+        new = [path.name for path in self.staging.iterdir()]
+        earlier = self.staging / "earlier"
+        earlier.mkdir()
+        try:
+            for name in {*_NAMES, *new}:
+                if (self.out / name).is_file():
+                    (self.out / name).replace(earlier / name)
+            for name in new:
+                (self.staging / name).replace(self.out / name)
+        except OSError:
+            for path in earlier.iterdir():
+                path.replace(self.out / path.name)
+            raise
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Within the block, what the operating system objects to is that we write in the folder.
+
+        Raises:
+            UsageError: it objects.
+        """
+        try:
+            yield
+        except OSError as error:
+            # Arrow puts its own words in the place of the system's.
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise UsageError(
+                f"cannot write to the folder {self.out}: {reason}; choose another one with --out"
+            ) from None
+
+    def _sweep(self) -> None:
+        shutil.rmtree(self.staging, ignore_errors=True)
+        os.close(self._lock)
 
     def __enter__(self) -> ReportFolder:
         """Return the folder itself."""
@@ -67,10 +113,9 @@ class ReportFolder:
         trace: TracebackType | None,
     ) -> None:
         """Throw away what is not in place."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(Exception):
             self.rows.close()
-        shutil.rmtree(self.staging, ignore_errors=True)
-        os.close(self._lock)
+        self._sweep()
 
 
 def _stage(out: Path) -> tuple[Path, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -36,8 +38,14 @@ are the datapath's."""
 class RowsWriter:
     """Appends batches to a Parquet file, a row group at a time; memory stays bounded."""
 
-    def __init__(self, path: Path) -> None:
-        """Open ``path``; :meth:`close` completes it, without that it is no Parquet file."""
+    def __init__(
+        self, path: Path, writing: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """Open ``path``; :meth:`close` completes it, without that it is no Parquet file.
+
+        Whatever is written, is written within ``writing()``.
+        """
+        self._writing = writing
         self._writer: Any = pq.ParquetWriter(path, SCHEMA, compression="zstd")
         self._waiting: list[Any] = []
         self._rows = 0
@@ -52,7 +60,8 @@ class RowsWriter:
     def close(self) -> None:
         """Write what is still buffered, and the footer."""
         self._flush()
-        self._writer.close()
+        with self._writing():
+            self._writer.close()
 
     def __enter__(self) -> RowsWriter:
         """Return the writer itself."""
@@ -69,7 +78,8 @@ class RowsWriter:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=ROW_GROUP)
+            with self._writing():
+                self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=ROW_GROUP)
         self._waiting, self._rows = [], 0
 
 

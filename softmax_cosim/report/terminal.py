@@ -46,7 +46,12 @@ def print_report(report: Report, console: Console, folder: Path | None = None) -
     console.print(table)
     console.print()
     for formula, names in _formulas(report).items():
-        console.print(f"[dim]latency alone in the core:[/] {formula}  [dim]({', '.join(names)})[/]")
+        parts = (
+            ("latency alone in the core: ", "dim"),
+            formula,
+            (f"  ({', '.join(names)})", "dim"),
+        )
+        console.print(Text.assemble(*parts))
     for failure in [failure for run in report.runs for failure in run.failures][:_SHOWN_FAILURES]:
         console.print(Text(str(failure), style="red"), soft_wrap=True)
     print_warnings(clipping_warnings(clipping_of(report)), console)

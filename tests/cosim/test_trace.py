@@ -328,7 +328,7 @@ def test_rows_too_long_for_all(path, keys, remedy, monkeypatch):
 
 def test_an_unwritable_place(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match=r"cannot write .*file/a: .*; choose another file"):
+    with pytest.raises(UsageError, match=r"cannot write .*file/a: .*; choose another place"):
         write(tmp_path / "file" / "a", [Layer(0, scores())], model="m", source="s")
     with pytest.raises(UsageError, match="cannot write"):
         write(tmp_path, [Layer(0, scores())], model="m", source="s")

@@ -1,0 +1,123 @@
+"""The terminal: names are no mark-up in it, and its failures are not ours.
+
+A report is in its folder before anything is said about it. What is said may go to a pipe that
+nobody reads any more, to a full disk, or to a terminal that knows no umlauts: that must neither
+stop a run nor change how it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["WIDTH", "crash", "make", "unbreakable"]
+
+#: Columns where there is no terminal to ask.
+WIDTH = 100
+
+
+def make(*, stderr: bool = False) -> Console:
+    """A console that prints strings as they are; styles come with rich's own ``Text``."""
+    from rich.console import Console  # here: what cannot be imported is to be said in a sentence
+
+    console = Console(stderr=stderr, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = WIDTH
+    return console
+
+
+class _Stream:
+    """A text stream that goes to nowhere from the first failure on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with self._or_nowhere():
+            self._stream.write(text)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        with self._or_nowhere():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @contextlib.contextmanager
+    def _or_nowhere(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError):  # broken pipe, no space, terminal gone; or closed by somebody
+            # What the buffer holds must go somewhere, or Python fails on it at exit.
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+                self._stream.flush()
+
+
+@contextlib.contextmanager
+def unbreakable() -> Iterator[None]:
+    """Within the block, nothing that becomes of standard output and error raises anything.
+
+    Characters that the terminal does not know come out as question marks. A stream that was closed
+    before we began is nowhere, so that no file of ours takes its number.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    with contextlib.ExitStack() as back:
+        for name in ("stdout", "stderr"):
+            back.enter_context(_wrapped(name))
+        yield
+
+
+@contextlib.contextmanager
+def _wrapped(name: str) -> Iterator[None]:
+    before: TextIO | None = getattr(sys, name)
+    if before is None:  # as with pythonw: nobody prints there
+        yield
+        return
+    stream = _Stream(before)
+    errors = before.errors
+    if isinstance(before, io.TextIOWrapper):
+        before.reconfigure(errors="replace")
+    setattr(sys, name, cast(TextIO, stream))
+    try:
+        yield
+    finally:
+        stream.flush()
+        setattr(sys, name, before)
+        if isinstance(before, io.TextIOWrapper):
+            with contextlib.suppress(ValueError):  # somebody closed it
+                before.reconfigure(errors=errors)
+
+
+def crash(error: BaseException) -> str:
+    """One sentence about an error that nobody foresaw; all about it goes into a file."""
+    lines = str(error).strip().splitlines()
+    what = f"{type(error).__name__}{f': {lines[0]}' if lines else ''}"
+    try:
+        handle, path = tempfile.mkstemp(prefix="cosim-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as log:
+            print(sys.version, *sys.argv, file=log)
+            traceback.print_exception(error, file=log)
+    except OSError as reason:
+        return f"this should not happen: {what} (and no log can be written: {reason.strerror})"
+    return f"this should not happen: {what}; please report it with the log, {path}"
