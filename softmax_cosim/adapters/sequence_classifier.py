@@ -29,8 +29,8 @@ class SequenceClassifier:
         """Load both.
 
         Raises:
-            UsageError: a file or weights are missing, tokenizer and model do not belong together,
-                or the model's softmax cannot be replaced.
+            UsageError: a file or weights are missing, or tokenizer and model do not belong
+                together.
         """
         self._torch = require("torch", "torch")
         self._tokenizer = load_tokenizer(folder)
@@ -48,8 +48,6 @@ class SequenceClassifier:
                 f"the tokenizer of {folder} has no padding token; name one in its "
                 "tokenizer_config.json (pad_token)"
             )
-        with attention(self._model, lambda scores, mask: None):
-            pass  # refuses what it cannot replace
         longest = getattr(config, "max_position_embeddings", LONGEST)
         self._longest = min(LONGEST, self._tokenizer.model_max_length, longest)
         self.labels: list[str] = [
