@@ -12,12 +12,9 @@ will do as well::
 
 from __future__ import annotations
 
-import math
-import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -26,15 +23,16 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim import configs
-from softmax_cosim.account import Account, account_of
+from softmax_cosim.account import Account
 from softmax_cosim.configs import MAX_LEN_LIMIT, Config, UsageError
 from softmax_cosim.golden import reference, shell
-from softmax_cosim.golden.quantise import Clipping, checked, filled, quantise
+from softmax_cosim.golden.quantise import Clipping, checked, quantise
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.golden.softmax import Outputs
 from softmax_cosim.golden.softmax import softmax as golden_softmax
+from softmax_cosim.hooks import Floats, Mask, Softmax, apply, current_layer
+from softmax_cosim.recorder import Call, Recorder
 from softmax_cosim.simulation.pool import Pool
-from softmax_cosim.trace import Layer, write
 
 __all__ = [
     "KINDS",
@@ -51,24 +49,14 @@ __all__ = [
     "engine",
 ]
 
-Floats = npt.NDArray[np.floating[Any]]
-Mask = npt.NDArray[np.bool_]
 Part = tuple[Floats, Mask]
 """Some rows, [rows, keys]: scores, and False where masked."""
-
-#: Scores [..., keys], scaled, before softmax, and a mask that broadcasts to them, True where a key
-#: may be attended (None: everywhere; a score may mask itself, see :func:`.quantise.unmasked`),
-#: to probabilities [..., keys], 0 where masked. Or to None, which leaves the softmax to the model.
-Softmax = Callable[[Floats, Mask | None], Floats | None]
 
 KINDS = ("golden", "rtl")
 
 #: Elements worked on at a time, if they are more than one row: what a simulator plays in one go.
 #: Memory beyond scores, mask and answer does not grow with a call.
 CHUNK = shell.CHUNK
-
-#: Name of the layer whose softmax is being computed; empty when it is not known.
-current_layer: ContextVar[str] = ContextVar("current_layer", default="")
 
 
 @dataclass
@@ -287,91 +275,6 @@ class Rtl(Engine):
         return f"{where}, element {element}: expected {expected[element]}, got {got[element]}"
 
 
-@dataclass(frozen=True)
-class Call:
-    """One softmax of a model, as a :class:`Recorder` keeps it."""
-
-    layer: str
-    """What the adapter calls the layer; may be empty."""
-    scores: Floats
-    """Shape [..., queries, keys]."""
-    mask: Mask | None
-    """Broadcastable to ``scores``, True where a key may be attended; None: everywhere."""
-
-
-class Recorder:
-    """Keeps the scores of every softmax of a model, to be written as a trace.
-
-    On its own it changes no bit of what the model computes; around another softmax, that one is
-    computed::
-
-        recorder = cosim.Recorder()
-        with huggingface.attention(model, recorder):
-            model(**inputs)
-        recorder.write("mine.safetensors", model="mine", source="a line of text")
-    """
-
-    def __init__(self, softmax: Softmax | None = None) -> None:
-        """Record what goes into a softmax; None for the model's own."""
-        self.softmax = softmax
-        self.calls: list[Call] = []
-        self.account = account_of(softmax)
-        """What the adapters say of the models that ran with it; the softmax's, if it keeps one."""
-
-    def __call__(self, scores: Floats, mask: Mask | None = None) -> Floats | None:
-        """Keep copies, then do as the softmax does."""
-        self.calls.append(
-            Call(
-                current_layer.get(),
-                np.array(filled(scores)),
-                None if mask is None else np.array(np.ma.filled(mask, False)),
-            )
-        )
-        return None if self.softmax is None else self.softmax(scores, mask)
-
-    def write(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        model: str,
-        source: str,
-        metadata: Mapping[str, str] | None = None,
-    ) -> None:
-        """Write an attention trace: one layer a call, in the order of the calls.
-
-        A call without rows, as of an empty batch, is left out. Axes before the last two become
-        batch and heads; with fewer than two, the batch is 1.
-
-        Args:
-            path: file to write (.safetensors); appears whole or not at all.
-            model: the model's name and revision.
-            source: where the model and its input came from.
-            metadata: more provenance; ``layers`` (the names) and ``account`` (what became of every
-                softmax, a line) are added when known.
-
-        Raises:
-            UsageError: nothing was recorded, or the file cannot be written.
-        """
-        calls = [call for call in self.calls if call.scores.size]
-        if not calls:
-            raise UsageError(
-                "nothing was recorded; run the model with the recorder as its softmax, then write"
-            )
-        layers = []
-        for index, call in enumerate(calls):
-            shape = _four(call.scores.shape)
-            mask = call.mask
-            if mask is not None and call.scores.ndim > 4:
-                mask = np.broadcast_to(mask, call.scores.shape).reshape(shape)
-            layers.append(Layer(index, call.scores.reshape(shape), mask))
-        about = dict(metadata or {})
-        if all(call.layer for call in calls):
-            about.setdefault("layers", ", ".join(call.layer for call in calls))
-        if self.account != Account():
-            about.setdefault("account", str(self.account))
-        write(path, layers, model=model, source=source, metadata=about)
-
-
 def engine(config: str | Config | None, kind: str = "golden") -> Engine:
     """The engine of a configuration; use it as a context manager.
 
@@ -387,36 +290,6 @@ def engine(config: str | Config | None, kind: str = "golden") -> Engine:
     if config is None:
         return Float64()
     return Rtl(config) if kind == "rtl" else Golden(config)
-
-
-def apply(
-    softmax: Softmax,
-    layer: str,
-    scores: Floats,
-    mask: Mask | None,
-    account: Account | None = None,
-) -> Floats | None:
-    """Call a softmax for a layer of this name, and count that in an account; what adapters do.
-
-    Returns:
-        Its probabilities, of the shape of ``scores``; or None: the model's own softmax it is.
-
-    Raises:
-        UsageError: it returned something of another shape.
-    """
-    token = current_layer.set(layer)
-    try:
-        answer = softmax(scores, mask)
-    finally:
-        current_layer.reset(token)
-    if answer is not None and np.shape(answer) != scores.shape:
-        raise UsageError(
-            f"the softmax returned shape {np.shape(answer)} for scores of shape {scores.shape}; "
-            "it must keep the shape"
-        )
-    if account is not None:
-        (account.left if answer is None else account.replaced)[layer] += 1
-    return answer
 
 
 def _long_enough(config: Config, keys: int) -> Config:
@@ -438,9 +311,3 @@ def _real(outputs: Outputs | Results, shape: tuple[int, ...], config: Config) ->
     """``y / M * 2**-exponent``, of shape [rows, keys]."""
     scale = np.ldexp(1 / config.m, -outputs.exponent.astype(np.int32))
     return outputs.y.reshape(shape).astype(np.float64) * scale[:, None]
-
-
-def _four(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """[batch, heads, queries, keys] of any shape."""
-    *batch, heads, queries, keys = (1,) * (4 - len(shape)) + shape
-    return math.prod(batch), heads, queries, keys
