@@ -50,13 +50,13 @@ class Objects:
 
 def metrics(images: Sequence[Objects], categories: int) -> tuple[Metric, ...]:
     """AP over all ten thresholds, and at .50 and .75; predictions are lists of detections."""
-    last: list[tuple[int, Any, Floats]] = []
+    last: dict[int, tuple[Any, Floats]] = {}
 
     def known(image: int, found: Any) -> Floats:
-        """The terms; each metric asks for them, one after the other."""
-        if not last or last[0][0] != image or last[0][1] is not found:
-            last[:] = [(image, found, terms(found, images[image], categories))]
-        return last[0][2]
+        """The terms; each metric asks for those of all images, one after the other."""
+        if image not in last or last[image][0] is not found:
+            last[image] = found, terms(found, images[image], categories)
+        return last[image][1]
 
     def metric(name: str, chosen: Sequence[int]) -> Metric:
         def resampled(terms: Floats, draws: npt.NDArray[np.int64]) -> Floats:
@@ -155,9 +155,12 @@ def _resampled(
         for category in np.flatnonzero(objects.any(axis=0)):
             own = np.flatnonzero(numbers[:, 1] == category)
             drawn = weights[:, image[own]]
+            total = np.cumsum(drawn, axis=1)
             for place in range(len(chosen)):
+                right, fair = hit[place, own], counting[place, own]
+                before = total if fair.all() else np.cumsum(drawn * fair, axis=1)
                 values[start : start + AT_ONCE, category, place] = _areas(
-                    drawn, hit[place, own], counting[place, own], objects[:, category]
+                    drawn[:, right], before[:, right], objects[:, category]
                 )
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
@@ -165,23 +168,21 @@ def _resampled(
     return means
 
 
-def _areas(weights: Floats, hit: Bools, counting: Bools, objects: Floats) -> Floats:
+def _areas(hits: Floats, before: Floats, objects: Floats) -> Floats:
     """Mean precision at 101 recalls, of each draw; NaN where there are no objects.
 
     Precision is only wanted where recall rises: the best from there on is found at such places.
 
     Args:
-        weights: [draws, detections], surest first: how often each was drawn.
-        hit: [detections], which found an object.
-        counting: [detections], which are right or wrong.
+        hits: [draws, detections that found an object], surest first: how often each was drawn.
+        before: of the same shape: how many detections were drawn up to there, right or wrong.
         objects: [draws], how many there are.
     """
-    right = np.cumsum(weights[:, hit], axis=1)
-    total = np.cumsum(weights * counting, axis=1)[:, hit]
-    precision = right / (total + np.spacing(1))
+    right = np.cumsum(hits, axis=1)
+    precision = right / (before + np.spacing(1))
     best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     best = np.concatenate([best, np.zeros((len(best), 1))], axis=1)
-    areas = np.full(len(weights), np.nan)
+    areas = np.full(len(hits), np.nan)
     for draw in np.flatnonzero(objects):
         places = np.searchsorted(right[draw] / objects[draw], RECALLS)
         areas[draw] = best[draw, places].mean()

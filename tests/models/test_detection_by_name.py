@@ -350,4 +350,4 @@ def test_a_detr_of_full_size(data, tmp_path):
     assert 0 < len(own) <= 100
     assert len(seen) == 18
     assert max(shape[-1] for shape in seen) == 25 * 34  # 48 x 64 becomes 800 x 1066
-    assert task.agreement(ours, own) == (2 * len(ours), 2 * len(own))
+    np.testing.assert_allclose([one[1] for one in ours], [one[1] for one in own], atol=1e-4)
