@@ -9,7 +9,7 @@ MODELS := onnx minilm torch speech chemistry traces/models.txt traces/models_tor
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test test-models lint format bench synth netlist formal traces eval eval-small clean
+.PHONY: help setup sim test test-models test-families lint format bench synth netlist formal traces eval eval-small clean
 .NOTPARALLEL:
 
 help: ## print this help
@@ -30,6 +30,10 @@ test: ## run every test, simulations included, but for those of tests/models
 test-models: ## run the tests that need torch and the packages of models
 	$(SETUP) test $(MODELS)
 	@$(BIN)/pytest -n auto tests/models $(ARGS)
+
+test-families: ## run every family of transformers that can be built small; writes docs/families.md
+	$(SETUP) test torch
+	@$(BIN)/python -m tests.models.families $(ARGS)
 
 lint: ## check style, types, RTL and its elaboration
 	$(SETUP) lint

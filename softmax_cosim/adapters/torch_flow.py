@@ -66,6 +66,7 @@ class Tag:
 
 
 NOTHING = Tag()
+PARAMETER = Tag(parameter=True)
 
 
 class Flow:
@@ -75,13 +76,14 @@ class Flow:
         """Know nothing."""
         torch = require("torch", "torch")
         self._torch = torch
+        self._roles: dict[Any, tuple[str, str]] = {}
         self._tags = require("torch.utils.weak", "torch").WeakTensorKeyDictionary()
 
     def __getitem__(self, tensor: Any) -> Tag:
         """What is known of a tensor."""
         tag: Tag | None = self._tags.get(tensor)
         if tag is None:
-            return Tag(parameter=isinstance(tensor, self._torch.nn.Parameter))
+            return PARAMETER if isinstance(tensor, self._torch.nn.Parameter) else NOTHING
         return tag
 
     def __setitem__(self, tensor: Any, tag: Tag) -> None:
@@ -93,34 +95,53 @@ class Flow:
 
     def follow(self, func: Any, args: Any, kwargs: Any, out: Any) -> Iterator[Heard]:
         """Tag what an operator made; gives each softmax whose probabilities weighed activations."""
-        name = base(func)
-        results = [t for t in tensors(out) if t.is_floating_point()]
+        name, role = self.role(func)
+        results = [t for t in self.tensors(out) if t.is_floating_point()]
         if not results:
             return
-        inputs = [t for t in tensors((args, kwargs)) if t.is_floating_point()]
-        tags = [self[t] for t in inputs]
-        if name in PRODUCTS:
-            factors = [(t, tag) for t, tag in zip(inputs, tags, strict=True)][name in SUMMANDS :][
-                :2
-            ]
-            activations = [not tag.parameter for _, tag in factors]
-            if all(activations):
-                for _, tag in factors:
-                    yield from tag.probabilities
-            self[results[0]] = Tag(
-                product=all(activations) and len(factors) == 2,
-                exponentials=frozenset().union(*(tag.exponentials for _, tag in factors)),
-            )
-        elif name in SUMS:
-            self[results[0]] = self._sum(name, args, inputs, tags)
-        elif self._torch.Tag.pointwise in func.tags or func.is_view or name in COPIES:
-            if not any(tag != NOTHING for tag in tags):
-                return
-            for result in results:
-                self[result] = self._same(name, inputs, tags, result)
-        else:
+        if role == "":
             for result in results:
                 self._tags.pop(result, None)
+            return
+        inputs = [t for t in self.tensors((args, kwargs)) if t.is_floating_point()]
+        tags = [self[t] for t in inputs]
+        if role == "product":
+            factors = tags[name in SUMMANDS :][:2]
+            activations = not any(tag.parameter for tag in factors)
+            if activations:
+                for tag in factors:
+                    yield from tag.probabilities
+            self[results[0]] = Tag(
+                product=activations and len(factors) == 2,
+                exponentials=frozenset().union(*(tag.exponentials for tag in factors)),
+            )
+        elif role == "sum":
+            self[results[0]] = self._sum(name, args, inputs, tags)
+        elif any(tag is not NOTHING for tag in tags):
+            for result in results:
+                self[result] = self._same(name, inputs, tags, result)
+
+    def role(self, func: Any) -> tuple[str, str]:
+        """An operator's name, without what tells its variants apart, and what it does to tags."""
+        found = self._roles.get(func)
+        if found is None:
+            name = func.overloadpacket.__name__
+            name = name.rstrip("_") if func._schema.is_mutable else name
+            same = self._torch.Tag.pointwise in func.tags or func.is_view or name in COPIES
+            kind = "product" if name in PRODUCTS else "sum" if name in SUMS else "same" * same
+            found = self._roles[func] = name, kind
+        return found
+
+    def tensors(self, values: Any) -> Iterator[Any]:
+        """All tensors in arguments, in their order."""
+        if isinstance(values, self._torch.Tensor):
+            yield values
+        elif isinstance(values, list | tuple):
+            for value in values:
+                yield from self.tensors(value)
+        elif isinstance(values, dict):
+            for value in values.values():
+                yield from self.tensors(value)
 
     def _same(self, name: str, inputs: list[Any], tags: list[Tag], result: Any) -> Tag:
         """Of what has the elements of the inputs, in some way."""
@@ -157,22 +178,3 @@ class Flow:
     def rename(self, tensor: Any, **changes: Any) -> None:
         """Change what is known of a tensor."""
         self[tensor] = replace(self[tensor], **changes)
-
-
-def base(func: Any) -> str:
-    """An operator's name, without what tells its variants apart."""
-    name: str = func.overloadpacket.__name__
-    return name.rstrip("_") if func._schema.is_mutable else name
-
-
-def tensors(values: Any) -> Iterator[Any]:
-    """All tensors in arguments, in their order."""
-    tensor = require("torch", "torch").Tensor
-    if isinstance(values, tensor):
-        yield values
-    elif isinstance(values, list | tuple):
-        for value in values:
-            yield from tensors(value)
-    elif isinstance(values, dict):
-        for value in values.values():
-            yield from tensors(value)

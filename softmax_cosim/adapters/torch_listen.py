@@ -18,7 +18,7 @@ from unittest.mock import patch
 from softmax_cosim.account import Account
 from softmax_cosim.adapters import require
 from softmax_cosim.adapters.torch_attend import answer, attend, refuse_dropout, wide
-from softmax_cosim.adapters.torch_flow import Flow, Heard, Tag, base
+from softmax_cosim.adapters.torch_flow import Flow, Heard, Tag
 from softmax_cosim.configs import UsageError
 from softmax_cosim.engines import Softmax
 
@@ -30,8 +30,10 @@ FUSED = "_scaled_dot_product_flash_attention_for_cpu"
 UNKNOWN = re.compile(r"attention|attn|transformer_encoder_layer|softmax(?!.*backward)")
 """In the names of other operators that hold a softmax."""
 DROPOUTS = ("native_dropout", "bernoulli")
-ATTENTION = re.compile(r"att(entio)?n|mha(?![a-z])", re.IGNORECASE)
-"""In the names of modules, or of their classes, that are attention."""
+ATTENTION = re.compile(r"[aA]tt(entio)?n|M(S)?HA")
+"""In the names of classes of modules that are attention."""
+ATTENTIONS = re.compile(r"(attn|attention|mha)s?[\d_]*$", re.IGNORECASE)
+"""At the ends of what such modules are called."""
 OUTSIDE = "outside of the module"
 NOT_ATTENTION = "its scores are no products of queries and keys"
 LOG = "a log-softmax, of a classifier or a loss"
@@ -182,7 +184,7 @@ class Listener:
         if not hasattr(func, "overloadpacket"):  # a higher-order operator
             self._refuse_unknown(func.name())
             return func(*args, **kwargs)
-        name = base(func)
+        name, _ = self.flow.role(func)
         if name in SOFTMAXES:
             return self._softmax(func, args, kwargs)
         if name == FUSED:
@@ -195,17 +197,15 @@ class Listener:
                 found = self._completed(name, args)
             if found is not None:
                 return self._replaced(func, args, kwargs, *found)
-        if name not in ("_log_softmax", "_log_softmax_backward_data"):
-            self._refuse_unknown(func.name())
-        elif name == "_log_softmax":
+        if name == "_log_softmax":
             self.account.other.setdefault(self.layer, LOG)
-        raised = self._raised(name, args)
+        else:
+            self._refuse_unknown(func.name())
         out = func(*args, **kwargs)
-        with self.muted():
-            for heard in self.flow.follow(func, args, kwargs, out):
-                self._weighed(heard)
-            if raised is not None:
-                self.flow.rename(out, exponentials=frozenset([raised]))
+        for heard in self.flow.follow(func, args, kwargs, out):
+            self._weighed(heard)
+        if name in ("exp", "exp2"):
+            self.flow.rename(out, exponentials=frozenset([Heard(self.layer)]))
         return out
 
     def _refuse_unknown(self, name: str) -> None:
@@ -226,8 +226,7 @@ class Listener:
         if not modules:
             return False
         name, module = modules[-1]
-        own = name.rpartition(".")[2] if "." in name else ""
-        return bool(ATTENTION.search(type(module).__name__) or ATTENTION.search(own))
+        return bool(ATTENTION.search(type(module).__name__) or ATTENTIONS.search(name))
 
     def _softmax(self, func: Any, args: Any, kwargs: Any) -> Any:
         return self._replaced(func, args, kwargs, args[0], args[1])
@@ -281,10 +280,6 @@ class Listener:
                 "its probabilities weigh values; name the module that holds it: "
                 "torch_module.patched(softmax, within=...)"
             )
-
-    def _raised(self, name: str, args: Any) -> Heard | None:
-        """The exponential that begins here."""
-        return Heard(self.layer) if name in ("exp", "exp2") else None
 
     def _completed(self, name: str, args: Any) -> tuple[Any, int] | None:
         """The scores and axis of a softmax that an operator completes, if it does.
