@@ -322,8 +322,8 @@ def families() -> list[str]:
     )
 
 
-def page(results: dict[str, Any]) -> str:
-    """The table, as Markdown."""
+def page(results: dict[str, Any], total: int) -> str:
+    """The table of so many families, as Markdown."""
     groups: dict[str, list[str]] = {}
     for family, one in results.items():
         groups.setdefault(one["outcome"], []).append(family)
@@ -339,11 +339,12 @@ def page(results: dict[str, Any]) -> str:
         "apart. *Not tried* says nothing about the adapter: no small model could be built without",
         "knowing the family, or no input that it takes.",
         "",
-        f"* {len(results)} families; {len(ran) + many.get('refused', 0)} ran.",
+        f"* {total} families; {len(ran) + many.get('refused', 0)} ran.",
         f"* {many.get('replaced', 0)} replaced: every attention softmax.",
         f"* {many.get('named', 0)} replaced in part, with a warning that names the rest.",
         f"* {sum(one['identical'] for one in ran)} of {len(ran)} recorded bit by bit as without.",
         f"* {many.get('refused', 0)} refused; {many.get('not tried', 0)} not tried.",
+        *[f"* {total - len(results)} were not reached yet."] * (len(results) < total),
         f"* {many.get('WRONG', 0)} wrong: bits that changed, an output that differs by more than",
         f"  {TOLERANCE:g} of the largest, or a softmax that nobody accounts for.",
         "",
@@ -383,8 +384,7 @@ def main() -> int:
         print(f"{family}: {results[family]}", flush=True)
         RESULTS.write_text(json.dumps(results, indent=1))
     results = dict(sorted(results.items()))
-    if not sys.argv[1:]:
-        PAGE.write_text(page(results), encoding="utf-8")
+    PAGE.write_text(page(results, len(families())), encoding="utf-8")
     return any(one["outcome"] == "WRONG" for one in results.values())
 
 

@@ -37,13 +37,14 @@ def test_one_without_softmax_is_refused():
 
 
 def test_what_is_wrong_is_called_wrong(monkeypatch):
-    """A softmax that nobody accounts for, and a bit that recording changes."""
+    """A softmax that torch itself computes and nobody accounts for."""
     from softmax_cosim.adapters import torch_listen
 
     monkeypatch.setattr(torch_listen, "SOFTMAXES", ())
     monkeypatch.setattr(torch_listen.Listener, "_refuse_unknown", lambda *_: None)
     found = families.tried("siglip")  # its pooling head is outside of the interface
-    assert (found["outcome"], found["native"]) == ("WRONG", 1)
+    assert found["outcome"] == "WRONG"
+    assert found["native"] > 0
 
 
 def test_the_page_counts():
@@ -54,8 +55,9 @@ def test_the_page_counts():
         "c": {"class": "N", "outcome": "refused", "why": "there is no softmax in it"},
         "d": {"outcome": "not tried", "why": "too large"},
     }
-    page = families.page(results)
-    assert "4 families; 3 ran" in page
+    page = families.page(results, 6)
+    assert "6 families; 3 ran" in page
+    assert "2 were not reached yet" in page
     assert "1 of 2 recorded bit by bit" in page
     assert "1 wrong" in page
     assert "| c | N | – | – | – | – | refused: there is no softmax in it |" in page
