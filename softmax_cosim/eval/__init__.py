@@ -63,8 +63,9 @@ BY_NAME = {
     "translation": "softmax_cosim.eval.tasks.translation_by_name:make",
     "glue": "softmax_cosim.eval.tasks.glue:make",
 }
-#: Of these, tasks that want a variant: ``glue:sst2``.
+#: Of these, tasks that want a variant, ``glue:sst2``, and that may have one, ``translation:en-de``.
 WITH_VARIANT = ("glue",)
+MAY_HAVE_VARIANT = ("translation",)
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,8 @@ def load(name: str, source: Source | None = None) -> Task:
             not what the task wants.
     """
     kind, _, variant = name.partition(":")
-    by_name = kind in BY_NAME and bool(variant) == (kind in WITH_VARIANT)
+    fits = kind in MAY_HAVE_VARIANT or bool(variant) == (kind in WITH_VARIANT)
+    by_name = kind in BY_NAME and fits
     if source is not None and not by_name:
         raise UsageError(
             f"task {name} takes no model and data; those that do: {', '.join(named())}"

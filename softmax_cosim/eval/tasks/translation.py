@@ -32,6 +32,7 @@ TOGETHER = 32
 """Sentences of a forward pass: of about one length, so that little is padding."""
 
 Pair = tuple[str, str]
+"""English and Portuguese."""
 Translate = Callable[[Sequence[str], Softmax | None], list[str]]
 
 
@@ -86,7 +87,7 @@ class Translation:
         name: str,
         title: str,
         source: str,
-        pairs: Sequence[Pair],
+        rows: Sequence[tuple[str, ...]],
         translate: Translate,
         *,
         target: str = "",
@@ -97,7 +98,7 @@ class Translation:
             name: of the task.
             title: half a line.
             source: where model and texts are from.
-            pairs: a sentence and its translation each.
+            rows: a sentence and its translations each, one or more, as many for every sentence.
             translate: sentences to translations, with a softmax or the model's own.
             target: code of the language that is translated into, for sacrebleu to cut words.
 
@@ -106,7 +107,9 @@ class Translation:
         """
         metrics = require("sacrebleu.metrics", "translation")
         self.name, self.title, self.source = name, title, source
-        self._sources, self._references = zip(*pairs, strict=True)
+        self.hashes: dict[str, str] = {}
+        self._sources = [sentence for sentence, *_ in rows]
+        self._references = [[[text] for text in texts] for _, *texts in rows]
         self._translate = translate
         self._bleu, self._chrf = metrics.BLEU(trg_lang=target, force=True), metrics.CHRF()
         self.metrics = (
@@ -136,8 +139,8 @@ class Translation:
         """A metric of sacrebleu, by the statistics of a sentence that its own bootstrap adds up."""
 
         def terms(example: int, text: str) -> Sequence[float]:
-            reference = [[self._references[example]]]
-            counts: list[float] = metric._extract_corpus_statistics([text], reference)[0]
+            references = self._references[example]
+            counts: list[float] = metric._extract_corpus_statistics([text], references)[0]
             return counts
 
         def value(terms: Floats) -> float:
