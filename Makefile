@@ -5,15 +5,16 @@ PYTHON ?= python3
 ARGS ?=
 SETUP := @PYTHON="$(PYTHON)" sh scripts/setup.sh
 BIN := .venv/bin
-MODELS := onnx minilm torch speech chemistry traces/models.txt traces/models_torch.txt \
+MODELS := onnx minilm translation torch speech chemistry traces/models.txt traces/models_torch.txt \
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test test-models test-families lint format bench synth netlist formal traces eval eval-small clean
+.PHONY: help setup sim test test-models test-families lint format bench synth netlist formal traces native \
+  eval eval-small eval-handbook clean
 .NOTPARALLEL:
 
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## create .venv and say what was found
 	$(SETUP)
@@ -68,10 +69,21 @@ eval: ## run every task with every method and precision; ARGS="--engine rtl" thr
 	$(SETUP) $(MODELS)
 	@$(BIN)/cosim eval $(ARGS)
 
-eval-small: ## run two tasks, in part, with some configurations: a few minutes
-	$(SETUP) onnx minilm traces/models.txt traces/sdists.txt
-	@$(BIN)/cosim eval ocr sentiment --limit 96 --out reports/eval-small \
+eval-small: ## run three tasks, in part, with some configurations: a few minutes
+	$(SETUP) onnx minilm translation traces/models.txt traces/sdists.txt
+	@$(BIN)/cosim eval translation ocr sentiment --limit 96 --out reports/eval-small \
 	  --config rexp_uint8 lut2d_uint8 split_uint8 rexp_int16 split_int16 $(ARGS)
+
+eval-handbook: ## translate the Debian handbook, fetched with apt; ARGS="--limit 1000 --config ..."
+	$(SETUP) translation traces/models.txt
+	@mkdir -p build/handbook && cd build/handbook && { [ -d usr ] || \
+	  { apt-get download debian-handbook && dpkg-deb -x debian-handbook_*.deb .; }; }
+	@$(BIN)/cosim eval softmax_cosim.eval.tasks.handbook:make \
+	  softmax_cosim.eval.tasks.handbook:make_pten --out reports/eval-handbook $(ARGS)
+
+native: ## compare the translators with their package's own engine, on 1,500 lines each way
+	$(SETUP) translation traces/models.txt
+	@$(BIN)/python -m benchmarks.native $(ARGS)
 
 clean: ## remove everything that was built or reported, and .venv
 	@rm -rf build reports .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
