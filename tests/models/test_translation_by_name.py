@@ -201,7 +201,7 @@ def test_the_command_makes_a_report_with_the_hashes(models, wmt, tmp_path, capsy
     words = ["translation", "--model", str(models["marian"]), "--data", str(wmt)]
     assert main(["eval", *words, "--config", "rexp_uint4", "--jobs", "1", "--out", str(out)]) == 0
     (task,) = json.loads((out / "results.json").read_text())["tasks"]
-    assert (task["name"], task["examples"]) == ("translation-en-de", 5)
+    assert (task["task"], task["examples"]) == ("translation-en-de", 5)
     assert set(task["hashes"]) == {
         *(f"model/{n}" for n in ("config.json", "generation_config.json", "model.safetensors")),
         *(f"model/{n}" for n in ("source.spm", "target.spm", "tokenizer_config.json")),
