@@ -9,8 +9,7 @@ MODELS := onnx minilm translation torch speech chemistry traces/models.txt trace
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test test-models test-families lint format bench synth netlist formal traces native \
-  eval eval-small eval-handbook clean
+.PHONY: help setup sim test test-models test-families lint format bench synth netlist formal traces eval eval-small eval-handbook native clean
 .NOTPARALLEL:
 
 help: ## print this help
