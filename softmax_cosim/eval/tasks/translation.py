@@ -15,6 +15,7 @@ import numpy as np
 
 from softmax_cosim import adapters
 from softmax_cosim.adapters import package_file, require
+from softmax_cosim.configs import UsageError
 from softmax_cosim.engines import Softmax
 from softmax_cosim.eval import Floats, Metric, Task
 
@@ -103,7 +104,7 @@ class Translation:
             target: code of the language that is translated into, for sacrebleu to cut words.
 
         Raises:
-            UsageError: sacrebleu is not installed.
+            UsageError: sacrebleu, or what it wants for the language, is not installed.
         """
         metrics = require("sacrebleu.metrics", "translation")
         self.name, self.title, self.source = name, title, source
@@ -111,7 +112,13 @@ class Translation:
         self._sources = [sentence for sentence, *_ in rows]
         self._references = [[[text] for text in texts] for _, *texts in rows]
         self._translate = translate
-        self._bleu, self._chrf = metrics.BLEU(trg_lang=target, force=True), metrics.CHRF()
+        try:
+            self._bleu, self._chrf = metrics.BLEU(trg_lang=target, force=True), metrics.CHRF()
+        except (ImportError, RuntimeError) as error:  # Japanese and Korean want a package each
+            said = " ".join(str(error).split())
+            raise UsageError(
+                f"sacrebleu cannot cut words of the language {target}: {said}"
+            ) from None
         self.metrics = (
             self._metric("BLEU", self._bleu),
             self._metric("chrF", self._chrf),
