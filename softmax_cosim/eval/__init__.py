@@ -56,6 +56,7 @@ TASKS = {
     )
 }
 TASKS["detection-dc5"] = "softmax_cosim.eval.tasks.detection:make_dilated"
+TASKS["sentiment-tuned"] = "softmax_cosim.eval.tasks.sentiment_tuned:make"
 TASKS["translation-pten"] = "softmax_cosim.eval.tasks.translation:make_pten"
 #: Tasks whose model and data the user names, to ``module:factory``; factories take a `Source`.
 BY_NAME = {
