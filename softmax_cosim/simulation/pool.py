@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
@@ -15,6 +16,7 @@ import numpy as np
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.simulation import autopsy
 from softmax_cosim.simulation.simulator import Simulator
 
 __all__ = ["SHARD_ELEMENTS", "Pool", "default_jobs"]
@@ -51,10 +53,15 @@ class Pool:
         self.config = config
         self.jobs = jobs
         self._simulators = [Simulator(config, **options) for _ in range(jobs)]
+        self._ready()
+        _ALIVE.add(self)
+
+    def _ready(self) -> None:
+        """All simulators idle, and threads to play them; in a forked child these are new ones."""
         self._idle: SimpleQueue[Simulator] = SimpleQueue()
         for simulator in self._simulators:
             self._idle.put(simulator)
-        self._threads = ThreadPoolExecutor(jobs)
+        self._threads = ThreadPoolExecutor(self.jobs)
 
     def start(self) -> None:
         """Start every process now, side by side, instead of with its first batch.
@@ -65,8 +72,19 @@ class Pool:
         list(self._threads.map(Simulator.start, self._simulators))
 
     def submit(self, rows: Rows, stalls: str = "none", seed: int = 0) -> Future[Results]:
-        """Queue a batch; its result raises what :meth:`Simulator.run` does."""
-        return self._threads.submit(self._play, rows, stalls, seed)
+        """Queue a batch; its result raises what :meth:`Simulator.run` does.
+
+        Raises:
+            UsageError: the operating system gives no thread.
+        """
+        try:
+            return self._threads.submit(self._play, rows, stalls, seed)
+        except RuntimeError as error:
+            if "new thread" not in str(error):
+                raise
+            raise UsageError(
+                f"no simulator for {self.config.name}: {error}{autopsy.limits()}"
+            ) from None
 
     def run(self, rows: Rows, stalls: str = "none", seed: int = 0) -> Results:
         """Play rows in shards, each from reset, and return the results in the order of the rows.
@@ -128,3 +146,15 @@ def _shards(rows: Rows) -> Iterator[Rows]:
         if stop == len(rows):
             return
         start = stop
+
+
+#: Every pool of this process, for the children that it may fork.
+_ALIVE: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+def _ready_all() -> None:
+    for pool in list(_ALIVE):
+        pool._ready()
+
+
+os.register_at_fork(after_in_child=_ready_all)

@@ -2,7 +2,8 @@
 
 Arrays travel through anonymous shared memory and commands through a socket pair, so a batch
 costs no file, and nothing is left behind when either process is killed: the memory has no name,
-and the simulator ends with the process that started it.
+and the simulator ends with the process that started it. A forked child starts simulators of its
+own: those of its parent are none of its business.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -26,9 +28,10 @@ from softmax_cosim.configs.stalls import profile
 from softmax_cosim.golden.exchange import ANSWER, COMMAND, Broken, Memory, NoProgress
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.paths import TB
+from softmax_cosim.simulation import autopsy
 from softmax_cosim.simulation.build import build
 
-__all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash"]
+__all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash", "Stopped"]
 
 _DPI = TB / "dpi"
 _TAIL_LINES = 20
@@ -38,6 +41,16 @@ _BROKEN = {cls.__name__: cls for cls in (Broken, NoProgress)}
 
 class SimulatorCrash(RuntimeError):
     """The simulator process died; the message ends with the last lines it printed."""
+
+    def __init__(self, what: str, log: str) -> None:
+        """What happened, and all that was printed."""
+        tail = "\n".join(log.splitlines()[-_TAIL_LINES:]) or "(it printed nothing)"
+        super().__init__(f"{what}:\n{tail}")
+        self.log = log
+
+
+class Stopped(Broken):
+    """The design ended the simulation itself: an assertion, $error, $fatal, $stop or $finish."""
 
 
 class Simulator:
@@ -91,7 +104,7 @@ class Simulator:
         """Simulation time in steps at the end of the last batch, since the process started."""
         self.edges = 0
         """``bulk`` only: rising clock edges of all batches since the process started."""
-        self._waves = waves
+        self._waves = waves and waves.absolute()
         self._build = build(
             config,
             sources=sources,
@@ -101,12 +114,17 @@ class Simulator:
             build_root=build_root,
             **(_bulk(run_ahead) if transport == "bulk" else {}),
         )
-        self._memory_fd = os.memfd_create("cosim")
-        self._memory = Memory(self._memory_fd)
+        # Where files are looked for that the design names.
+        self._folder = config.folder or self._build.folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
+        self._seen = 0  # bytes of the log
         self._channel: socket.socket | None = None
         self._lifeline: int | None = None
+        with self._resources():
+            self._memory_fd = os.memfd_create("cosim")
+        self._memory = Memory(self._memory_fd)
+        _ALIVE.add(self)
 
     @property
     def pid(self) -> int | None:
@@ -121,29 +139,55 @@ class Simulator:
         """
         if self._process is not None:
             return
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
-        self._channel, theirs = socket.socketpair()
-        pipe, self._lifeline = os.pipe()
-        setup = {
-            "config": dataclasses.asdict(self.config),
-            "transport": self.transport,
-            "patience": self.patience,
-            "socket": theirs.fileno(),
-            "memory": self._memory_fd,
-            "lifeline": pipe,
-        }
-        environment = self._build.environment("softmax_cosim.tb.server", results=Path(os.devnull))
-        with theirs, os.fdopen(pipe):
-            self._process = subprocess.Popen(
-                self._build.command(waves=self._waves),
-                env=environment | {"COSIM_SERVER": json.dumps(setup)},
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno(), self._memory_fd, pipe],
-                process_group=0,
-            )
+        try:
+            with self._resources():
+                self._launch()
+        except BaseException:
+            self._end(kill=True)
+            raise
         self._receive(_START_SECONDS)
+
+    def _launch(self) -> None:
+        self._seen = 0
+        self._channel, theirs = socket.socketpair()
+        with theirs:
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by _end)
+            pipe, self._lifeline = os.pipe()
+            setup = {
+                "config": dataclasses.asdict(self.config),
+                "transport": self.transport,
+                "patience": self.patience,
+                "socket": theirs.fileno(),
+                "memory": self._memory_fd,
+                "lifeline": pipe,
+            }
+            environment = self._build.environment(
+                "softmax_cosim.tb.server", results=Path(os.devnull)
+            )
+            with os.fdopen(pipe):
+                self._process = subprocess.Popen(
+                    self._build.command(waves=self._waves),
+                    cwd=self._folder,
+                    env=environment
+                    # There are no assertions to rewrite, which would load pytest and its plugins.
+                    | {"COSIM_SERVER": json.dumps(setup), "COCOTB_REWRITE_ASSERTION_FILES": ""},
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=[theirs.fileno(), self._memory_fd, pipe],
+                    process_group=0,
+                )
+
+    @contextlib.contextmanager
+    def _resources(self) -> Iterator[None]:
+        """Whatever the operating system refuses in the block is said in a sentence."""
+        try:
+            yield
+        except (OSError, MemoryError) as error:
+            reason = getattr(error, "strerror", None) or "Cannot allocate memory"
+            raise UsageError(
+                f"no simulator for {self.config.name}: {reason}{autopsy.limits()}"
+            ) from None
 
     def run(self, rows: Rows, stalls: str = "none", seed: int = 0) -> Results:
         """Play a batch, from reset to the last result.
@@ -154,7 +198,9 @@ class Simulator:
             seed: of the stall profile.
 
         Raises:
-            UsageError: there is no such stall profile.
+            UsageError: there is no such stall profile, a file that the design wants in a memory is
+                missing, or the operating system gives no process or memory.
+            Stopped: the design ended the simulation; holds the results so far.
             NoProgress: the design stopped taking or giving data; holds the results so far.
             Broken: the design gave something that no row accounts for; likewise.
             SimulatorCrash: the process died, or took longer than ``timeout``; the next call
@@ -163,12 +209,20 @@ class Simulator:
         profile(stalls)
         self.start()
         assert self._channel is not None
-        batch = self._memory.exchange(len(rows), len(rows.q))
+        with self._resources():
+            batch = self._memory.exchange(len(rows), len(rows.q))
         batch.write_rows(rows)
+        batch.results.last_out[:] = -1  # should nobody get so far as to say so
         command = COMMAND.pack(len(rows), len(rows.q), seed % 2**64, stalls.encode())
         with contextlib.suppress(ConnectionError):  # the answer will be missing, and say why
             self._channel.sendall(command)
-        wrong = self._receive(self.timeout)
+        try:
+            wrong = self._receive(self.timeout)
+        except SimulatorCrash as crash:
+            if why := autopsy.verdict(crash.log):
+                message = f"the design ended the simulation {why}"
+                raise Stopped(message, batch.read_results()) from None
+            raise
         if "failed" in wrong:
             raise RuntimeError(f"the testbench failed:\n{wrong['failed']}")
         results = batch.read_results()
@@ -195,7 +249,7 @@ class Simulator:
 
     def __del__(self) -> None:
         """End a process that nobody closed."""
-        if hasattr(self, "_channel"):
+        if hasattr(self, "_memory_fd"):
             self._end(kill=True)
             os.close(self._memory_fd)
 
@@ -213,7 +267,20 @@ class Simulator:
         except BaseException:  # or the answer would be taken for that of the next batch
             self._end(kill=True)
             raise
+        if name := autopsy.missing_memory(self._printed()):
+            self._end(kill=True)
+            raise UsageError(
+                f"the design of {self.config.name} reads {name}, and there is no such file"
+                f"{'' if os.path.isabs(name) else f' in {self._folder}'}"  # noqa: PTH117
+            )
         return wrong
+
+    def _printed(self) -> str:
+        """What the simulator printed since the last time."""
+        assert self._log is not None
+        size = os.fstat(self._log.fileno()).st_size
+        start, self._seen = self._seen, size
+        return os.pread(self._log.fileno(), size - start, start).decode(errors="replace")
 
     def _read(self, size: int) -> bytes:
         """Exactly so many bytes of the simulator's answer."""
@@ -234,10 +301,20 @@ class Simulator:
         code = self._end(kill=what != "died")
         with log:
             log.seek(0)
-            lines = log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
+            printed = log.read().decode(errors="replace")
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        tail = "\n".join(lines) or "(it printed nothing)"
-        return SimulatorCrash(f"the simulator of {self.config.name} {what} ({how}):\n{tail}")
+        about = f"the simulator of {self.config.name} {what} ({how}){autopsy.limits()}"
+        return SimulatorCrash(about, printed)
+
+    def _disown(self) -> None:
+        """In a forked child: let go of the parent's process, and be ready to start another."""
+        if self._process is not None:
+            self._process.returncode = 0  # it is not ours to wait for
+            self._process = None
+        self._end()
+        os.close(self._memory_fd)
+        self._memory_fd = os.memfd_create("cosim")
+        self._memory = Memory(self._memory_fd)
 
     def _end(self, kill: bool = False) -> int:
         """End the process and return its exit code; 0 if there is none."""
@@ -272,3 +349,15 @@ def _bulk(run_ahead: bool) -> dict[str, Any]:
         "main": _DPI / "main.cpp" if run_ahead else None,
         "public": False,
     }
+
+
+#: Every simulator of this process, for the children that it may fork.
+_ALIVE: weakref.WeakSet[Simulator] = weakref.WeakSet()
+
+
+def _disown_all() -> None:
+    for simulator in list(_ALIVE):
+        simulator._disown()
+
+
+os.register_at_fork(after_in_child=_disown_all)

@@ -54,6 +54,14 @@ _KEPT = {
     *("ASAN_OPTIONS", "UBSAN_OPTIONS"),  # what a build with sanitizers does
 }
 
+#: cocotb's own way in, less what puts the working folder in front of Python's path.
+_ENTRY = (
+    "cocotb.logging:_configure",
+    "cocotb._init:init_package_from_simulation",
+    "cocotb.regression:_setup_regression_manager",
+    "cocotb.regression:_manager_inst.start_regression",
+)
+
 #: What a simulation imports besides our own package and the standard library.
 _IMPORTED = ("cocotb", "cocotb_tools", "cocotb_bus", "numpy")
 
@@ -260,6 +268,7 @@ def run_environment(
         "PYTHONUTF8": "1",
         "PYGPI_PYTHON_BIN": sys.executable,
         "GPI_USERS": f"{libpython()};{cocotb_tools.config.pygpi_entry_point()}",
+        "PYGPI_USERS": ",".join(_ENTRY),
         "COCOTB_TEST_MODULES": modules,
         "COCOTB_TOPLEVEL": toplevel,
         "TOPLEVEL_LANG": "verilog",
@@ -310,6 +319,10 @@ def _reports_version() -> str:
     ).stdout
 
 
+def _cocotb_source(module: str) -> str:
+    return (_package_folder("cocotb") / f"{module}.py").read_text(encoding="utf-8")
+
+
 def _strange(environment: Iterable[str]) -> set[str]:
     """Variables that come from the caller and are not on the list of what is kept."""
     kept = {name for name in environment if name in _KEPT or name.startswith("LC_")}
@@ -358,6 +371,13 @@ QUIRKS = (
         "these see nothing of the caller's environment but a short list of variables",
         lambda: bool(_strange(os.environ)),
         lambda: _strange(build_environment()) <= {"VERILATOR_ROOT"},
+    ),
+    Quirk(
+        "the working folder comes first",
+        "a `numpy.py` or `golden.py` where a simulation runs is imported in place of the real one",
+        "cocotb is entered behind the line that puts the folder there, and told where to look",
+        lambda: 'sys.path.insert(0, "")' in _cocotb_source("regression"),
+        lambda: "_run_regression" not in run_environment("x", "x")["PYGPI_USERS"],
     ),
     Quirk(
         "the PyPI package pytest-cocotb",

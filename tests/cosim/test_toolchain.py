@@ -29,6 +29,7 @@ def quirk(name: str) -> toolchain.Quirk:
     ("name", "function", "broken"),
     [
         ("makefile", "compiler", lambda: ["make"]),
+        ("working folder", "run_environment", lambda *_: {"PYGPI_USERS": "x:_run_regression"}),
         ("coroutine", "verilator_arguments", lambda arguments: list(arguments)),
         ("coverage", "verilator_arguments", lambda arguments: list(arguments)),
         ("inherited", "build_environment", lambda: {"STRAY": "-j8"}),
@@ -44,7 +45,7 @@ def test_a_lost_remedy_is_noticed(name, function, broken, monkeypatch):
 
 
 def test_the_traps_of_this_wheel_are_seen():
-    for name in ("version", "makefile", "coroutine"):
+    for name in ("version", "makefile", "coroutine", "working folder"):
         assert quirk(name).present(), f"gone from this Verilator: drop the quirk {name!r}?"
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from softmax_cosim import configs
 from softmax_cosim.golden.rows import Rows
-from softmax_cosim.simulation.simulator import Broken, NoProgress, Simulator, SimulatorCrash
+from softmax_cosim.simulation.simulator import Broken, NoProgress, Simulator, Stopped
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
 DESIGN = [Path(__file__).parent / "designs" / "hanging_top.sv"]
@@ -85,11 +85,11 @@ def test_output_that_no_row_accounts_for(simulators: dict[str, Simulator], mode:
     assert not caught.value.results.lost.any()
 
 
-def test_crash_shows_the_last_output_and_the_next_call_works(
+def test_a_fatal_error_of_the_design_is_named_and_the_next_call_works(
     simulators: dict[str, Simulator],
 ) -> None:
     batch = rows(CRASH, 3, 0)
-    with pytest.raises(SimulatorCrash, match="stepped on a score of -5"):
+    with pytest.raises(Stopped, match="stepped on a score of -5"):
         simulators["run-ahead"].run(batch)
     good = batch.slice(0, 3)
     np.testing.assert_array_equal(simulators["run-ahead"].run(good).y, good.q)
