@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +33,7 @@ from softmax_cosim.files import sha256
 from softmax_cosim.outputs import OutputsWriter
 from softmax_cosim.plan import Design, Plan
 from softmax_cosim.replay.player import Player
+from softmax_cosim.simulation.cache import Interrupted, stopping
 from softmax_cosim.simulation.pool import default_jobs
 from softmax_cosim.simulation.simulator import Simulator
 from softmax_cosim.trace import Trace
@@ -68,12 +69,12 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
     waves = [f"{design.file}.vcd" for design in plan.designs] if args.waves else []
     with _stop_requests() as stop, report.ReportFolder(args.out, waves) as folder:
         outputs = OutputsWriter() if args.save_outputs else None
-        with _progress(terminal) as progress:
+        with _progress(terminal) as progress, suppress(Interrupted):  # a build under way
             ready = _as_built(plan, args, progress) if simulate else iter(plan.designs)
             for design in ready:
                 task = progress.add_task(design.name, total=plan.rows, unit="rows")
                 player = Player(design, plan, args, folder, outputs, simulate)
-                with closing(player.play()) as played:
+                with closing(player.play()) as played, suppress(Interrupted):
                     for done in played:
                         progress.advance(task, done)
                         if stop:
@@ -81,6 +82,9 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
                 runs.append(player.result())
                 if stop:
                     break
+        if stop and not runs:
+            terminal.print("interrupted; nothing was finished", style="bold red")
+            return INTERRUPTED
         if outputs is not None:
             with folder.writing():
                 outputs.write(folder.staging / "outputs.safetensors")
@@ -121,7 +125,7 @@ def _as_built(plan: Plan, args: argparse.Namespace, progress: Progress) -> Itera
 
 @contextmanager
 def _stop_requests() -> Iterator[list[int]]:
-    """A list that signals to stop append to, so that work ends between two slices.
+    """A list that signals to stop append to: work ends between two slices, or in a build.
 
     A terminal that is closed is one, unless the run was started to outlive it.
     """
@@ -131,6 +135,7 @@ def _stop_requests() -> Iterator[list[int]]:
         if caught:  # asked twice: at once
             raise KeyboardInterrupt
         caught.append(number)
+        stopping.set()
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -139,6 +144,7 @@ def _stop_requests() -> Iterator[list[int]]:
     try:
         yield caught
     finally:
+        stopping.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
 

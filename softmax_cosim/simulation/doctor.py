@@ -1,4 +1,4 @@
-"""``cosim doctor``: what was found on this machine, and which known traps are worked around."""
+"""``cosim doctor``: what was found on this machine, which traps are worked around, and a trial."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import os
 import platform
 import re
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 
 from softmax_cosim import configs
 from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden.softmax import softmax
 from softmax_cosim.paths import INSTALLED, ROOT, RTL, build_folder
 from softmax_cosim.simulation import toolchain
 from softmax_cosim.simulation.build import rtl_sources
+from softmax_cosim.simulation.simulator import Broken, Simulator, SimulatorCrash
 
 __all__ = ["pins", "run"]
 
@@ -30,6 +34,7 @@ def run() -> int:
         *_section("Packages", _packages()),
         *_section("Project", _project()),
         *_section("Known traps", _traps()),
+        *_section("Trial", _trial()),
     ]
     print()
     for problem in problems:
@@ -124,3 +129,20 @@ def _traps() -> Iterator[Finding]:
         text = f"{'here' if there else 'not here'}, {state}: {quirk.remedy}"
         problem = f"{quirk.name}: {quirk.symptom}" if there and not handled else None
         yield f"{quirk.name}\n{'':<18}", text, problem
+
+
+def _trial() -> Iterator[Finding]:
+    """Build a small core, or find it built, and play two rows."""
+    cfg = configs.load("split_uint2").replace(lanes=1, max_len=16)
+    rows = Rows.of([[0, 100, 300], [5]])
+    begun = time.perf_counter()
+    try:
+        with Simulator(cfg, optimise="test") as simulator:
+            built = time.perf_counter() - begun
+            right = bool((simulator.run(rows).y == softmax(cfg, rows).y).all())
+    except (UsageError, SimulatorCrash, Broken) as error:
+        yield "simulation", "failed", str(error)
+        return
+    played = time.perf_counter() - begun - built
+    found = f"built or found built in {built:.1f} s, started and played in {played:.1f} s"
+    yield "simulation", found, None if right else "the RTL does not give what the golden model says"

@@ -90,6 +90,7 @@ def run(
                     stderr=subprocess.STDOUT,
                     timeout=timeout,
                     check=False,
+                    process_group=0,
                 ).returncode
             except subprocess.TimeoutExpired:
                 code = f"killed after {timeout:g} s"
