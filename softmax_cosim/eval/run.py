@@ -23,6 +23,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -301,6 +302,10 @@ def _planned(
             "config": None if config is None else report.parameters(config),
             "code": _code(task, kind),
         }
+        if config is not None and config.method == "custom":
+            # What its golden function imports and its design includes or reads is not known here:
+            # what an earlier run made may be of something else.
+            header["run"] = uuid.uuid4().hex
         file = "float" if config is None else f"{config.name}.{kind}"
         cell = Cell(args.out / "cells" / task.name / f"{file}.jsonl", header)
         planned.append(Planned(name, source, config, kind, examples, task.batch, cell))

@@ -366,3 +366,26 @@ def test_every_default_configuration_is_there():
 
     assert len(run.CONFIGS) == 17
     assert set(run.CONFIGS) <= set(configs.names())
+
+
+def test_a_design_of_ones_own_is_evaluated_anew(tmp_path):
+    """Files that its golden function imports are its inputs, and nobody has a list of them."""
+    (tmp_path / "own.toml").write_text(
+        'method = "custom"\nprecision = "uint8"\nmax_len = 64\ntop = "t"\nsources = ["t.sv"]\n'
+        'golden = "mine:golden"\n'
+    )
+    (tmp_path / "t.sv").write_text("")
+    (tmp_path / "mine.py").write_text(
+        "import neighbour\ndef golden(cfg, rows):\n    return neighbour.values(rows)\n"
+    )
+    (tmp_path / "neighbour.py").write_text("def values(rows):\n    return rows.q * 0 + 1\n")
+    own = str(tmp_path / "own.toml")
+    assert main(command(tmp_path, configs=[own])) == 0
+    before = answers(tmp_path)
+    (tmp_path / "neighbour.py").write_text(
+        "def values(rows):\n    return rows.keep * (rows.q - rows.q.min()) % 251\n"
+    )
+    assert main(command(tmp_path, configs=[own])) == 0
+    after = answers(tmp_path)
+    assert after["own.golden.jsonl"] != before["own.golden.jsonl"]
+    assert after["float.jsonl"] == before["float.jsonl"]
