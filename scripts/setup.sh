@@ -18,7 +18,7 @@ fail() {
 
 command -v "$python" >/dev/null 2>&1 ||
   fail "$python is missing; install Python 3.11 or newer (Debian: python3 python3-venv), or say PYTHON=/path/to/python3"
-for tool in g++ make perl; do
+for tool in g++ make; do
   command -v "$tool" >/dev/null 2>&1 || fail "$tool is missing; install it (Debian: $tool)"
 done
 
