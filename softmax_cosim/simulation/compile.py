@@ -236,6 +236,8 @@ def _ended(
     if process.returncode == 0:
         return
     code = process.returncode
+    if -code in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # it was not yet out of reach
+        raise Interrupted
     ending = f"signal {signal.Signals(-code).name}" if code < 0 else str(code)
     reason = _reason(said.decode(errors="replace")) or f"it ended with {ending}"
     raise UsageError(f"building {top} failed: {reason} (the whole log: {log})")
