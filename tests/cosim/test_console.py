@@ -245,6 +245,7 @@ def test_an_interrupted_calibration_leaves_nothing(tmp_path, when):
     program = f"""
 import os, signal, sys
 from softmax_cosim import calibrate, cli
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in the background
 {when} = lambda *more: os.kill(os.getpid(), signal.SIGINT)
 sys.exit(cli.main())
 """
