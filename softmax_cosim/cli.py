@@ -112,11 +112,18 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     add("traces", nargs="+", metavar="TRACE", help="attention-trace file")
     add("--config", nargs="+", required=True, metavar="NAME", help="configuration or .toml file")
     add("--layers", type=numbers, metavar="A,B", help="only these layers")
-    add("--rows", type=numbers, metavar="I,J", help="only these rows of each layer")
+    add("--rows", type=numbers, metavar="I,J-K", help="only these rows of each layer")
     add("--max-rows", type=count, metavar="N", help="at most N rows a trace, spread evenly")
     add("--lanes", type=count, metavar="N", help="elements a beat, instead of the configuration's")
     add("--stalls", default="none", metavar="NAME", help="stall profile (default: none)")
-    add("--seed", type=int, default=0, metavar="S", help="of the stall profile (default: 0)")
+    add("--seed", type=int, default=0, metavar="S", help="of stalls and power-up (default: 0)")
+    add(
+        "--power-up",
+        type=lambda text: text.split(","),
+        metavar="A,B",
+        help="what registers hold before reset: zeros, ones or a number to draw bits from "
+        "(default: both, and a number from the seed)",
+    )
     add("--transport", choices=("bulk", "signal"), default="bulk", help="default: bulk")
     add("--jobs", type=count, metavar="N", help="simulators side by side (default: one a core)")
     add("--waves", action="store_true", help="write <config>.vcd beside the report")

@@ -32,7 +32,8 @@ from softmax_cosim.golden.softmax import Outputs
 from softmax_cosim.golden.softmax import softmax as golden_softmax
 from softmax_cosim.hooks import Floats, Mask, Softmax, apply, current_layer
 from softmax_cosim.recorder import Call, Recorder
-from softmax_cosim.simulation.pool import Pool
+from softmax_cosim.simulation import power_up
+from softmax_cosim.simulation.pool import Pool, default_jobs
 
 __all__ = [
     "KINDS",
@@ -197,12 +198,15 @@ class Rtl(Engine):
     ``max_len`` are played through the same design, built longer.
     """
 
-    def __init__(self, config: str | Config, jobs: int | None = None, **options: Any) -> None:
-        """Build the simulation; the simulators start with the first call.
+    def __init__(
+        self, config: str | Config, jobs: int | None = None, *, seed: int = 0, **options: Any
+    ) -> None:
+        """Build the simulation; the simulators start with the first calls.
 
         Args:
             config: a configuration, or the name of one.
-            jobs: simulator processes; None for one a processor.
+            jobs: simulator processes that play at a time; None for one a processor.
+            seed: of the power-up draws, at least three, that calls take in turn.
             options: of :class:`.simulation.simulator.Simulator`.
 
         Raises:
@@ -210,6 +214,9 @@ class Rtl(Engine):
         """
         super().__init__()
         self.config = configs.load(config) if isinstance(config, str) else config
+        jobs = default_jobs() if jobs is None else jobs
+        if not options.get("waves"):
+            options["draws"] = power_up.draws(seed, max(jobs, power_up.FEWEST))
         self._jobs, self._options = jobs, options
         self._pool = Pool(self.config, jobs, **options)
 
@@ -230,13 +237,14 @@ class Rtl(Engine):
         Raises:
             Broken, NoProgress, SimulatorCrash: as :meth:`.simulation.simulator.Simulator.run`.
         """
-        waiting: deque[tuple[tuple[int, ...], Outputs, Future[Results]]] = deque()
+        waiting: deque[tuple[tuple[int, ...], Outputs, Future[Results], str]] = deque()
         start = 0
         try:
             for part in parts:
-                rows = self._driven(part, self.config)
-                future = self._pool.submit(rows)
-                waiting.append((part[0].shape, golden_softmax(self.config, rows), future))
+                rows, place = self._driven(part, self.config), self._pool.turn()
+                future = self._pool.submit(rows, place=place)
+                golden, draw = golden_softmax(self.config, rows), self._pool.draws[place]
+                waiting.append((part[0].shape, golden, future, draw))
                 if len(waiting) > self._pool.jobs:
                     yield self._answer(start, *waiting[0])
                     start += waiting.popleft()[0][0]
@@ -244,11 +252,16 @@ class Rtl(Engine):
                 yield self._answer(start, *waiting[0])
                 start += waiting.popleft()[0][0]
         finally:
-            for _, _, future in waiting:
+            for _, _, future, _ in waiting:
                 future.cancel()
 
     def _answer(
-        self, start: int, shape: tuple[int, ...], golden: Outputs, future: Future[Results]
+        self,
+        start: int,
+        shape: tuple[int, ...],
+        golden: Outputs,
+        future: Future[Results],
+        draw: str,
     ) -> Floats:
         """Compare one part's results with the golden model, whose first row is ``start``."""
         results = future.result()
@@ -258,7 +271,9 @@ class Rtl(Engine):
         odd = (results.exponent != golden.exponent) | results.error
         wrong = differs.any(axis=-1) | odd
         if wrong.any() and not count.first:
-            count.first = self._described(start, int(wrong.argmax()), shape, golden, results)
+            row = int(wrong.argmax())
+            said = self._described(start, row, shape, golden, results)
+            count.first = f"{said} (power-up draw {draw})"
         count.mismatches += int(np.count_nonzero(wrong))
         return _real(results, shape, self.config)
 

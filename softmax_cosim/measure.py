@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,7 +79,7 @@ class Slice:
 
         def detail(i: int) -> RowDetail:
             part = slice(offsets[i], offsets[i + 1])
-            return RowDetail(of_scores[part], output[part], self.command(i))
+            return RowDetail(of_scores[part], output[part], self.command([i]))
 
         batch = RowBatch(
             trace=str(self.planned.trace.path),
@@ -112,13 +111,14 @@ class Slice:
         )
         return Measured(self, golden, results, batch, of_scores, output)
 
-    def command(self, i: int) -> str:
-        """What replays just the ``i``-th row of the slice."""
-        return (
-            f"cosim replay {shlex.quote(str(self.planned.trace.path))} "
-            f"--config {shlex.quote(self.design.given)} --lanes {self.design.cfg.lanes} "
-            f"--layers {self.layer.index} --rows {self.picked[i]}"
-        )
+    def of_rows(self, picked: npt.NDArray[np.int64]) -> Slice:
+        """Other rows of the same tensor."""
+        return Slice.of(self.design, self.planned, self.layer, picked)
+
+    def command(self, places: Iterable[int], *, draws: Sequence[str] = ()) -> str:
+        """What plays just these rows, by their places in the slice."""
+        rows = (int(self.picked[place]) for place in places)
+        return self.design.command(self.planned.trace, self.layer.index, rows, draws=draws)
 
 
 @dataclass(frozen=True)
@@ -134,36 +134,41 @@ class Measured:
     output: npt.NDArray[np.float64]
     """What came out as probability, shape [elements]."""
 
-    def failures(self) -> Iterator[tuple[int, Failure]]:
-        """Each row that is not what the golden model says, by its place in the slice."""
+    @property
+    def wrong(self) -> npt.NDArray[np.bool_]:
+        """True where a row is not what the golden model says, [rows]."""
         batch = self.batch
-        for i in np.flatnonzero((batch.mismatched > 0) | batch.lost | batch.error).tolist():
-            failure = Failure(
-                trace=batch.trace,
-                tensor=batch.tensor,
-                row=int(batch.row[i]),
-                batch=int(batch.batch[i]),
-                head=int(batch.head[i]),
-                query=int(batch.query[i]),
-                what="lost" if batch.lost[i] else "error flag" if batch.error[i] else "mismatch",
-                command=f"{self.slice.command(i)} --waves",
-            )
-            if batch.mismatched[i]:
-                offsets = self.slice.rows.offsets
-                part = slice(offsets[i], offsets[i + 1])
-                expected, actual = self.golden.y[part], self.results.y[part]
-                if (expected == actual).all():
-                    yield i, replace(failure, what="row exponent")
-                    continue
-                element = int((expected != actual).argmax())
-                failure = replace(
-                    failure,
-                    element=element,
-                    lane=element % self.slice.design.cfg.lanes,
-                    expected=int(expected[element]),
-                    actual=int(actual[element]),
-                )
-            yield i, failure
+        wrong: npt.NDArray[np.bool_] = (batch.mismatched > 0) | batch.lost | batch.error
+        return wrong
+
+    def failure(self, i: int) -> Failure:
+        """What is wrong with the ``i``-th row of the slice."""
+        batch = self.batch
+        failure = Failure(
+            trace=batch.trace,
+            tensor=batch.tensor,
+            row=int(batch.row[i]),
+            batch=int(batch.batch[i]),
+            head=int(batch.head[i]),
+            query=int(batch.query[i]),
+            what="lost" if batch.lost[i] else "error flag" if batch.error[i] else "mismatch",
+            command="",
+        )
+        if not batch.mismatched[i]:
+            return failure
+        offsets = self.slice.rows.offsets
+        part = slice(offsets[i], offsets[i + 1])
+        expected, actual = self.golden.y[part], self.results.y[part]
+        if (expected == actual).all():
+            return replace(failure, what="row exponent")
+        element = int((expected != actual).argmax())
+        return replace(
+            failure,
+            element=element,
+            lane=element % self.slice.design.cfg.lanes,
+            expected=int(expected[element]),
+            actual=int(actual[element]),
+        )
 
 
 def _unplayed(golden: Outputs, rows: int) -> Results:

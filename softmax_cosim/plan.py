@@ -7,7 +7,8 @@ tensors and waveforms.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim import configs
+from softmax_cosim.arguments import spans
 from softmax_cosim.configs import Config
 from softmax_cosim.names import distinct_files, ends
 from softmax_cosim.selection import Picked, Selection, slices
@@ -32,6 +34,21 @@ class Design:
     """As ``--config`` takes it."""
     name: str
     """The configuration's own, with as many folders as tell it from the others."""
+    verb: str
+    """``replay`` or ``score``."""
+    options: str
+    """How it is played: ``--lanes`` and whatever is not at its default."""
+
+    def command(
+        self, trace: Trace, layer: int, rows: Iterable[int], *, draws: Sequence[str] = ()
+    ) -> str:
+        """What plays these rows of a layer; from these power-up draws when given."""
+        power_up = f" --power-up {','.join(draws)}" if draws else ""
+        return (
+            f"cosim {self.verb} {shlex.quote(str(trace.path))} "
+            f"--config {shlex.quote(self.given)} {self.options}{power_up} "
+            f"--layers {layer} --rows {spans(rows)}"
+        )
 
     @property
     def file(self) -> str:
@@ -63,19 +80,18 @@ class Plan:
     """What was given twice under two names, and is played once: sentences."""
 
     @classmethod
-    def of(cls, args: argparse.Namespace) -> Plan:
-        """What the options of ``cosim replay`` ask for.
+    def of(cls, args: argparse.Namespace, *, simulate: bool) -> Plan:
+        """What the options of ``cosim replay`` or ``cosim score`` ask for.
 
         Raises:
             UsageError: what cannot be played.
         """
         configured, twice = distinct_files(args.config, configs.path_of)
-        designs = [
-            Design(_configured(given, args.lanes), given, name)
-            for given, name in zip(
-                configured, ends([configs.path_of(given) for given in configured]), strict=True
-            )
-        ]
+        names = ends([configs.path_of(given) for given in configured])
+        verb, designs = "replay" if simulate else "score", []
+        for given, name in zip(configured, names, strict=True):
+            cfg = _configured(given, args.lanes)
+            designs.append(Design(cfg, given, name, verb, _options(cfg, args, simulate)))
         paths, again = distinct_files(args.traces, Path)
         traces = [Trace(path) for path in paths]
         selection = Selection(args.layers, args.rows, args.max_rows)
@@ -108,3 +124,12 @@ class Plan:
 def _configured(name: str, lanes: int | None) -> Config:
     cfg = configs.load(name)
     return cfg if lanes is None else cfg.replace(lanes=lanes)
+
+
+def _options(cfg: Config, args: argparse.Namespace, simulate: bool) -> str:
+    options = [f"--lanes {cfg.lanes}"]
+    if simulate and args.transport != "bulk":
+        options.append(f"--transport {args.transport}")
+    if simulate and args.stalls != "none":
+        options.append(f"--stalls {args.stalls} --seed {args.seed}")
+    return " ".join(options)

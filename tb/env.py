@@ -59,6 +59,7 @@ class Bench:
         self.dut = dut
         self.signal = Signal(dut, self.cfg)
         self.scoreboard = Scoreboard(self.cfg)
+        self._sent: list[StreamRow] = []
         self.rng = np.random.default_rng(cocotb.RANDOM_SEED % 2**64)
         dut._log.info("%s, seed %d", self.cfg.name, self.setup["seed"])
 
@@ -66,6 +67,7 @@ class Bench:
         """Reset the design; whatever was in flight is forgotten, and must never come out."""
         await self.signal.reset()
         self.scoreboard.reset()
+        self._sent.clear()
 
     async def play(
         self, rows: Rows | Beats, stalls: str | StallProfile = "none", seed: int | None = None
@@ -98,16 +100,18 @@ class Bench:
         played = Played(tuple(self.signal.sent), tuple(self.signal.received))
         self.signal.sent.clear()
         self.signal.received.clear()
+        before = len(self._sent)
+        self._sent += played.sent
         mismatch = self.scoreboard.judge(played.sent, played.received)
+        if not mismatch and not hang and stalls.sink.always_open:
+            mismatch = self._late(played, before)
         if mismatch:
             await self._fail(mismatch, stalls, seed, hang)
         assert not hang, hang
-        if stalls.sink.always_open:
-            self._check_cycles(played)
         return played
 
-    def _check_cycles(self, played: Played) -> None:
-        """See that every row left in the very cycles that the timing model predicts."""
+    def _late(self, played: Played, before: int) -> Mismatch | None:
+        """The first row that did not leave in the very cycles that the timing model predicts."""
         error_beats = malformed(
             Beats.from_ints((b for row in played.sent for b in row.beats), self._in_bits), self.cfg
         )
@@ -118,11 +122,15 @@ class Bench:
             np.where(error_beats, 1, beats),
         )
         for n, (row, first, last) in enumerate(zip(played.received, *predicted, strict=True)):
-            assert (row.first, row.last) == (first, last), (
-                f"row {n} of this batch ({beats[n]} beats, in from cycle {played.sent[n].first} to "
-                f"{played.sent[n].last}) came out in cycles {row.first} to {row.last}; "
-                f"predicted: {first} to {last}"
-            )
+            if (row.first, row.last) != (first, last):
+                sent = played.sent[n]
+                text = (
+                    f"row {n} of this batch ({beats[n]} beats, in from cycle {sent.first} to "
+                    f"{sent.last}) came out in cycles {row.first} to {row.last}; "
+                    f"predicted: {first} to {last}"
+                )
+                return Mismatch(before + n, text, sent)
+        return None
 
     async def finish(self) -> None:
         """See that nothing is left over: no beat, no row, on either side.
@@ -151,6 +159,28 @@ class Bench:
             return "unknown; played alone the row is right"
         return probe.first_difference(unpack(beats, self.cfg))
 
+    async def again(
+        self, mismatch: Mismatch, stalls: StallProfile, seed: int
+    ) -> Sequence[StreamRow]:
+        """The rows that show a failure once more, from reset.
+
+        That row alone, or else all since the last reset up to it; none if even those are right.
+        """
+        assert mismatch.sent is not None
+        for rows in ([mismatch.sent], self._sent[: mismatch.row + 1]):
+            await self.signal.reset()
+            beats = Beats.from_ints([beat for row in rows for beat in row.beats], self._in_bits)
+            self.signal.start(beats, stalls, seed)
+            try:
+                await self.signal.wait(len(rows))
+            except TimeoutError:
+                return rows
+            played = Played(tuple(self.signal.sent), tuple(self.signal.received))
+            wrong = Scoreboard(self.cfg).judge(played.sent, played.received)
+            if wrong or (stalls.sink.always_open and self._late(played, 0)):
+                return rows
+        return ()
+
     def item(self, name: str) -> str:
         """What pytest calls the test of this name, for a shell."""
         return f"'tests/sim/test_rtl.py::test_rtl[{name}]'"
@@ -158,7 +188,7 @@ class Bench:
     async def _fail(
         self, mismatch: Mismatch, stalls: StallProfile, seed: int, hang: str
     ) -> NoReturn:
-        """Say everything a stranger needs to see it again, and keep the row for a replay."""
+        """Say everything a stranger needs to see it again, and keep the rows for a replay."""
         name = f"{self.cfg.name}-{self.name}"
         lines = [mismatch.text, *([hang] if hang else [])]
         if mismatch.element is not None:
@@ -170,25 +200,34 @@ class Bench:
             f"the whole test: .venv/bin/pytest {self.item(name)} --seed {self.setup['seed']}",
         ]
         if mismatch.sent:
-            stem = re.sub(r"[^\w.=-]+", "-", name)
-            replay = {
-                "config": dataclasses.asdict(self.cfg),
-                "beats": mismatch.sent.beats,
-                "stalls": dataclasses.asdict(stalls),
-                "seed": seed,
-            }
-            text = json.dumps(replay)
-            # Of its contents, or one failure would be written over another's.
-            digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-            path = Path(self.setup["failures"]) / f"{stem}-row{mismatch.row}-{digest}.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-            shown = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path
-            lines.append(
-                f"just that row: .venv/bin/python -m softmax_cosim.simulation.regression {shown}"
-                " (--waves for a trace)"
-            )
+            rows = await self.again(mismatch, stalls, seed)
+            lines.append(self._kept(rows, f"{name}-row{mismatch.row}", stalls, seed))
         raise AssertionError("\n  ".join(lines))
+
+    def _kept(self, rows: Sequence[StreamRow], name: str, stalls: StallProfile, seed: int) -> str:
+        """Keep rows for a replay; returns what to say about it."""
+        if not rows:
+            return "from reset it is right, alone and after the rows before it: see the whole test"
+        replay = {
+            "config": dataclasses.asdict(self.cfg),
+            "beats": [beat for row in rows for beat in row.beats],
+            "stalls": dataclasses.asdict(stalls),
+            "seed": seed,
+            "draw": self.setup["draw"],
+        }
+        text = json.dumps(replay)
+        # Of its contents, or one failure would be written over another's.
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        stem = re.sub(r"[^\w.=-]+", "-", name)
+        path = Path(self.setup["failures"]) / f"{stem}-{digest}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        shown = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path
+        what = "just that row" if len(rows) == 1 else f"that row and the {len(rows) - 1} before it"
+        return (
+            f"{what}: .venv/bin/python -m softmax_cosim.simulation.regression {shown}"
+            " (--waves for a trace)"
+        )
 
 
 def each(**names: Iterable[str]) -> Callable[[TestGenerator], TestGenerator]:

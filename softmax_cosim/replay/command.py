@@ -33,6 +33,7 @@ from softmax_cosim.files import sha256
 from softmax_cosim.outputs import OutputsWriter
 from softmax_cosim.plan import Design, Plan
 from softmax_cosim.replay.player import Player
+from softmax_cosim.simulation import power_up
 from softmax_cosim.simulation.cache import Interrupted, stopping
 from softmax_cosim.simulation.pool import default_jobs
 from softmax_cosim.simulation.simulator import Simulator
@@ -60,7 +61,9 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
     if args.seed < 0:
         raise UsageError(f"--seed {args.seed} is negative; give a number from 0 up")
     profile(args.stalls)
-    plan = Plan.of(args)
+    for draw in args.power_up or ():
+        power_up.check(draw)
+    plan = Plan.of(args, simulate=simulate)
 
     terminal = console.make()
     for sentence in plan.again:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import sys
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from softmax_cosim import configs, report
 from softmax_cosim.configs import Config
@@ -20,7 +25,11 @@ from softmax_cosim.golden.rows import Results
 from softmax_cosim.measure import Measured, Slice
 from softmax_cosim.outputs import OutputsWriter
 from softmax_cosim.plan import Design, Plan
+from softmax_cosim.replay.draws import TOTAL, spread, unsettled
+from softmax_cosim.replay.failures import mistimed, otherwise, surplus, wrong
 from softmax_cosim.replay.picture import Picture
+from softmax_cosim.replay.reproduce import Reproducer
+from softmax_cosim.simulation import power_up
 from softmax_cosim.simulation.pool import Pool, default_jobs
 from softmax_cosim.simulation.regression import first_differing_stage
 from softmax_cosim.simulation.simulator import Broken
@@ -48,19 +57,28 @@ class Player:
         # The timing model speaks of our own designs, and of sinks that never stall.
         modelled = cfg.method != "custom"
         self._predictable = modelled and profile(args.stalls).sink.always_open
+        jobs = args.jobs or default_jobs()
+        given = tuple(args.power_up or power_up.draws(args.seed, max(jobs, power_up.FEWEST)))
+        self._draws = given if simulate else ()
         self._tally = report.Tally(
             cfg,
             name=design.name,
             own=_own(design),
+            draws=self._draws,
             table_bytes=tables.table_bytes(cfg),
             formula=_formula(cfg) if modelled else None,
         )
         self._picture = Picture()
+        self._again = Reproducer(design, args)
         self._cycles = 0
         self._begun = time.perf_counter()
         self._wall_s = 0.0
-        # The first mismatch is looked at inside the design; one is telling enough.
+        # The first mismatch is looked at inside the design, and the first late row told; one is
+        # telling enough.
         self._explains = simulate and modelled
+        self._times = True
+        self._told: set[tuple[str, int]] = set()
+        self._broken: set[Future[Results]] = set()
 
     def play(self) -> Generator[int]:
         """Play every planned row; yields the rows of each slice when it is done.
@@ -71,16 +89,16 @@ class Player:
             for part in self._slices():
                 yield self._finish(part, None)
             return
-        with self._pool() as pool:
+        with self._pool() as pool, closing(self._again):
             pool.start()
             self._begun = time.perf_counter()
-            ahead: deque[tuple[Slice, Future[Results]]] = deque()
-            for part in self._slices():
-                ahead.append((part, pool.submit(part.rows, self._args.stalls, self._args.seed)))
+            ahead: deque[Callable[[], int]] = deque()
+            for finish in self._submitted(pool):
+                ahead.append(finish)
                 if len(ahead) > pool.jobs:
-                    yield self._finish(*ahead.popleft())
+                    yield ahead.popleft()()
             while ahead:
-                yield self._finish(*ahead.popleft())
+                yield ahead.popleft()()
 
     def result(self) -> report.RunResult:
         """What was played so far."""
@@ -89,11 +107,36 @@ class Player:
         return self._tally.result(cycles=self._cycles, wall_s=self._wall_s)
 
     def _pool(self) -> Pool:
-        """Simulators, but no more than there are slices."""
+        """Simulators, one a power-up draw; one more that writes a waveform, if it is asked for."""
         args = self._args
         waves = self._folder.staging / f"{self._design.file}.vcd" if args.waves else None
         jobs = 1 if args.waves else args.jobs or default_jobs()
-        return Pool(self._cfg, min(jobs, self._plan.slices), transport=args.transport, waves=waves)
+        draws = (self._draws[:1] if waves else ()) + self._draws
+        return Pool(self._cfg, jobs, draws=draws, transport=args.transport, waves=waves)
+
+    def _submitted(self, pool: Pool) -> Iterator[Callable[[], int]]:
+        """Have everything played; yields what finishes each part, and returns its rows.
+
+        Slices go round the draws, which does not hang on who is idle, so neither do results.
+        """
+        options = self._args.stalls, self._args.seed
+        places = [0] if self._args.waves else range(len(pool.draws))
+        trials = range(len(pool.draws) - len(self._draws), len(pool.draws))
+        turn = itertools.cycle(places)
+        tensor, left = "", TOTAL if len(self._draws) > 1 else 0
+        for part in self._slices():
+            place, name = next(turn), f"{part.planned.name}/{part.layer.name}"
+            played = None
+            if name != tensor and left > 0:
+                tensor = name
+                sample = part.of_rows(spread(part.picked, part.layer.scores.shape[-1]))
+                left -= len(sample.rows.q)
+                trial = [pool.submit(sample.rows, *options, place=each) for each in trials]
+                yield partial(self._compare, sample, trial)
+                if place in trials and len(sample.picked) == len(part.picked):
+                    played = trial[place]
+            played = played or pool.submit(part.rows, *options, place=place)
+            yield partial(self._finish, part, played, pool.draws[place])
 
     def _slices(self) -> Iterator[Slice]:
         """Everything that is planned, in bounded pieces."""
@@ -102,33 +145,54 @@ class Player:
                 for picked in planned.slices(layer.index):
                     yield Slice.of(self._design, planned, layer, picked)
 
-    def _finish(self, part: Slice, played: Future[Results] | None) -> int:
-        results = None
+    def _finish(self, part: Slice, played: Future[Results] | None, draw: str = "") -> int:
+        """Measure a slice and keep what is found; returns its rows."""
+        results, broken = None, ""
         if played is not None:
-            try:
-                results = played.result()
-            except Broken as error:
-                print(f"{self._design.name}: {error}", file=sys.stderr)
-                results = error.results
+            results, broken = self._results(played)
             self._cycles += int(results.last_out.max()) + 1
-        self._keep(part.measure(results, predictable=self._predictable and results is not None))
+        measured = part.measure(results, predictable=self._predictable and results is not None)
+        self._keep(measured)
+        self._fail(measured, draw, broken)
         self._wall_s = time.perf_counter() - self._begun
         return len(part.picked)
+
+    def _compare(self, sample: Slice, trial: Sequence[Future[Results]]) -> int:
+        """Hold what came out from one draw to what came out from the others."""
+        measured = [sample.measure(self._results(played)[0]) for played in trial]
+        found = list(unsettled(measured))
+        self._tally.compare(rows=len(sample.picked), unsettled=len(found))
+        for place, bad, other in found:
+            if self._tally.enough_failures:
+                break
+            draws = self._draws[bad], self._draws[other]
+            if measured[bad].wrong[place]:
+                failure, fails = wrong(measured[bad], place)
+                shown: Sequence[str] = draws[:1]
+            else:
+                failure, fails = otherwise(measured[bad], measured[other], place)
+                shown = draws
+            failure = dataclasses.replace(failure, draw=draws[0], unlike=draws[1])
+            self._told.add((measured[0].batch.tensor, failure.row))
+            self._tally.fail(self._again(failure, sample, place, shown, fails))
+        return 0
+
+    def _results(self, played: Future[Results]) -> tuple[Results, str]:
+        """What came out, and how the design broke the stream's rules, if it did."""
+        try:
+            return played.result(), ""
+        except Broken as error:
+            if played not in self._broken:  # a trial may be a slice as well
+                self._broken.add(played)
+                self._tally.breaks()
+                print(f"{self._design.name}: {error}", file=sys.stderr)
+            return error.results, str(error)
 
     def _keep(self, measured: Measured) -> None:
         batch, part = measured.batch, measured.slice
         self._tally.add(batch)
         self._picture.add(measured)
         self._folder.rows.write(self._design.name, batch)
-        for i, failure in measured.failures():
-            if self._tally.enough_failures:
-                break
-            if failure.element is not None and self._explains:
-                self._explains = False
-                row = part.rows.slice(i, i + 1)
-                stage = first_differing_stage(self._cfg, row)
-                failure = dataclasses.replace(failure, stage=stage)
-            self._tally.fail(failure)
         if self._outputs is not None:
             self._outputs.add(
                 f"{self._plan.key(self._design, part.planned)}/{batch.tensor}",
@@ -138,6 +202,35 @@ class Player:
                 measured.golden.y,
                 measured.results.y if self._simulate else None,
             )
+
+    def _fail(self, measured: Measured, draw: str, broken: str) -> None:
+        """Describe rows that are wrong, and the first that is late."""
+        batch, part = measured.batch, measured.slice
+        places = np.flatnonzero(measured.wrong).tolist()
+        for place in places:
+            if self._tally.enough_failures:
+                return
+            if (batch.tensor, int(batch.row[place])) in self._told:
+                continue
+            failure, fails = wrong(measured, place)
+            failure = dataclasses.replace(failure, draw=draw)
+            failure = self._again(failure, part, place, [draw], fails)
+            if failure.element is not None and self._explains:
+                self._explains = False
+                row = part.rows.slice(place, place + 1)
+                stage = first_differing_stage(self._cfg, row, draw=draw)
+                failure = dataclasses.replace(failure, stage=stage)
+            self._tally.fail(failure)
+        late = np.flatnonzero(batch.mispredicted).tolist()
+        if broken and not places:
+            failure, fails = surplus(measured, len(part.picked) - 1, broken)
+        elif late and self._times:
+            self._times = False
+            failure, fails = mistimed(measured, late[0])
+        else:
+            return
+        place = int(np.flatnonzero(batch.row == failure.row)[0])
+        self._tally.fail(self._again(failure, part, place, [draw], fails))
 
 
 def _own(design: Design) -> report.OwnDesign | None:

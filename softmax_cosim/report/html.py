@@ -32,6 +32,7 @@ def environment(**drawings: Callable[..., str]) -> jinja2.Environment:
     )
     made.globals.update(
         verdict=text.verdict,
+        drawn=text.drawn,
         count=_shown(text.count),
         figure=_shown(text.figure),
         percent=_shown(text.percent),

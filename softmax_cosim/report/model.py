@@ -224,9 +224,9 @@ class Failure:
     head: int
     query: int
     what: str
-    """``mismatch``, ``row exponent``, ``lost`` or ``error flag``."""
+    """``mismatch``, ``row exponent``, ``lost``, ``error flag``, or a sentence."""
     command: str
-    """Replays just this row with a waveform."""
+    """Shows it again with a waveform, if ``advice`` does not say otherwise."""
     element: int | None = None
     """First differing element; likewise lane, values and stage. None unless a mismatch."""
     lane: int | None = None
@@ -234,6 +234,12 @@ class Failure:
     actual: int | None = None
     stage: str | None = None
     """The first pipeline stage that differs, if that is known."""
+    draw: str = ""
+    """The power-up draw from which it was seen."""
+    unlike: str = ""
+    """Another one, from which the row came out otherwise."""
+    advice: str = "replay it with"
+    """What the command is for."""
 
     def __str__(self) -> str:
         """One sentence: where, what, and how to see it again."""
@@ -241,13 +247,20 @@ class Failure:
             f"{self.trace} {self.tensor} row {self.row} "
             f"(batch {self.batch}, head {self.head}, query {self.query})"
         )
-        if self.element is None:
-            return f"{where}: {self.what}; replay it with: {self.command}"
+        what = self.what
+        if self.element is not None:
+            what = (
+                f"element {self.element}, lane {self.lane}: expected {self.expected}, "
+                f"got {self.actual}"
+            )
         stage = f", first differing stage {self.stage}" if self.stage else ""
-        return (
-            f"{where}: element {self.element}, lane {self.lane}: expected {self.expected}, "
-            f"got {self.actual}{stage}; replay it with: {self.command}"
-        )
+        return f"{where}: {what}{stage}{self.drawn}; {self.advice}: {self.command}"
+
+    @property
+    def drawn(self) -> str:
+        """The end of a sentence that tells the power-up draws."""
+        draw = f", from power-up draw {self.draw}" if self.draw else ""
+        return draw + (f", but not from {self.unlike}" if self.unlike else "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,6 +302,17 @@ class OwnDesign:
 
 
 @dataclasses.dataclass(frozen=True)
+class PowerUp:
+    """What became of a sample of the rows, played from several power-up draws."""
+
+    draws: tuple[str, ...]
+    rows: int
+    """Rows played from each draw; 0 when there was only one."""
+    unsettled: int
+    """Rows whose outputs or cycles were not the same from all of them."""
+
+
+@dataclasses.dataclass(frozen=True)
 class RunResult:
     """All that one configuration's replay of all traces gave."""
 
@@ -327,12 +351,21 @@ class RunResult:
     maps: tuple[AttentionMap, ...]
     own: OwnDesign | None = None
     """None for a configuration of one of our methods."""
+    power_up: PowerUp | None = None
+    """None without a simulator."""
+    broken: int = 0
+    """Batches in which the design broke the rules of its streams."""
 
     @property
     def exact(self) -> bool:
         """Some rows ran, and each one is what the golden model says, bit by bit."""
-        bad = (self.mismatched_elements, self.lost_rows, self.flagged_rows)
-        return self.rows > 0 and not any(bad)
+        bad = (self.mismatched_elements, self.lost_rows, self.flagged_rows, self.broken)
+        return self.rows > 0 and not any(bad) and not self.unsettled_rows
+
+    @property
+    def unsettled_rows(self) -> int:
+        """Rows that came out otherwise from another power-up draw."""
+        return 0 if self.power_up is None else self.power_up.unsettled
 
     @property
     def elements_per_lane_cycle(self) -> float:
@@ -412,6 +445,16 @@ class Report:
     def flagged_rows(self) -> int | None:
         """Rows that came out with the error flag set, likewise."""
         return _sum(run.flagged_rows for run in self.runs)
+
+    @property
+    def unsettled_rows(self) -> int:
+        """Rows that came out otherwise from another power-up draw, all runs together."""
+        return sum(run.unsettled_rows for run in self.runs)
+
+    @property
+    def broken(self) -> int:
+        """Batches in which the design broke the rules of its streams, all runs together."""
+        return sum(run.broken for run in self.runs)
 
     @property
     def prediction_errors(self) -> int | None:

@@ -64,6 +64,7 @@ def _run(run: RunResult) -> dict[str, Any]:
         "layers": [_layer(tensor) for tensor in sorted(run.tensors, key=_place)],
         "datapath": _merit(run.datapath),
         "total": _merit(run.total),
+        **({} if run.power_up is None else {"power_up": dataclasses.asdict(run.power_up)}),
         **({} if run.own is None else {"design": dataclasses.asdict(run.own)}),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from softmax_cosim.report.model import (
     Latency,
     Merit,
     OwnDesign,
+    PowerUp,
     RowBatch,
     RunResult,
     TensorResult,
@@ -34,7 +36,7 @@ L1_EDGES = np.logspace(-5, 0.5, 67)
 
 WORST = 4
 """Worst rows kept a run."""
-FAILURES = 20
+FAILURES = 5
 """Failures kept a run."""
 #: Counts that only a simulator gives.
 _PLAYED = ("mismatched_elements", "mismatched_rows", "lost_rows", "flagged_rows")
@@ -110,6 +112,7 @@ class Tally:
         formula: Formula | None,
         name: str | None = None,
         own: OwnDesign | None = None,
+        draws: Sequence[str] = (),
     ) -> None:
         """Start empty.
 
@@ -119,9 +122,12 @@ class Tally:
             formula: the latency that the report draws, if it is known.
             name: of the run; that of the configuration when not given.
             own: what a design of the user's own consists of.
+            draws: the power-up draws that rows are played from; none without a simulator.
         """
         self._config, self._table_bytes, self._formula = config, table_bytes, formula
         self._name, self._own = name or config.name, own
+        self._draws = tuple(draws)
+        self._drawn = self._unsettled = self._broken = 0
         self._sums = _Sums()
         self._tensors: dict[tuple[str, str, str], _Sums] = {}
         self._pairs: Ints = np.empty((0, 3), dtype=np.int64)
@@ -144,6 +150,15 @@ class Tally:
         self._l1["datapath"] += _histogram(batch.datapath.l1[whole])
         self._l1["total"] += _histogram(batch.total.l1[whole])
         self._add_worst(batch, whole)
+
+    def compare(self, *, rows: int, unsettled: int) -> None:
+        """Count rows that were played from every draw, and those that did not come out alike."""
+        self._drawn += rows
+        self._unsettled += unsettled
+
+    def breaks(self) -> None:
+        """Count a batch in which the design broke the rules of its streams."""
+        self._broken += 1
 
     def fail(self, failure: Failure) -> None:
         """Describe a failing row; only the first few are kept, so don't describe many more."""
@@ -179,6 +194,8 @@ class Tally:
             failures=tuple(self._failures),
             maps=tuple(self._maps),
             own=self._own,
+            power_up=PowerUp(self._draws, self._drawn, self._unsettled) if self._draws else None,
+            broken=self._broken,
         )
 
     def _add_latency(self, length: Ints, latency: Ints, whole: Bools) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from softmax_cosim.report.clipping import clipping_of, clipping_warnings
 from softmax_cosim.report.model import Report, RunResult
-from softmax_cosim.report.text import count, figure, seconds, verdict
+from softmax_cosim.report.text import count, drawn, figure, seconds, verdict
 
 __all__ = ["print_report", "print_warnings"]
 
@@ -63,6 +63,8 @@ def print_report(report: Report, console: Console, folder: Path | None = None) -
         f" in {seconds(report.wall_s)}, {figure(report.rows_per_s)} rows/s",
         highlight=False,
     )
+    if told := drawn(report):
+        console.print(told, style="dim", highlight=False, soft_wrap=True)
     if folder is not None:
         console.print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
 

@@ -6,7 +6,7 @@ import math
 
 from softmax_cosim.report.model import Report
 
-__all__ = ["count", "figure", "percent", "seconds", "verdict"]
+__all__ = ["count", "drawn", "figure", "percent", "seconds", "verdict"]
 
 _NOTHING = "–"
 
@@ -43,6 +43,23 @@ def seconds(value: float) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
+def drawn(report: Report) -> str:
+    """From which power-up draws rows were played, and how many from all; empty if from none."""
+    sentences = []
+    for run in report.runs:
+        if run.power_up is not None:
+            sentence = f"power-up draws {', '.join(run.power_up.draws)}"
+            if run.power_up.rows:
+                sentence += f", {count(run.power_up.rows)} rows from each"
+            sentences.append((sentence, run.name))
+    found: dict[str, list[str]] = {}
+    for sentence, name in sentences:
+        found.setdefault(sentence, []).append(name)
+    if len(found) == 1:
+        return next(iter(found))
+    return "; ".join(f"{sentence} ({', '.join(names)})" for sentence, names in found.items())
+
+
 def verdict(report: Report) -> str:
     """The one line that matters."""
     if not report.rows:
@@ -55,6 +72,8 @@ def verdict(report: Report) -> str:
         (report.mismatched_elements, "mismatched elements"),
         (report.lost_rows, "lost rows"),
         (report.flagged_rows, "rows with the error flag"),
+        (report.unsettled_rows, "rows that hang on the power-up draw"),
+        (report.broken, "batches that broke the stream's rules"),
     ]
     found = [f"{count(number)} {what}" for number, what in failures if number]
     empty = [run.name for run in report.runs if not run.rows]

@@ -14,7 +14,7 @@ from pathlib import Path
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.paths import RTL, TB, build_folder
-from softmax_cosim.simulation import toolchain
+from softmax_cosim.simulation import power_up, toolchain
 from softmax_cosim.simulation.cache import kept
 from softmax_cosim.simulation.compile import EXECUTABLE, PROFILES, Job
 
@@ -41,20 +41,17 @@ class Build:
     top: str
 
     def command(
-        self, *, seed: int = 0, waves: Path | None = None, plusargs: Sequence[str] = ()
+        self, *, draw: str = "1", waves: Path | None = None, plusargs: Sequence[str] = ()
     ) -> list[str]:
         """The command line that starts the simulation.
 
         Args:
-            seed: what registers hold before reset is drawn from it.
+            draw: what registers hold before reset, see :mod:`.power_up`.
             waves: VCD file to write; the build must have been made with ``waves=True``.
             plusargs: further arguments for the model.
         """
         trace = ["--trace", "--trace-file", str(waves)] if waves else []
-        # Verilator takes 0 for "pick a seed", and at most 31 bits.
-        chosen = seed % 0x7FFFFFFE + 1
-        rand = ["+verilator+rand+reset+2", f"+verilator+seed+{chosen}"]
-        return [str(self.executable), *trace, *rand, *plusargs]
+        return [str(self.executable), *trace, *power_up.plusargs(draw), *plusargs]
 
     def environment(
         self,

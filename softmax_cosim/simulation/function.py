@@ -13,7 +13,8 @@ from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.golden.quantise import quantise
 from softmax_cosim.golden.rows import Rows
-from softmax_cosim.simulation.pool import Pool
+from softmax_cosim.simulation import power_up
+from softmax_cosim.simulation.pool import Pool, default_jobs
 
 __all__ = ["Probabilities", "RtlSoftmax"]
 
@@ -39,19 +40,24 @@ class RtlSoftmax:
     crash the next call starts new ones.
     """
 
-    def __init__(self, config: str | Config, jobs: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, config: str | Config, jobs: int | None = None, *, seed: int = 0, **options: Any
+    ) -> None:
         """Build the simulation.
 
         Args:
             config: a configuration, or the name of one.
             jobs: simulator processes; None for one a processor.
+            seed: what their registers hold before reset is drawn from it.
             options: of :class:`.simulation.simulator.Simulator`.
 
         Raises:
             UsageError: no such configuration, an illegal option, or the build failed.
         """
         self.config = configs.load(config) if isinstance(config, str) else config
-        self._pool = Pool(self.config, jobs, **options)
+        jobs = default_jobs() if jobs is None else jobs
+        draws = power_up.draws(seed, jobs + 2)[2:]
+        self._pool = Pool(self.config, jobs, draws=draws, **options)
 
     def __call__(self, scores: npt.ArrayLike, mask: npt.ArrayLike | None = None) -> Probabilities:
         """Softmax of float scores.

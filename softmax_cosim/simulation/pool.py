@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
+from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,7 +18,7 @@ import numpy as np
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.golden.rows import Results, Rows
-from softmax_cosim.simulation import autopsy
+from softmax_cosim.simulation import autopsy, power_up
 from softmax_cosim.simulation.simulator import Simulator
 
 __all__ = ["SHARD_ELEMENTS", "Pool", "default_jobs"]
@@ -34,13 +36,24 @@ def default_jobs() -> int:
 class Pool:
     """A number of simulators that share the work; use as a context manager."""
 
-    def __init__(self, config: Config, jobs: int | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        config: Config,
+        jobs: int | None = None,
+        *,
+        draws: Sequence[str] | None = None,
+        waves: Path | None = None,
+        **options: Any,
+    ) -> None:
         """Build the simulation; each process starts with its first batch.
 
         Args:
             config: the parameter set.
-            jobs: number of processes; None for one a processor.
-            options: of :class:`Simulator`.
+            jobs: number of processes that play at a time; None for one a processor.
+            draws: the power-up draw of each process, see :mod:`.power_up`; as many as there are
+                jobs, all different, when not given.
+            waves: write a waveform (VCD) of the first process to this file.
+            options: further ones of :class:`Simulator`.
 
         Raises:
             UsageError: fewer than one job, a waveform of several, or what the simulator raises.
@@ -48,19 +61,24 @@ class Pool:
         jobs = default_jobs() if jobs is None else jobs
         if jobs < 1:
             raise UsageError(f"{jobs} jobs; give at least 1")
-        if jobs > 1 and options.get("waves"):
+        if jobs > 1 and waves:
             raise UsageError(f"{jobs} jobs cannot write one waveform; give 1")
         self.config = config
         self.jobs = jobs
-        self._simulators = [Simulator(config, **options) for _ in range(jobs)]
+        self.draws = tuple(draws or power_up.draws(0, jobs))
+        if waves:
+            options["traceable"] = True
+        self._simulators = [
+            Simulator(config, draw=draw, waves=None if place else waves, **options)
+            for place, draw in enumerate(self.draws)
+        ]
+        self._turns = itertools.cycle(range(len(self._simulators)))
         self._ready()
         _ALIVE.add(self)
 
     def _ready(self) -> None:
-        """All simulators idle, and threads to play them; in a forked child these are new ones."""
-        self._idle: SimpleQueue[Simulator] = SimpleQueue()
-        for simulator in self._simulators:
-            self._idle.put(simulator)
+        """All simulators free, and threads to play them; in a forked child these are new ones."""
+        self._locks = [Lock() for _ in self._simulators]
         self._threads = ThreadPoolExecutor(self.jobs)
 
     def start(self) -> None:
@@ -71,14 +89,23 @@ class Pool:
         """
         list(self._threads.map(Simulator.start, self._simulators))
 
-    def submit(self, rows: Rows, stalls: str = "none", seed: int = 0) -> Future[Results]:
+    def turn(self) -> int:
+        """The place whose turn it is."""
+        return next(self._turns)
+
+    def submit(
+        self, rows: Rows, stalls: str = "none", seed: int = 0, place: int | None = None
+    ) -> Future[Results]:
         """Queue a batch; its result raises what :meth:`Simulator.run` does.
+
+        ``place`` is the process that is to play it; each in turn when not given.
 
         Raises:
             UsageError: the operating system gives no thread.
         """
+        place = self.turn() if place is None else place
         try:
-            return self._threads.submit(self._play, rows, stalls, seed)
+            return self._threads.submit(self._play, place, rows, stalls, seed)
         except RuntimeError as error:
             if "new thread" not in str(error):
                 raise
@@ -127,12 +154,9 @@ class Pool:
         """Close."""
         self.close()
 
-    def _play(self, rows: Rows, stalls: str, seed: int) -> Results:
-        simulator = self._idle.get()
-        try:
-            return simulator.run(rows, stalls, seed)
-        finally:
-            self._idle.put(simulator)
+    def _play(self, place: int, rows: Rows, stalls: str, seed: int) -> Results:
+        with self._locks[place]:
+            return self._simulators[place].run(rows, stalls, seed)
 
 
 def _shards(rows: Rows) -> Iterator[Rows]:

@@ -22,6 +22,7 @@ from typing import Any
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.paths import build_folder
+from softmax_cosim.simulation import power_up
 from softmax_cosim.simulation.build import Build, build
 
 __all__ = ["Outcome", "first_differing_stage", "run"]
@@ -48,6 +49,7 @@ def run(
     tests: Sequence[str],
     *,
     seed: int = 1,
+    draw: str | None = None,
     waves: Path | None = None,
     replay: Mapping[str, Any] | None = None,
     timeout: float = 900,
@@ -60,6 +62,8 @@ def run(
         tests: full names, as cocotb has them, as in
                 ``softmax_cosim.tb.cases.streams.lengths/length=one``.
         seed: everything random in the tests is drawn from it.
+        draw: what registers hold before reset, see :mod:`.power_up`; drawn from the seed, too,
+            when not given.
         waves: write a waveform (VCD) to this file; the build must allow it.
         replay: the row to play again, for ``softmax_cosim.tb.cases.replay``.
         timeout: wall-clock seconds after which the simulation is killed.
@@ -67,11 +71,13 @@ def run(
     Returns:
         An outcome for each test; one that did not run has failed, and its text says so.
     """
+    draw = draw or power_up.seeded(seed)
     modules = sorted({name.partition("/")[0].rpartition(".")[0] for name in tests})
     pattern = "^(?:" + "|".join(re.escape(name) for name in tests) + ")$"
     setup = {
         "config": dataclasses.asdict(cfg),
         "seed": seed,
+        "draw": draw,
         "failures": str(build_folder("failures")),
         "replay": replay,
     }
@@ -82,7 +88,7 @@ def run(
         with log.open("wb") as output:
             try:
                 code: object = subprocess.run(
-                    built.command(seed=seed, waves=waves),
+                    built.command(draw=draw, waves=waves),
                     cwd=folder,
                     env=environment | {"COSIM_REGRESSION": json.dumps(setup)},
                     stdin=subprocess.DEVNULL,
@@ -108,7 +114,7 @@ def run(
 
 
 def first_differing_stage(
-    cfg: Config, row: Rows, *, stalls: str = "none", waves: Path | None = None
+    cfg: Config, row: Rows, *, stalls: str = "none", draw: str = "1", waves: Path | None = None
 ) -> str | None:
     """Play one row alone and read every pipeline stage inside the design.
 
@@ -116,6 +122,7 @@ def first_differing_stage(
         cfg: the parameter set; the design is built with its inner signals visible.
         row: a batch of this one row.
         stalls: name of a stall profile.
+        draw: what registers hold before reset, see :mod:`.power_up`.
         waves: write a waveform (VCD) to this file.
 
     Returns:
@@ -124,7 +131,7 @@ def first_differing_stage(
     """
     replay = {"q": row.q.tolist(), "keep": row.keep.tolist(), "stalls": stalls}
     built = build(cfg, waves=waves is not None)
-    outcome = run(built, cfg, [_REPLAY], replay=replay, waves=waves)[_REPLAY]
+    outcome = run(built, cfg, [_REPLAY], replay=replay, draw=draw, waves=waves)[_REPLAY]
     if outcome.passed:
         return None
     found = re.search(r"first differing stage: (.*)", outcome.text)
@@ -157,7 +164,7 @@ def main() -> int:
     try:
         try:
             saved = json.loads(options.file.read_text())
-            cfg = Config(**saved["config"])
+            cfg, draw = Config(**saved["config"]), power_up.check(saved.get("draw", "1"))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UsageError(f"{options.file} is not a saved row: {error}") from None
         waves = options.file.with_suffix(".vcd").resolve() if options.waves else None
@@ -165,7 +172,7 @@ def main() -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    outcome = run(built, cfg, [_REPLAY], waves=waves, replay=saved)[_REPLAY]
+    outcome = run(built, cfg, [_REPLAY], draw=draw, waves=waves, replay=saved)[_REPLAY]
     print("the row is right" if outcome.passed else outcome.text)
     if waves:
         print(f"waveform: {waves}")

@@ -28,7 +28,7 @@ from softmax_cosim.configs.stalls import profile
 from softmax_cosim.golden.exchange import ANSWER, COMMAND, Broken, Memory, NoProgress
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.paths import TB
-from softmax_cosim.simulation import autopsy
+from softmax_cosim.simulation import autopsy, power_up
 from softmax_cosim.simulation.build import build
 
 __all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash", "Stopped"]
@@ -69,6 +69,8 @@ class Simulator:
         run_ahead: bool = True,
         patience: int = 100_000,
         waves: Path | None = None,
+        traceable: bool = False,
+        draw: str = "1",
         timeout: float | None = None,
         sources: Sequence[Path] | None = None,
         optimise: str = "fast",
@@ -84,6 +86,8 @@ class Simulator:
                 without it the simulation runs on cocotb's own main program.
             patience: cycles without a beat in either direction after which a batch fails.
             waves: write a waveform (VCD) to this file.
+            traceable: be the very executable that could write one.
+            draw: what registers hold when the process starts, see :mod:`.power_up`.
             timeout: wall-clock seconds a batch may take; None is without limit.
             sources: SystemVerilog files, packages first, of another core named
                 ``softmax_top`` with the same parameters and ports.
@@ -104,11 +108,12 @@ class Simulator:
         """Simulation time in steps at the end of the last batch, since the process started."""
         self.edges = 0
         """``bulk`` only: rising clock edges of all batches since the process started."""
+        self.draw = power_up.check(draw)
         self._waves = waves and waves.absolute()
         self._build = build(
             config,
             sources=sources,
-            waves=waves is not None,
+            waves=traceable or waves is not None,
             profile=optimise,
             args=args,
             build_root=build_root,
@@ -166,7 +171,7 @@ class Simulator:
             )
             with os.fdopen(pipe):
                 self._process = subprocess.Popen(
-                    self._build.command(waves=self._waves),
+                    self._build.command(draw=self.draw, waves=self._waves),
                     cwd=self._folder,
                     env=environment
                     # There are no assertions to rewrite, which would load pytest and its plugins.
