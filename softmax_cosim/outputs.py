@@ -20,7 +20,7 @@ _DTYPES = {"q": np.int32, "keep": np.uint8, "golden": np.uint16, "rtl": np.uint1
 
 
 class OutputsWriter:
-    """Collects ``<config>/<tensor>/{q,keep,golden,rtl}``, each in the shape of its tensor.
+    """Collects ``<name>/{q,keep,golden,rtl}``, each in the shape of its tensor.
 
     Rows that were not played are zero. Without a simulator there is no ``rtl``.
     """
@@ -41,7 +41,7 @@ class OutputsWriter:
         """Add rows of one tensor.
 
         Args:
-            name: ``<config>/<tensor>``.
+            name: ``<config>/<tensor>``, or ``<config>/<trace>/<tensor>`` where there are several.
             shape: of the tensor, [batch, heads, queries, keys].
             picked: numbers of the rows within the tensor, shape [rows].
             rows: the rows as driven.

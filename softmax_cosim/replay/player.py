@@ -77,7 +77,7 @@ class Player:
         # telling enough.
         self._explains = simulate and modelled
         self._times = True
-        self._told: set[tuple[str, int]] = set()
+        self._told: set[tuple[str, str, int]] = set()
         self._broken: set[Future[Results]] = set()
 
     def play(self) -> Generator[int]:
@@ -111,7 +111,7 @@ class Player:
         args = self._args
         waves = self._folder.staging / f"{self._design.file}.vcd" if args.waves else None
         jobs = 1 if args.waves else args.jobs or default_jobs()
-        draws = (self._draws[:1] if waves else ()) + self._draws
+        draws = (self._draws[:1] if waves and len(self._draws) > 1 else ()) + self._draws
         return Pool(self._cfg, jobs, draws=draws, transport=args.transport, waves=waves)
 
     def _submitted(self, pool: Pool) -> Iterator[Callable[[], int]]:
@@ -173,7 +173,7 @@ class Player:
                 failure, fails = otherwise(measured[bad], measured[other], place)
                 shown = draws
             failure = dataclasses.replace(failure, draw=draws[0], unlike=draws[1])
-            self._told.add((measured[0].batch.tensor, failure.row))
+            self._told.add((failure.trace, failure.tensor, failure.row))
             self._tally.fail(self._again(failure, sample, place, shown, fails))
         return 0
 
@@ -210,7 +210,7 @@ class Player:
         for place in places:
             if self._tally.enough_failures:
                 return
-            if (batch.tensor, int(batch.row[place])) in self._told:
+            if (batch.trace, batch.tensor, int(batch.row[place])) in self._told:
                 continue
             failure, fails = wrong(measured, place)
             failure = dataclasses.replace(failure, draw=draw)

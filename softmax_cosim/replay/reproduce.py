@@ -11,7 +11,7 @@ import dataclasses
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,21 +58,32 @@ def fewest(place: int, fails: Callable[[Sequence[int], bool], bool]) -> list[int
         Places that were seen to fail from a fresh start: of the row alone, of one earlier row and
         it, or of it and those right before; None when even all of them do not.
     """
-    if fails([place], True):
-        return [place]
-    if place == 0 or not fails(range(place + 1), True):
-        return None
+    for rows in _candidates(place, lambda rows: fails(rows, False)):
+        if fails(rows, True):
+            return list(rows)
+    # What a process has played before may change what it does: once more without that.
+    for rows in ([place], range(place + 1)):
+        if fails(rows, True):
+            return list(rows)
+    return None
+
+
+def _candidates(place: int, fails: Callable[[Sequence[int]], bool]) -> Iterator[Sequence[int]]:
+    """Rows that fail in a process that has played others, the fewest first."""
+    if fails([place]):
+        yield [place]
+    if place == 0 or not fails(range(place + 1)):
+        return
     low, high = 0, place  # it fails with the rows from low on, it does not with those from high on
     while high - low > 1:
         middle = (low + high) // 2
-        if fails(range(middle, place + 1), False):
+        if fails(range(middle, place + 1)):
             low = middle
         else:
             high = middle
-    for rows in ([low, place], range(low, place + 1)):
-        if fails(rows, True):
-            return list(rows)
-    return list(range(place + 1))
+    if fails([low, place]):
+        yield [low, place]
+    yield range(low, place + 1)
 
 
 class Reproducer:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from softmax_cosim.configs import Config
 from softmax_cosim.configs.stalls import profile
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.simulation import regression
-from softmax_cosim.simulation.build import build
+from softmax_cosim.simulation.build import build, rtl_sources
 from softmax_cosim.tb.pack import pack
 
 CFG = Config("rexp_uint8-lanes8", "rexp", "uint8")
@@ -72,3 +73,35 @@ def test_a_saved_row_is_played_again(
     monkeypatch.setattr(sys, "argv", ["regression", str(path)])
     assert regression.main() == 0
     assert "the row is right" in capsys.readouterr().out
+
+
+def test_a_failure_keeps_the_rows_that_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sum goes on from row to row: each is right alone, and wrong after others."""
+    line = "if (beat_valid) sum_o <= (first_q ? '0 : sum_o) + SumW'(beat_sum);"
+    becomes = "if (!rst_ni) sum_o <= '0; else " + line.replace("first_q", "first_q && sum_o[0]")
+    broken = tmp_path / "softmax_sum.sv"
+    sources = rtl_sources()
+    (place,) = (n for n, path in enumerate(sources) if path.name == broken.name)
+    text = sources[place].read_text()
+    assert line in text
+    broken.write_text(text.replace(line, becomes))
+    sources[place] = broken
+    built = build(CFG, name="mutant", sources=sources)
+    monkeypatch.setattr(regression, "build_folder", lambda _: tmp_path)
+    case = "softmax_cosim.tb.cases.streams.scores/kind=attention"
+    outcome = regression.run(built, CFG, [case], seed=5)[case]
+    assert not outcome.passed
+    found = re.search(r"that row and the (\d+) before it: .*regression (\S+) ", outcome.text)
+    assert found is not None, outcome.text
+    saved = json.loads(Path(found[2]).read_text())
+    assert sum(beat[3] for beat in saved["beats"]) == int(found[1]) + 1
+    assert saved["draw"] == "6"
+
+    again = regression.run(built, CFG, [regression._REPLAY], draw=saved["draw"], replay=saved)
+    assert not again[regression._REPLAY].passed
+    monkeypatch.setattr(sys, "argv", ["regression", found[2]])
+    monkeypatch.setattr(regression, "build", lambda *given, **options: built)
+    assert regression.main() == 1
+    assert "expected" in capsys.readouterr().out

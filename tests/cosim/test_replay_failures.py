@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from softmax_cosim import cli
+from softmax_cosim import cli, engines
 from softmax_cosim.configs import UsageError
 from softmax_cosim.paths import ROOT
 from softmax_cosim.replay.reproduce import fewest
@@ -62,7 +62,7 @@ def replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., 
     return run
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(
     ("fault", "wrong", "right"), [(FLAG, "ones", "zeros"), (NO_FLAG, "zeros", "ones")]
 )
@@ -80,7 +80,7 @@ def test_a_register_that_nobody_resets_is_found_from_any_seed(
 
 
 def test_what_hangs_on_the_power_up_is_shown_again(replay: Callable[..., Told]):
-    found = replay(NO_FLAG)
+    found = replay(NO_FLAG, "--rows", "0-1")
     assert found.code == 1
     again = replay(found.commands[0])
     assert (again.code, again.run["rows"], again.waves) == (1, 1, True)
@@ -88,7 +88,7 @@ def test_what_hangs_on_the_power_up_is_shown_again(replay: Callable[..., Told]):
 
 
 def test_cycles_that_hang_on_the_power_up_are_found(replay: Callable[..., Told]):
-    found = replay(SLOW_FLAG)
+    found = replay(SLOW_FLAG, "--rows", "0-1")
     assert found.code == 1
     assert found.run["mismatched_elements"] == 0
     assert "from power-up draw zeros, but not from ones" in found.text
@@ -106,7 +106,7 @@ def test_a_sound_design_is_played_from_several_draws(replay: Callable[..., Told]
 
 def test_a_row_that_fails_after_one_other_is_shown_with_it(replay: Callable[..., Told]):
     """Alone it is right: the command that was printed for it said Exact."""
-    found = replay(AFTER_0X55, "--stalls", "light", "--seed", "2")
+    found = replay(AFTER_0X55, "--stalls", "light", "--seed", "2", "--rows", "0-5")
     assert found.code == 1
     assert "row 4" in found.text
     assert replay(AFTER_0X55, "--rows", "4").code == 0
@@ -121,7 +121,7 @@ def test_a_row_that_fails_after_one_other_is_shown_with_it(replay: Callable[...,
 def test_a_row_that_fails_after_many_is_shown_with_them(
     transport: str, replay: Callable[..., Told]
 ):
-    found = replay(AFTER_FIVE, "--transport", transport)
+    found = replay(AFTER_FIVE, "--transport", transport, "--rows", "0-6")
     assert found.code == 1
     assert "it takes 5 rows before it; replay them with" in found.text
     assert "--rows 0-5 --waves" in found.commands[0]
@@ -139,6 +139,16 @@ def test_a_beat_after_the_last_row_is_no_exact_run(replay: Callable[..., Told]):
     assert "batches that broke the stream's rules" in found.text
     assert "output that no input row accounts for" in found.text
     assert replay(found.commands[0]).code == 1
+
+
+def test_an_engine_plays_from_several_draws():
+    scores = np.full((2, 16), 0.5)
+    scores[:, 1] = NO_FLAG / 16
+    with engines.Rtl(str(OWN), jobs=1, seed=3) as softmax:
+        for _ in range(power_up.FEWEST):
+            softmax(scores)
+        assert 2 <= softmax.count.mismatches < 6
+        assert softmax.count.first.endswith("expected 8, got 247 (power-up draw zeros)")
 
 
 def test_draws_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -183,8 +193,8 @@ class Design:
 def test_the_fewest_rows(rule: Callable[[list[int]], bool], found: list[int] | None):
     design = Design(rule)
     assert fewest(1000, design) == found
-    assert design.fresh <= 4
-    assert design.warm <= 10
+    assert design.fresh <= (1 if found else 2)
+    assert design.warm <= 13
 
 
 def test_the_fewest_rows_of_a_failure_that_does_not_survive_a_fresh_start():

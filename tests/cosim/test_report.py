@@ -500,6 +500,53 @@ def test_flagged_rows_and_forgotten_configurations_are_not_exact(good: Report) -
     assert "no rows for lut2d_uint8" in verdict(partial)
 
 
+def test_rows_that_hang_on_the_power_up_are_not_exact() -> None:
+    config = configs.load("rexp_uint8")
+
+    def told(unsettled: int) -> Report:
+        tally = Tally(config, table_bytes=1, formula=None, draws=("zeros", "ones", "17"))
+        for batch in batches(config):
+            tally.add(batch)
+        tally.compare(rows=300, unsettled=unsettled)
+        tally.compare(rows=20, unsettled=0)
+        return report_of(tally)
+
+    fine, hanging = told(0), told(2)
+    assert fine.exact
+    assert not hanging.exact
+    assert verdict(hanging) == "Not exact: 2 rows that hang on the power-up draw"
+    assert summary(hanging)["runs"][0]["power_up"] == {
+        "draws": ("zeros", "ones", "17"),
+        "rows": 320,
+        "unsettled": 2,
+    }
+    console = Console(file=io.StringIO(), width=100)
+    print_report(fine, console)
+    for text in (console.file.getvalue(), Page(render(fine)).text):  # type: ignore[attr-defined]
+        assert "power-up draws zeros, ones, 17, 320 rows from each" in text
+
+
+def test_a_run_that_broke_the_rules_is_not_exact() -> None:
+    tally = tally_of(configs.load("rexp_uint8"))
+    tally.breaks()
+    broken = report_of(tally)
+    assert not broken.exact
+    assert verdict(broken) == "Not exact: 1 batches that broke the stream's rules"
+
+
+def test_a_failure_says_the_draws_and_what_the_command_is_for() -> None:
+    failure = Failure("t", "layer.0.scores", 4, 0, 0, 4, "lost", "cosim replay t")
+    told = replace(failure, draw="ones", unlike="zeros", advice="it takes 2 rows; replay them with")
+    assert str(told).endswith(
+        ": lost, from power-up draw ones, but not from zeros; it takes 2 rows; replay them with: "
+        "cosim replay t"
+    )
+    tally = tally_of(configs.load("rexp_uint8"))
+    tally.fail(told)
+    page = " ".join(Page(render(report_of(tally))).text.split())
+    assert "from power-up draw ones, but not from zeros; it takes 2 rows; replay them with" in page
+
+
 def test_without_rows_figures_are_null_not_zero(empty: Report) -> None:
     run = json.loads(json.dumps(summary(empty), allow_nan=False))["runs"][0]
     assert set(run["total"].values()) == {None}
