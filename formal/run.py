@@ -100,9 +100,8 @@ _VECTORS = tuple(
 )
 
 
-def _flow(method: str, f: int) -> Proof:
-    parameters: dict[str, str | int] = {"METHOD": f'"{method}"', "F": f}
-    return Proof("softmax_flow_proof", 2, True, parameters, (*_VECTORS, *_SMALL))
+def _flow(core: str) -> Proof:
+    return Proof(f"softmax_flow_{core}_proof", 2, True, {}, (*_VECTORS, *_SMALL))
 
 
 def _bounded(top: str, depth: int, method: str, **parameters: int) -> Proof:
@@ -118,10 +117,10 @@ PROOFS = {
         "fall_through_fifo_proof", 3, True, {"FALL_THROUGH": 0}, _VECTORS
     ),
     "row_store": Proof("row_store_proof", 2, True, {}, _VECTORS),
-    "flow of rexp, two passes": _flow("rexp", 0),
-    "flow of rexp, three passes": _flow("rexp", 1),
-    "flow of lut2d": _flow("lut2d", 1),
-    "flow of split": _flow("split", 0),
+    "flow of rexp, two passes": _flow("rexp_two_pass"),
+    "flow of rexp, three passes": _flow("rexp"),
+    "flow of lut2d": _flow("lut2d"),
+    "flow of split": _flow("split"),
     "values of rexp": _bounded("softmax_values_proof", 20, "rexp", LANES=1, MAX_LEN=2),
     "values of lut2d": _bounded("softmax_values_proof", 22, "lut2d", LANES=1, MAX_LEN=2),
     "X of rexp": _bounded("softmax_twin_proof", 18, "rexp", **_TINY),
@@ -259,7 +258,7 @@ MUTANTS = {
     "a row swallowed": Mutant(
         "flow of rexp, two passes",
         "a_progress",
-        Change("softmax_lookup.sv", ".data_i(sum_valid)", ".data_i(1'b0)"),
+        Change("softmax_sum_index.sv", ".data_i(valid_i)", ".data_i(1'b0)"),
         30,
     ),
     "a masked element counted": Mutant(

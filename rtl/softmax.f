@@ -24,7 +24,10 @@ softmax_products.sv
 softmax_divide.sv
 softmax_sigma.sv
 softmax_select.sv
-softmax_lookup.sv
+softmax_exponents.sv
+softmax_rexp.sv
+softmax_rexp_two_pass.sv
+softmax_lut2d.sv
 softmax_octave.sv
 softmax_power.sv
 softmax_total.sv

@@ -9,7 +9,7 @@
 ///
 /// Worked value, w = 8, nearest: S = 637: (637 + 127) / 255 = 2.99: j = 2.
 ///
-/// Latency: 2 cycles; never stalls.
+/// Latency: 2 cycles; never stalls. With reset there is no index on its way.
 module softmax_sum_index #(
     parameter string SUM_INDEX = "nearest",
     parameter int unsigned W = 8,
@@ -18,7 +18,10 @@ module softmax_sum_index #(
     localparam int unsigned JW = $clog2(XS + 1)
 ) (
     input  logic             clk_i,
+    input  logic             rst_ni,
+    input  logic             valid_i,
     input  logic [SUM_W-1:0] sum_i,
+    output logic             valid_o,
     output logic [   JW-1:0] j_o
 );
 
@@ -28,6 +31,7 @@ module softmax_sum_index #(
   localparam int unsigned High = XS * M - Half;
   localparam int unsigned CutW = W + JW;
   localparam bit Small = XS <= (1 << W);
+  localparam int unsigned Stages = 2;
 
   // t < 2^CutW: every fold takes a quotient of W bits less; what is left is below 2 * M.
   localparam int unsigned Folds = (CutW + W - 1) / W;
@@ -58,5 +62,16 @@ module softmax_sum_index #(
     else if (low_q) j_o <= JW'(1);
     else j_o <= div_m(t_q);
   end
+
+  delay_line #(
+      .W(1),
+      .STAGES(Stages),
+      .RESET(1'b1)
+  ) u_valid (
+      .clk_i,
+      .rst_ni,
+      .data_i(valid_i),
+      .data_o(valid_o)
+  );
 
 endmodule

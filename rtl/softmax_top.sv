@@ -4,10 +4,11 @@
 /// the row, at one beat a cycle each:
 ///
 ///   split                           two    softmax_split.sv
-///   rexp, INDEX = "msb" or F = 0    two    softmax_lookup.sv
-///   rexp otherwise, lut2d           three  softmax_lookup.sv
+///   rexp, INDEX = "msb" or F = 0    two    softmax_rexp_two_pass.sv
+///   rexp otherwise                  three  softmax_rexp.sv
+///   lut2d                           three  softmax_lut2d.sv
 ///
-/// With LOADABLE, `load_i` writes table entries of softmax_lookup, at a time when no row is in
+/// With LOADABLE, `load_i` writes table entries of rexp and lut2d, at a time when no row is in
 /// flight (softmax_regs.sv); otherwise the tables are constants and the port counts for nothing.
 ///
 /// Latency from a row's first input beat to its last output beat, idle core, no stalls: that many
@@ -78,7 +79,7 @@ module softmax_top #(
     $fatal(1, "ROW_EXP goes with METHOD \"split\" alone");
   end
 
-  // In two passes of table look-up the fraction bits never count: they are dropped at the door.
+  // In two passes of rexp the fraction bits never count: they are dropped at the door.
   localparam bit TwoPass = METHOD == "rexp" && (INDEX == "msb" || F == 0);
   localparam int unsigned Drop = TwoPass ? F : 0;
   localparam int unsigned QW = IN_W - Drop;
@@ -145,13 +146,72 @@ module softmax_top #(
         .bad_o     (error),
         .exponent_o(exponent)
     );
-  end else begin : gen_lookup
-    softmax_lookup #(
-        .METHOD(METHOD),
+  end else if (TwoPass) begin : gen_rexp_two_pass
+    softmax_rexp_two_pass #(
         .SUM_INDEX(SUM_INDEX),
-        .TWO_PASS(TwoPass),
         .QW(QW),
-        .F(F - Drop),
+        .W(W),
+        .OUT_W(OutW),
+        .LANES(LANES),
+        .MAX_LEN(MAX_LEN),
+        .XS(XS),
+        .LOADABLE(LOADABLE)
+    ) u_core (
+        .clk_i,
+        .rst_ni,
+        .load_i,
+        .valid_i(in_valid),
+        .ready_o(in_ready),
+        .q_i    (in_q),
+        .keep_i (in_keep),
+        .live_i (in_live),
+        .last_i (in_last),
+        .bad_i  (in_bad),
+        .skip_i (in_skip),
+        .valid_o(m_axis_tvalid),
+        .ready_i(m_axis_tready),
+        .y_o    (m_axis_tdata),
+        .keep_o (m_axis_tkeep),
+        .last_o (m_axis_tlast),
+        .bad_o  (error)
+    );
+    assign exponent = '0;
+  end else if (METHOD == "rexp") begin : gen_rexp
+    softmax_rexp #(
+        .SUM_INDEX(SUM_INDEX),
+        .QW(QW),
+        .F(F),
+        .W(W),
+        .OUT_W(OutW),
+        .LANES(LANES),
+        .MAX_LEN(MAX_LEN),
+        .XS(XS),
+        .LOADABLE(LOADABLE)
+    ) u_core (
+        .clk_i,
+        .rst_ni,
+        .load_i,
+        .valid_i(in_valid),
+        .ready_o(in_ready),
+        .q_i    (in_q),
+        .keep_i (in_keep),
+        .live_i (in_live),
+        .last_i (in_last),
+        .bad_i  (in_bad),
+        .skip_i (in_skip),
+        .valid_o(m_axis_tvalid),
+        .ready_i(m_axis_tready),
+        .y_o    (m_axis_tdata),
+        .keep_o (m_axis_tkeep),
+        .last_o (m_axis_tlast),
+        .bad_o  (error)
+    );
+    assign exponent = '0;
+  end else begin : gen_lut2d
+    softmax_lut2d #(
+        .SUM_INDEX(SUM_INDEX),
+        .QW(QW),
+        .F(F),
         .W(W),
         .OUT_W(OutW),
         .LANES(LANES),

@@ -49,24 +49,22 @@ def _taps(cfg: Config) -> dict[str, _Tap]:
             "r": _Tap("r", ("info_valid",)),
         }
         return {stage: tap.inside(core) for stage, tap in taps.items()}
-    core = "gen_lookup.u_core"
-    taps = {
-        "k": _Tap("idx_k", ("idx_valid", "idx_ready"), "idx_live"),
-        "sum": _Tap("sum", ("sum_valid",)),
-        "j": _Tap("j", ("j_valid",)),
-    }
+    taps = {"sum": _Tap("sum", ("sum_valid",)), "j": _Tap("j", ("j_valid",))}
     if cfg.two_pass:
-        taps["max"] = _Tap("gen_two_pass.sum_max", ("sum_valid",))
-        return {stage: tap.inside(core) for stage, tap in taps.items()}
-    inner = "gen_three_pass"
-    taps["max"] = _Tap(f"{inner}.max", (f"{inner}.max_valid", f"{inner}.max_last"))
-    taps["s" if cfg.method == "rexp" else "e"] = _Tap(
-        f"{inner}.exp_value", (f"{inner}.exp_valid", f"{inner}.exp_ready"), f"{inner}.exp_live"
-    )
+        taps["k"] = _Tap("out_k", ("out_valid", "out_ready"), "out_live")
+        taps["max"] = _Tap("sum_max", ("sum_valid",))
+        return {stage: tap.inside("gen_rexp_two_pass.u_core") for stage, tap in taps.items()}
+    shared = {
+        "k": _Tap("idx_k", ("idx_valid", "idx_ready"), "idx_live"),
+        "max": _Tap("max", ("max_valid", "max_last")),
+        "s" if cfg.method == "rexp" else "e": _Tap(
+            "exp_value", ("exp_valid", "exp_ready"), "exp_live"
+        ),
+    }
+    taps |= {stage: tap.inside("u_exponents") for stage, tap in shared.items()}
     if cfg.method == "lut2d":
-        tenth = f"{inner}.gen_lut2d.tenth"
-        taps["c"] = _Tap(tenth, (f"{tenth}_valid", f"{tenth}_ready"), f"{tenth}_live")
-    return {stage: tap.inside(core) for stage, tap in taps.items()}
+        taps["c"] = _Tap("tenth", ("tenth_valid", "tenth_ready"), "tenth_live")
+    return {stage: tap.inside(f"gen_{cfg.method}.u_core") for stage, tap in taps.items()}
 
 
 class Probe:

@@ -82,9 +82,9 @@ MUTANTS = {
         "first differing stage: sum: expected",
     ),
     "a cycle late": Mutant(
-        "softmax_lookup.sv",
-        "SumIndexStages = 2;",
-        "SumIndexStages = 3;",
+        "softmax_sum_index.sv",
+        "Stages = 2;",
+        "Stages = 3;",
         "latency.idle_core",
         "",
     ),

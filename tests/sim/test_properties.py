@@ -107,8 +107,8 @@ MUTANTS = {
         "u_row_props.a_unkept_zero",
     ),
     "a row swallowed": Mutant(
-        "softmax_lookup.sv",
-        ".data_i(sum_valid)",
+        "softmax_sum_index.sv",
+        ".data_i(valid_i)",
         ".data_i(1'b0)",
         "streams.lengths/length=one",
         "u_row_props.a_progress",

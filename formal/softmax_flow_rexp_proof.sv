@@ -1,0 +1,178 @@
+/// The flow of rows through `rexp` in three passes, proven for ever: softmax_flow.sv says what.
+///
+///   front: the door -> store -> middle: index, exponent -> store -> tail: products, divide, select
+module softmax_flow_rexp_proof #(
+    parameter int unsigned IN_W = 4,
+    parameter int unsigned F = 1,
+    parameter int unsigned W = 2,
+    parameter int unsigned LANES = 2,
+    parameter int unsigned MAX_LEN = 5,
+    parameter int unsigned XS = 4,
+    parameter int unsigned KE = 8
+) (
+    input logic                       clk_i,
+    input logic                       rst_ni,
+    input logic                       pick_i,
+    input logic                       s_axis_tvalid,
+    input logic [LANES-1:0][IN_W-1:0] s_axis_tdata,
+    input logic [LANES-1:0]           s_axis_tkeep,
+    input logic [LANES-1:0]           s_axis_tuser,
+    input logic                       s_axis_tlast,
+    input logic                       m_axis_tready
+);
+
+  localparam int unsigned Front = 1;
+  localparam int unsigned InfoA = 2;
+  localparam int unsigned Middle = 4;
+  localparam int unsigned InfoB = 4;
+  localparam int unsigned Tail = 4;
+
+  softmax_flow_pkg::stage_t [ Front-1:0] front;
+  softmax_flow_pkg::stage_t [Middle-1:0] middle;
+  softmax_flow_pkg::stage_t [  Tail-1:0] tail;
+  softmax_flow_pkg::stage_t entry, leaving;
+  row_store_ghost_pkg::view_t a_view, b_view;
+  logic [LANES-1:0] a_keep, b_keep;
+  logic [InfoA-1:0] a_info;
+  logic [InfoB-1:0] b_info;
+  logic a_pick, b_pick;
+
+  softmax_flow #(
+      .METHOD("rexp"),
+      .IN_W(IN_W),
+      .F(F),
+      .W(W),
+      .LANES(LANES),
+      .MAX_LEN(MAX_LEN),
+      .XS(XS),
+      .KE(KE),
+      .STORES(2),
+      .FRONT(Front),
+      .INFO_A(InfoA),
+      .MIDDLE(Middle),
+      .INFO_B(InfoB),
+      .TAIL(Tail)
+  ) u_flow (
+      .clk_i,
+      .rst_ni,
+      .pick_i,
+      .s_axis_tvalid,
+      .s_axis_tdata,
+      .s_axis_tkeep,
+      .s_axis_tuser,
+      .s_axis_tlast,
+      .m_axis_tready,
+      .front_i (front),
+      .a_i     (a_view),
+      .a_keep_i(a_keep),
+      .a_info_i(a_info),
+      .middle_i(middle),
+      .b_i     (b_view),
+      .b_keep_i(b_keep),
+      .b_info_i(b_info),
+      .tail_i  (tail),
+      .entry_o (entry),
+      .exit_o  (leaving),
+      .a_pick_o(a_pick),
+      .b_pick_o(b_pick)
+  );
+
+  assign front = {entry};
+  assign a_view = u_flow.u_top.gen_rexp.u_core.u_exponents.u_store.u_ghost.view_o;
+  assign a_keep = a_view.word[LANES+:LANES];
+  assign a_info = {
+    u_flow.u_top.gen_rexp.u_core.u_exponents.max_valid
+        && u_flow.u_top.gen_rexp.u_core.u_exponents.max_last,
+    u_flow.u_top.gen_rexp.u_core.u_exponents.u_max.u_control.gen_line.line_q[0] == 2'b11
+  };
+  always_ff @(posedge clk_i) begin
+    assume (a_pick == u_flow.u_top.gen_rexp.u_core.u_exponents.u_store.u_ghost.pick);
+  end
+
+  softmax_flow_pkg::stage_t pop_stage;
+  assign pop_stage = '{
+          valid: u_flow.u_top.gen_rexp.u_core.u_exponents.pop_valid,
+          last: u_flow.u_top.gen_rexp.u_core.u_exponents.pop_last,
+          bad: u_flow.u_top.gen_rexp.u_core.u_exponents.pop_bad,
+          skip: 1'b0,
+          moves: u_flow.u_top.gen_rexp.u_core.u_exponents.pop_ready,
+          keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_rexp.u_core.u_exponents.pop_keep)
+      };
+
+  softmax_flow_pkg::stage_t idx_stage;
+  assign idx_stage = '{
+          valid: u_flow.u_top.gen_rexp.u_core.u_exponents.idx_valid,
+          last: u_flow.u_top.gen_rexp.u_core.u_exponents.idx_last,
+          bad: u_flow.u_top.gen_rexp.u_core.u_exponents.idx_bad,
+          skip: 1'b0,
+          moves: u_flow.u_top.gen_rexp.u_core.u_exponents.idx_ready,
+          keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_rexp.u_core.u_exponents.idx_keep)
+      };
+
+  softmax_flow_pkg::stage_t exp_stage;
+  assign exp_stage = '{
+          valid: u_flow.u_top.gen_rexp.u_core.u_exponents.exp_valid,
+          last: u_flow.u_top.gen_rexp.u_core.u_exponents.exp_last,
+          bad: u_flow.u_top.gen_rexp.u_core.u_exponents.exp_bad,
+          skip: 1'b0,
+          moves: u_flow.u_top.gen_rexp.u_core.u_exponents.exp_ready,
+          keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_rexp.u_core.u_exponents.exp_keep)
+      };
+
+  softmax_flow_pkg::stage_t core_exp_stage;
+  assign core_exp_stage = '{
+          valid: u_flow.u_top.gen_rexp.u_core.exp_valid,
+          last: u_flow.u_top.gen_rexp.u_core.exp_last,
+          bad: u_flow.u_top.gen_rexp.u_core.exp_bad,
+          skip: 1'b0,
+          moves: u_flow.u_top.gen_rexp.u_core.exp_ready,
+          keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_rexp.u_core.exp_keep)
+      };
+
+  assign middle = {core_exp_stage, exp_stage, idx_stage, pop_stage};
+
+  assign b_view = u_flow.u_top.gen_rexp.u_core.u_code_store.u_ghost.view_o;
+  assign b_keep = b_view.word[LANES+:LANES];
+  assign b_info = {
+    u_flow.u_top.gen_rexp.u_core.u_sum_index.u_valid.gen_line.line_q[1],
+    u_flow.u_top.gen_rexp.u_core.u_sum_index.u_valid.gen_line.line_q[0],
+    u_flow.u_top.gen_rexp.u_core.u_sum.valid_o,
+    u_flow.u_top.gen_rexp.u_core.u_sum.u_control.gen_line.line_q[0] == 2'b11
+  };
+  always_ff @(posedge clk_i) begin
+    assume (b_pick == u_flow.u_top.gen_rexp.u_core.u_code_store.u_ghost.pick);
+  end
+
+  softmax_flow_pkg::stage_t fin_stage, out_stage, sel_stage;
+  assign fin_stage = '{
+          valid: u_flow.u_top.gen_rexp.u_core.fin_valid,
+          last: u_flow.u_top.gen_rexp.u_core.fin_last,
+          bad: u_flow.u_top.gen_rexp.u_core.fin_bad,
+          skip: 1'b0,
+          moves: u_flow.u_top.gen_rexp.u_core.fin_ready,
+          keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_rexp.u_core.fin_keep)
+      };
+  assign out_stage = '{
+          valid: u_flow.u_top.gen_rexp.u_core.out_valid,
+          last: u_flow.u_top.gen_rexp.u_core.out_last,
+          bad: u_flow.u_top.gen_rexp.u_core.out_bad,
+          skip: 1'b0,
+          moves: u_flow.u_top.gen_rexp.u_core.out_ready,
+          keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_rexp.u_core.out_keep)
+      };
+  assign sel_stage = '{
+          valid: u_flow.u_top.gen_rexp.u_core.sel_valid,
+          last: u_flow.u_top.gen_rexp.u_core.sel_last,
+          bad: u_flow.u_top.gen_rexp.u_core.sel_bad,
+          skip: 1'b0,
+          moves: u_flow.u_top.gen_rexp.u_core.sel_ready,
+          keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_rexp.u_core.sel_keep)
+      };
+
+  // What stands for a malformed row loses its lanes in the last stage.
+  always_comb begin
+    tail = {leaving, sel_stage, out_stage, fin_stage};
+    for (int unsigned i = 0; i + 1 < Tail; i++) if (tail[i].bad) tail[i].keep = '0;
+  end
+
+endmodule
