@@ -253,7 +253,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     """What a row shows, a text a column of :data:`HEADS`."""
 
     def signed(value: float) -> str:
-        return "–" if math.isnan(value) else f"{value:+.2f}"
+        text = "–" if math.isnan(value) else f"{value:+.2f}"
+        return text.lstrip("+-") if text in ("+0.00", "-0.00") else text
 
     return (
         *(row.kind, f"{row.model}, {row.task}", row.metric, row.precision, row.config),
