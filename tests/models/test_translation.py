@@ -39,12 +39,12 @@ def values(task, predictions):
 
 def test_the_sentences_are_those_of_the_package(task):
     pairs = translation.messages()
-    assert len(task) == len(pairs) == 777
-    assert pairs[2] == (
-        "You are about to save away a book with a name which already exists.",
-        "Você está prestes a salvar um livro com um nome que já existe.",
+    assert len(task) == len(pairs) == 497
+    assert pairs[1] == (
+        "Whether to include addresses for parents.",
+        "Se devem ser incluídos os endereços dos pais.",
     )
-    assert len({english for english, _ in pairs}) == 777
+    assert len({english for english, _ in pairs}) == 497
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,8 @@ def test_the_sentences_are_those_of_the_package(task):
         ("This is one of them.", "Esta é uma destas boas frases.", False),
         ("This is one of the <b>sentences</b>.", "Esta é uma destas boas frases.", False),
         ("This is one of the 12345 sentences.", "Esta é uma destas boas frases.", False),
+        ("This is one of the %(kind)s sentences.", "Esta é uma destas boas frases.", False),
+        ("This is one of the {kind} sentences.", "Esta é uma destas boas frases.", False),
         ("This is one of https://x.org now.", "Esta é uma destas boas frases.", False),
         ("This is one of the sentences.", "Esta é " + "mesmo " * 10 + "uma frase.", False),
     ],

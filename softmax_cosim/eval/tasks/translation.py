@@ -27,8 +27,8 @@ WORDS = ((6, 40), (6, 60))
 """Fewest and most, of an English and of a Portuguese sentence."""
 RATIO = (0.6, 1.8)
 """Portuguese words for an English one."""
-NO_PROSE = re.compile(r"<[^>]*>|https?:|www\.|\d{5}")
-"""Mark-up, addresses, long numbers."""
+NO_PROSE = re.compile(r"<[^>]*>|https?:|www\.|\d{5}|%[(sd\d]|[{}\\]")
+"""Mark-up, addresses, long numbers, places that a program fills in."""
 TOGETHER = 32
 """Sentences of a forward pass: of about one length, so that little is padding."""
 
@@ -161,7 +161,7 @@ def messages() -> list[Pair]:
     """Sentences of gramps in English and Portuguese, in a drawn order.
 
     A message that is one sentence or more: a capital first, a full stop, question or exclamation
-    mark last; of some length and no mark-up, and so its translation.
+    mark last; of some length, without mark-up or places to be filled in; and so its translation.
 
     Raises:
         UsageError: the package is not installed.
