@@ -50,6 +50,7 @@ class Installed:
     def __init__(self, folder: Path, wheel: Path) -> None:
         self.python = folder / "env" / "bin" / "python"
         self.cosim = folder / "env" / "bin" / "cosim"
+        self.cache = folder / "cache"
         self.away = folder / "away"
         self.away.mkdir(parents=True)
         assert run(sys.executable, "-m", "venv", "--without-pip", folder / "env").returncode == 0
@@ -58,7 +59,7 @@ class Installed:
         (self.site / "others.pth").write_text(sysconfig.get_paths()["purelib"])
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
-        } | {"XDG_CACHE_HOME": str(folder / "cache")}
+        } | {"XDG_CACHE_HOME": str(self.cache)}
 
     @property
     def site(self) -> Path:
@@ -146,6 +147,20 @@ def test_names_in_the_working_folder_are_not_ours(installed, hostile, how):
     assert (done.returncode, done.stderr) == (0, "")
     summary = json.loads((hostile / "reports" / "summary.json").read_text())
     assert summary["runs"][0]["rows"] == 40
+
+
+def test_a_trace_replays_from_another_folder(installed, hostile):
+    """The RTL is built in the user's cache, and the simulator heeds no names around it either."""
+    words = ("replay", TRACE, "--config", "rexp_uint8", "--max-rows", "40", "--jobs", "1")
+    done = installed.run(installed.cosim, *words, cwd=hostile)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (played,) = json.loads((hostile / "reports" / "summary.json").read_text())["runs"]
+    assert (played["rows"], played["mismatched_elements"]) == (40, 0)
+    assert {path.name for path in hostile.iterdir()} == {
+        "reports",
+        *(name.split("/")[0] for name in HOSTILE),
+    }
+    assert list((installed.cache / "softmax-cosim" / "sim").glob("rexp_uint8-*"))
 
 
 @pytest.mark.parametrize(
