@@ -52,6 +52,7 @@ def run(
     draw: str | None = None,
     waves: Path | None = None,
     replay: Mapping[str, Any] | None = None,
+    further: Mapping[str, str] | None = None,
     timeout: float = 900,
 ) -> dict[str, Outcome]:
     """Run tests in one simulation.
@@ -66,6 +67,7 @@ def run(
             when not given.
         waves: write a waveform (VCD) to this file; the build must allow it.
         replay: the row to play again, for ``softmax_cosim.tb.cases.replay``.
+        further: variables of the tests' environment; they see little of the caller's.
         timeout: wall-clock seconds after which the simulation is killed.
 
     Returns:
@@ -90,7 +92,7 @@ def run(
                 code: object = subprocess.run(
                     built.command(draw=draw, waves=waves),
                     cwd=folder,
-                    env=environment | {"COSIM_REGRESSION": json.dumps(setup)},
+                    env=environment | {"COSIM_REGRESSION": json.dumps(setup)} | dict(further or {}),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

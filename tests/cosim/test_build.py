@@ -67,7 +67,9 @@ def share_runtime(there: Path, here: Path) -> None:
 @pytest.fixture
 def unbuilt(monkeypatch):
     """Builds are folders of nothing, made of the files that are given."""
+    key = Job.key
     monkeypatch.setattr(Job, "make", lambda job, work: Read([*job.files, *job.cpp]))
+    monkeypatch.setattr(Job, "key", lambda job: f"of nothing: {key(job)}")  # nobody else's build
 
 
 def make(toys: Path, **options):

@@ -183,8 +183,8 @@ def test_an_error_flag_is_a_mismatch(rtl, monkeypatch):
     """Also where the golden model says zero, as an errant row does."""
     submit = rtl._pool.submit
 
-    def flagged(rows):
-        future = submit(rows)
+    def flagged(rows, **options):
+        future = submit(rows, **options)
         future.result().error[2] = True
         return future
 

@@ -134,7 +134,8 @@ def test_stalls_change_no_output(stalls: str, tmp_path: Path):
     assert cli.main([*words, "--seed", "5", "--out", str(tmp_path)]) == 0
     (run,) = summary(tmp_path)["runs"]
     assert (run["rows"], run["mismatched_elements"]) == (300, 0)
-    assert run["latency"]["prediction_errors"] == 0
+    # Of rows that the sink held up nobody says when they leave.
+    assert run["latency"]["prediction_errors"] == (0 if stalls == "source-only" else None)
 
 
 def test_rows_layers_and_lanes_can_be_chosen(trace: Path, tmp_path: Path):

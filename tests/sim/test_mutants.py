@@ -121,7 +121,7 @@ MUTANTS = {
         "half = (64'd1 << shift) >> 1",
         "half = 64'd0",
         "streams.scores/kind=attention",
-        "first differing stage: o of element",
+        "first differing stage: p of element",
         SPLIT,
     ),
     "a window forgotten when the maximum leaves it": Mutant(

@@ -12,6 +12,7 @@ from cocotb.regression import TestGenerator as Generator  # pytest would collect
 from softmax_cosim.configs import Config
 from softmax_cosim.simulation.build import build, rtl_sources
 from softmax_cosim.simulation.regression import run
+from softmax_cosim.tb.axil import BUILT_LOADABLE
 
 _MODULE = "softmax_cosim.tb.cases_axil.registers"
 _CASES = [
@@ -36,13 +37,11 @@ BUILDS = {
 
 
 @pytest.mark.parametrize("name", BUILDS)
-def test_registers(
-    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_registers(name: str, request: pytest.FixtureRequest) -> None:
     cfg, loadable = BUILDS[name]
     built = build(cfg, top="softmax_axil", parameters={"LOADABLE": int(loadable)})
-    monkeypatch.setenv("COSIM_LOADABLE", str(int(loadable)))
-    outcomes = run(built, cfg, _CASES, seed=request.config.getoption("seed"))
+    seed = request.config.getoption("seed")
+    outcomes = run(built, cfg, _CASES, seed=seed, further={BUILT_LOADABLE: str(int(loadable))})
     assert len(outcomes) == len(_CASES) > 10
     wrong = [f"{case}:\n{outcome.text}" for case, outcome in outcomes.items() if not outcome.passed]
     assert not wrong, "\n".join(wrong)

@@ -29,7 +29,7 @@ module echo_top #(
     if (rst_ni && s_axis_tvalid && s_axis_tkeep == '0) flag <= 1'b1;
   end
 
-  logic first, odd, seen;
+  logic first, odd, marked, seen;
   logic [7:0] rows;
   logic [3:0] idle;
   logic [IN_W-1:0] fault, fault_q;
@@ -60,6 +60,7 @@ module echo_top #(
     if (!rst_ni) begin
       first <= 1'b1;
       odd <= 1'b0;
+      marked <= 1'b0;
       seen <= 1'b0;
       rows <= '0;
       idle <= '0;
@@ -73,7 +74,8 @@ module echo_top #(
         fault_q <= fault;
         idle <= '0;
         if (s_axis_tlast && rows != '1) rows <= rows + 1;
-        if (first && s_axis_tdata[IN_W-1:0] == 8'h55) seen <= 1'b1;
+        if (first && s_axis_tdata[IN_W-1:0] == 8'h55) marked <= 1'b1;
+        if (s_axis_tlast && marked) seen <= 1'b1;
       end
       if (free) m_axis_tvalid <= took || extra;
     end
