@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 SETUP := @PYTHON="$(PYTHON)" sh scripts/setup.sh
 BIN := .venv/bin
-MODELS := onnx minilm translation torch speech chemistry traces/models.txt traces/models_torch.txt \
+MODELS := onnx minilm translation torch training speech chemistry traces/models.txt traces/models_torch.txt \
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 

@@ -106,7 +106,6 @@ def test_scenes_and_weights_are_told(tasks):
 
 
 def test_training_repeats_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    pytest.importorskip("scipy")
     detection = pytest.importorskip("training.detection")
     monkeypatch.setattr(detection, "BACKBONE_STEPS", 1)
     monkeypatch.setattr(detection, "KEPT_EVERY", 2)
