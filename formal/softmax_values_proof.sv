@@ -4,7 +4,7 @@
 /// Nothing is assumed but that the first cycle is one in reset. Of all rows the solver picks one,
 /// any, and it is written down as it goes in; what comes out in its turn is compared with the
 /// method's definition, which divides where the core looks up. That it is its turn, and that the
-/// row has its shape, is what softmax_flow_proof.sv proves.
+/// row has its shape, is what softmax_flow.sv proves.
 module softmax_values_proof #(
     parameter string METHOD = "rexp",
     parameter string INDEX = "distance",

@@ -8,8 +8,8 @@
 ///
 /// Worked value, rexp, w = 8, F = 8: a row of 3.25 and 0.5: k = 0 and 2, values 255 and 34.
 ///
-/// Latency: the row, then 4 cycles; valid/ready with the beats. With LOADABLE, `load_i` writes
-/// table entries, at a time when no row is in flight.
+/// Latency: golden/timing.py; valid/ready with the beats. With LOADABLE, `load_i` writes table
+/// entries, at a time when no row is in flight.
 module softmax_exponents #(
     parameter string METHOD = "rexp",
     parameter int unsigned QW = 16,
