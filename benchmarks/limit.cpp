@@ -59,8 +59,9 @@ void play(Vtop& top, bulk::Batch& batch) {
     top.clk_i = 0;
     top.eval();
     now += 5;
+    const uint32_t m_keep = top.m_axis_tkeep;
     const bulk::Seen seen{top.s_axis_tready != 0, top.m_axis_tvalid != 0, top.m_axis_tlast != 0,
-                          top.m_axis_tkeep,       top.m_axis_tuser, get(top.m_axis_tdata, words)};
+                          &m_keep, top.m_axis_tuser, get(top.m_axis_tdata, words)};
     top.clk_i = 1;
     top.eval();
     now += 5;
@@ -69,8 +70,8 @@ void play(Vtop& top, bulk::Batch& batch) {
     top.rst_ni = driven.reset_n;
     top.s_axis_tvalid = driven.s_valid;
     put(top.s_axis_tdata, driven.s_data);
-    top.s_axis_tkeep = driven.s_keep;
-    top.s_axis_tuser = driven.s_user;
+    top.s_axis_tkeep = driven.s_keep[0];
+    top.s_axis_tuser = driven.s_user[0];
     top.s_axis_tlast = driven.s_last;
     top.m_axis_tready = driven.m_ready;
   }

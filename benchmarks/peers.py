@@ -147,7 +147,7 @@ def accuracy(name: str) -> list[str]:
             results, golden = simulator.run(rows), softmax(cfg, rows)
             assert np.array_equal(results.y, golden.y), "RTL and golden model differ"
             assert np.array_equal(results.exponent, golden.exponent), "row exponents differ"
-            exact = reference.softmax_of_quantised(rows, cfg.frac)
+            exact = reference.of_quantised(cfg, rows)
             lsb = np.ldexp(1 / cfg.m, -results.exponent.astype(np.int32))
             output = results.y * np.repeat(lsb, length)
             errors = metrics.Errors()

@@ -7,30 +7,45 @@ configuration. Keys are the fields of :class:`Config`, anything omitted takes it
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from softmax_cosim.configs import design, numbers
+from softmax_cosim.configs.design import Design
 from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.configs.numbers import Fixed, Format
 
 __all__ = ["PRECISIONS", "Config", "UsageError", "load", "names", "path_of"]
 
 #: Output width ``w`` in bits of each precision, with the paper's names (arXiv 2111.10770).
 PRECISIONS = {"int16": 15, "uint8": 8, "uint4": 4, "uint2": 2}
 
-#: Ours; ``custom`` is a design of the user's own.
 METHODS = ("rexp", "lut2d", "split")
+#: What is called so is a design of somebody's own.
+OWN = "custom"
 INDEX_MODES = ("distance", "msb")
 SUM_INDEX_MODES = ("nearest", "floor")
 LANES = (1, 2, 4, 8, 16, 32)
+LANES_LIMIT = 1024
 MAX_LEN_LIMIT = 4096
+BLOCK_LIMIT = 256
+#: How the rows of a block follow each other: one after the other, or in turns of a beat, or of an
+#: element.
+BLOCK_ORDERS = ("rows", "beats", "elements")
 XS_LIMIT = 512
 KE_LIMIT = 128
 
 _FOLDER = Path(__file__).parent
 #: Entries of LUT_exp that are worth storing: the first zero entry is the last one, 101 at most.
 _DEFAULT_KE = {"int16": 101, "uint8": 101, "uint4": 29, "uint2": 12}
-_DEFAULT_XS = {"rexp": 256, "lut2d": 60, "split": 1, "custom": 1}
+_DEFAULT_XS = {"rexp": 256, "lut2d": 60, "split": 1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,18 +79,40 @@ class Config:
     """``split`` only: each row carries an exponent ``x``, its values are ``y / M * 2**-x``."""
     recentre: bool = False
     """Shift every row so that its maximum lands on the largest code before quantising."""
-    top: str = ""
-    """``custom`` only: the top module of a design of your own, with the ports of
-    ``rtl/softmax_top.sv`` and the parameters IN_W, F, W, LANES and MAX_LEN."""
-    sources: tuple[str, ...] = ()
-    """``custom`` only: its SystemVerilog files, packages first, relative to the file."""
-    golden: str = ""
-    """``custom`` only: ``module:function`` beside the file, see :mod:`.golden.custom`."""
-    folder: str = ""
-    """``custom`` only: where the file stands; not a key, :func:`load` knows it."""
+    input: str = ""
+    """Number format of a score (:mod:`.numbers`); ours have that of ``in_w`` and ``frac``. Of a
+    design of somebody's own, like all that follows."""
+    output: str = ""
+    """Number format of an output; ours have that of the precision."""
+    scale: float = 1.0
+    """The real score is this times the value of its code: ln 2 for a design to base 2."""
+    mask: bool = True
+    """Whether the design is told which elements take no part; else they have the lowest score."""
+    length: int = 0
+    """The one length of row that it takes, shorter ones are filled up; 0 takes any."""
+    rows_per_block: int = 1
+    """Rows that go in and come out together; the last block is filled up."""
+    block_order: str = "rows"
+    """One of :data:`BLOCK_ORDERS`."""
+    design: Design | None = None
+    """What is known of a design of somebody's own; None for one of our methods."""
 
     def __post_init__(self) -> None:
-        self._choice("method", self.method, (*METHODS, "custom"))
+        if isinstance(self.design, Mapping):  # as :func:`dataclasses.asdict` left it
+            object.__setattr__(self, "design", Design.revived(self.design))
+        if (self.method == OWN) != (self.design is not None):
+            raise UsageError(
+                f"configuration {self.name}: method = {self.method!r}; "
+                f"choose one of {', '.join(METHODS)}, or none with a design of your own"
+            )
+        if self.design is None:
+            self._check_method()
+        else:
+            self._check_numbers()
+        self._within("max_len", self.max_len, 1, MAX_LEN_LIMIT)
+
+    def _check_method(self) -> None:
+        self._choice("method", self.method, METHODS)
         self._choice("precision", self.precision, tuple(PRECISIONS))
         if self.xs == 0:
             object.__setattr__(self, "xs", _DEFAULT_XS[self.method])
@@ -84,26 +121,73 @@ class Config:
         self._choice("index", self.index, INDEX_MODES)
         self._choice("sum_index", self.sum_index, SUM_INDEX_MODES)
         self._choice("lanes", self.lanes, LANES)
-        object.__setattr__(self, "sources", tuple(self.sources))
-        for key in ("top", "sources", "golden"):
-            if bool(getattr(self, key)) != (self.method == "custom"):
+        for field in dataclasses.fields(self):
+            if field.name in _OF_DESIGNS and getattr(self, field.name) != field.default:
                 raise UsageError(
-                    f"configuration {self.name}: top, sources and golden go with method custom, "
-                    f"all three; {key} is {getattr(self, key)!r} with method {self.method}"
+                    f"configuration {self.name}: {field.name} goes with a design of your own, "
+                    f"not with method {self.method}"
                 )
-        if self.top and not self.top.isidentifier():
-            raise UsageError(
-                f"configuration {self.name}: top = {self.top!r}; give the name of a module"
-            )
         if self.row_exp and self.method != "split":
             raise UsageError(
                 f"configuration {self.name}: row_exp goes with method split, not {self.method}"
             )
         self._within("in_w", self.in_w, 4, 16)
         self._within("frac", self.frac, 0, self.in_w - 1)
-        self._within("max_len", self.max_len, 1, MAX_LEN_LIMIT)
         self._within("xs", self.xs, 1, XS_LIMIT)
         self._within("ke", self.ke, 2, KE_LIMIT)
+
+    def _check_numbers(self) -> None:
+        """Of a design of somebody's own: formats, lanes and blocks."""
+        for key in _OF_METHODS:
+            if getattr(self, key) != _DEFAULTS[key]:
+                raise UsageError(
+                    f"configuration {self.name}: {key} goes with one of our methods, "
+                    "not with a design of your own"
+                )
+        where = f"configuration {self.name}: "
+        if self.input:
+            form = numbers.parse(self.input, f"{where}input")
+            frac = round(math.log2(form.one)) if isinstance(form, Fixed) else 0
+            if not isinstance(form, Fixed) or form.one == 2.0**frac:
+                object.__setattr__(self, "in_w", form.bits)
+                object.__setattr__(self, "frac", frac)
+            else:
+                raise UsageError(f"{where}input = {self.input!r}; unormW is a format of outputs")
+        else:
+            self._within("in_w", self.in_w, 2, numbers.WIDEST)
+            self._within("frac", self.frac, 0, self.in_w - 1)
+        if self.output:
+            numbers.parse(self.output, f"{where}output")
+            object.__setattr__(self, "precision", self.output)
+        else:
+            self._choice("precision", self.precision, tuple(PRECISIONS))
+        self._within("lanes", self.lanes, 1, LANES_LIMIT)
+        if isinstance(self.scale, int) and not isinstance(self.scale, bool):
+            object.__setattr__(self, "scale", float(self.scale))
+        if not isinstance(self.scale, float) or not 0 < self.scale < math.inf:
+            raise UsageError(f"{where}scale = {self.scale!r}; give a positive number")
+        self._choice("block_order", self.block_order, BLOCK_ORDERS)
+        self._within("rows_per_block", self.rows_per_block, 1, BLOCK_LIMIT)
+        self._within("length", self.length, 0, MAX_LEN_LIMIT)
+        if self.length:
+            object.__setattr__(self, "max_len", self.length)
+        for key in ("mask", "recentre"):
+            if not isinstance(getattr(self, key), bool):
+                raise UsageError(f"{where}{key} = {getattr(self, key)!r}; give true or false")
+        if self.block_order == "beats" and self.rows_per_block > 1 and self.max_len % self.lanes:
+            raise UsageError(
+                f"{where}rows in turns of a beat must be whole beats; "
+                f"{self.max_len} elements are none of {self.lanes} lanes"
+            )
+        assert self.design is not None
+        if self.design.input == "start" and not 0 < self.length <= self.lanes:
+            raise UsageError(
+                f'{where}handshake.input = "start" takes a row at once; '
+                "give its length, and at least as many lanes"
+            )
+        ports = self.design.ports
+        if self.mask and ports and not ports.in_mask:
+            object.__setattr__(self, "mask", False)
 
     def _choice(self, key: str, value: object, legal: tuple[object, ...]) -> None:
         if value not in legal or isinstance(value, bool):
@@ -119,20 +203,53 @@ class Config:
                 f"give an integer from {low} to {high}"
             )
 
+    @functools.cached_property
+    def inputs(self) -> Format:
+        """Number format of a score."""
+        if self.input:
+            return numbers.parse(self.input, "input")
+        return numbers.parse(f"q{self.in_w - self.frac}.{self.frac}", "input")
+
+    @functools.cached_property
+    def outputs(self) -> Format:
+        """Number format of an output."""
+        return numbers.parse(self.output or f"unorm{PRECISIONS[self.precision]}", "output")
+
     @property
     def w(self) -> int:
         """Bits of an output value; int16 uses 15 of its 16."""
-        return PRECISIONS[self.precision]
+        return self.outputs.bits
 
     @property
     def m(self) -> int:
-        """The raw output that means 1.0: ``M = 2**w - 1``."""
+        """The largest raw output of ours, which means 1.0: ``M = 2**w - 1``."""
         return (1 << self.w) - 1
 
     @property
     def out_w(self) -> int:
-        """Bits an output lane occupies on the stream: 2, 4, 8 or 16."""
-        return 16 if self.w == 15 else self.w
+        """Bits an output lane occupies on the stream: 2, 4, 8, 16 or 32."""
+        return next(size for size in (2, 4, 8, 16, 32) if size >= self.w)
+
+    @property
+    def raw(self) -> type[np.unsignedinteger[Any]]:
+        """The type that raw outputs are kept in."""
+        return np.uint16 if self.w <= 16 else np.uint32
+
+    def scores(self, q: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+        """Real scores of raw ones, of any shape."""
+        if isinstance(self.inputs, Fixed):
+            return np.multiply(q, self.scale / self.inputs.one, dtype=np.float64)
+        return self.inputs.decode(q) * self.scale
+
+    def real(
+        self, y: npt.NDArray[Any], exponent: npt.NDArray[np.uint8] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Real values of raw outputs of any shape; ``exponent`` broadcasts to them."""
+        values = self.outputs.decode(y)
+        if exponent is None:
+            return values
+        scaled: npt.NDArray[np.float64] = np.ldexp(values, -exponent.astype(np.int32))
+        return scaled
 
     @property
     def max_beats(self) -> int:
@@ -146,9 +263,19 @@ class Config:
         return self.method == "split" or (self.method == "rexp" and integer)
 
     @property
-    def source_files(self) -> list[Path]:
-        """The files of a design of the user's own; none for ours."""
-        return [Path(self.folder, source) for source in self.sources]
+    def golden(self) -> bool:
+        """Whether a golden model says what must come out."""
+        return self.design is None or bool(self.design.golden)
+
+    @property
+    def tolerance(self) -> int:
+        """Steps of the output format by which an output may differ from the golden model's."""
+        return self.design.tolerance if self.design else 0
+
+    @property
+    def reference(self) -> str:
+        """What is computed of a row of floats: ``softmax``, or ``module:function``."""
+        return self.design.reference if self.design else "softmax"
 
     def replace(self, **changes: Any) -> Config:
         """A copy with some fields changed, validated again."""
@@ -178,27 +305,61 @@ def load(name: str) -> Config:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
-    known = {field.name for field in dataclasses.fields(Config)} - {"name", "folder"}
-    unknown = sorted(set(values) - known)
-    if unknown:
+    if values.get("method") == OWN:
+        del values["method"]
+    if "method" in values:
+        return _ours(path, values)
+    return _own(path, values)
+
+
+def _ours(path: Path, values: dict[str, Any]) -> Config:
+    """A configuration of one of our methods."""
+    known = set(_DEFAULTS) - _OF_DESIGNS | {"method", "precision"}
+    for key in values:
+        if key in _OF_DESIGNS or key in design.KEYS:
+            raise UsageError(
+                f"{path}: {key} goes with a design of your own, which has no method; "
+                f"method is {values['method']!r}"
+            )
+    _refuse_unknown(path, values, known)
+    if "precision" not in values:
+        raise UsageError(f"{path}: precision is missing")
+    return Config(name=path.stem, **values)
+
+
+def _own(path: Path, values: dict[str, Any]) -> Config:
+    """A configuration of a design of somebody's own."""
+    known = set(_DEFAULTS) - set(_OF_METHODS) - {"design"} | {"precision"}
+    if not set(values) & set(design.KEYS):
+        raise UsageError(
+            f"{path}: method is missing; give one of {', '.join(METHODS)}, "
+            "or the top module of a design of your own"
+        )
+    _refuse_unknown(path, values, known | set(design.KEYS))
+    if ("output" in values) == ("precision" in values):
+        raise UsageError(f"{path}: give output, a number format, or precision, one of the two")
+    if "input" in values and {"in_w", "frac"} & set(values):
+        raise UsageError(f"{path}: input says what in_w and frac do; leave these out")
+    about = Design.of(path, values)
+    numbers_of: dict[str, Any] = {"precision": "", "xs": 1, "ke": 2}
+    numbers_of |= {key: value for key, value in values.items() if key in known}
+    return Config(name=path.stem, method=OWN, design=about, **numbers_of)
+
+
+def _refuse_unknown(path: Path, values: dict[str, Any], known: set[str]) -> None:
+    if unknown := sorted(set(values) - known):
         raise UsageError(
             f"{path}: unknown key {unknown[0]!r}; the keys are {', '.join(sorted(known))}"
         )
-    missing = sorted({"method", "precision"} - set(values))
-    if missing:
-        raise UsageError(f"{path}: {missing[0]} is missing")
-    return Config(name=path.stem, folder=_folder_of(path, values), **values)
 
 
-def _folder_of(path: Path, values: dict[str, Any]) -> str:
-    """Where the files of a design of the user's own are; each must be there."""
-    if values.get("method") != "custom":
-        return ""
-    folder = path.resolve().parent
-    sources = values.get("sources", [])
-    if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
-        raise UsageError(f"{path}: sources is {sources!r}; give a list of file names")
-    for source in sources:
-        if not (folder / source).is_file():
-            raise UsageError(f"{path}: the source {source} does not exist in {folder}")
-    return str(folder)
+#: Keys of our methods alone, and of designs of somebody's own.
+_OF_METHODS = ("index", "sum_index", "row_exp")
+_OF_DESIGNS = {
+    *("input", "output", "scale", "mask", "length", "rows_per_block", "block_order", "design")
+}
+_DEFAULTS = {
+    field.name: field.default
+    for field in dataclasses.fields(Config)
+    if field.default is not dataclasses.MISSING
+}

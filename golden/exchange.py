@@ -54,9 +54,13 @@ class NoProgress(Broken):
 class Memory:
     """Memory behind a file descriptor that both processes have."""
 
-    def __init__(self, descriptor: int) -> None:
-        """The descriptor of a file that may be empty, and that this process may make longer."""
+    def __init__(self, descriptor: int, raw: type[np.unsignedinteger[Any]]) -> None:
+        """The descriptor of a file that may be empty, and that this process may make longer.
+
+        ``raw`` is the type of a raw output.
+        """
         self._descriptor = descriptor
+        self._raw = np.dtype(raw)
         self._buffer = mmap.mmap(-1, mmap.PAGESIZE)
         self._last: Exchange | None = None
 
@@ -66,24 +70,24 @@ class Memory:
         The same object again for the same numbers, as long as nothing else was asked for.
         """
         if self._last is None or self._last.shape != (rows, elements):
-            needed = _size(rows, elements)
+            needed = _size(rows, elements, self._raw)
             if os.fstat(self._descriptor).st_size < needed:
                 os.ftruncate(self._descriptor, -(-needed // mmap.PAGESIZE) * mmap.PAGESIZE)
             if len(self._buffer) < needed or self._last is None:
                 self._buffer = mmap.mmap(self._descriptor, 0)
-            self._last = Exchange(self._buffer, rows, elements)
+            self._last = Exchange(self._buffer, rows, elements, self._raw)
         return self._last
 
 
 class Exchange:
     """The arrays of one batch, as views into shared memory."""
 
-    def __init__(self, buffer: mmap.mmap, rows: int, elements: int) -> None:
+    def __init__(self, buffer: mmap.mmap, rows: int, elements: int, raw: np.dtype[Any]) -> None:
         """Lay the arrays out from the start of the buffer."""
         self.shape = rows, elements
         self._arrays: dict[str, npt.NDArray[Any]] = {}
         end = 0
-        for name, dtype, count in _fields(rows, elements):
+        for name, dtype, count in _fields(rows, elements, raw):
             start = -(-end // _ALIGNMENT) * _ALIGNMENT
             self._arrays[name] = np.frombuffer(buffer, dtype, count, start)
             end = start + dtype.itemsize * count
@@ -113,18 +117,18 @@ class Exchange:
         return Results(**{name: self._arrays[name].copy() for name in _RESULTS})
 
 
-def _size(rows: int, elements: int) -> int:
+def _size(rows: int, elements: int, raw: np.dtype[Any]) -> int:
     """Bytes that are enough for a batch."""
-    fields = _fields(rows, elements)
+    fields = _fields(rows, elements, raw)
     return sum(dtype.itemsize * count + _ALIGNMENT for _, dtype, count in fields)
 
 
-def _fields(rows: int, elements: int) -> list[tuple[str, np.dtype[Any], int]]:
+def _fields(rows: int, elements: int, raw: np.dtype[Any]) -> list[tuple[str, np.dtype[Any], int]]:
     """Name, type and length of every array of a batch."""
     return [
         ("q", np.dtype(np.int32), elements),
         ("keep", np.dtype(np.bool_), elements),
         ("offsets", np.dtype(np.int64), rows + 1),
-        ("y", np.dtype(np.uint16), elements),
+        ("y", raw, elements),
         *((name, np.dtype(dtype), rows) for name, dtype in _ROW_FIELDS.items()),
     ]

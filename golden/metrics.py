@@ -72,6 +72,8 @@ def row_errors(
     keep: npt.NDArray[np.bool_],
     offsets: npt.NDArray[np.int64],
     lsb: float | Floats,
+    *,
+    distribution: bool = True,
 ) -> RowErrors:
     """Measure each row.
 
@@ -81,6 +83,7 @@ def row_errors(
         keep: true where an element takes part, shape [elements].
         offsets: start of each row and end of the last, shape [rows + 1].
         lsb: size of an output's LSB as probability: ``1 / M``, or ``2**-r / M`` of each row.
+        distribution: whether the reference is one; else there is no KL divergence, and it is NaN.
     """
     rows = len(offsets) - 1
     whole_lsb = np.broadcast_to(np.asarray(lsb, dtype=np.float64), rows)
@@ -107,7 +110,7 @@ def row_errors(
         result.l1[place] = np.add.reduceat(error, starts)
         result.l1_lsb[place] = result.l1[place] / size
         result.row_sum[place] = np.add.reduceat(o, starts)
-        result.kl[place] = _kl(p, o, kept, starts, lengths, size)
+        result.kl[place] = _kl(p, o, kept, starts, lengths, size) if distribution else np.nan
         result.top1[place] = _top1(p, o, kept, starts, lengths)
     return result
 
@@ -122,7 +125,7 @@ def _kl(
 ) -> Floats:
     """KL(p || o) of each row, after spreading half an LSB over ``o`` and dividing by its sum."""
     kept = np.maximum(np.add.reduceat(keep, starts, dtype=np.int64), 1)
-    smooth = o + np.repeat(lsb / 2 / kept, lengths)
+    smooth = np.maximum(o, 0.0) + np.repeat(lsb / 2 / kept, lengths)  # some formats have a sign
     total = np.add.reduceat(np.where(keep, smooth, 0.0), starts)
     ratio = np.divide(p, smooth, where=p > 0, out=np.ones(len(p)))
     # sum p ln(p / (o / total)) = sum p ln(p / o) + ln(total), as p adds up to 1
@@ -141,7 +144,7 @@ def _top1(
     """WRONG, TIE or AGREE of each row."""
 
     def largest(values: Floats) -> npt.NDArray[np.bool_]:
-        kept = np.where(keep, values, -1.0)
+        kept = np.where(keep, values, -np.inf)
         top = np.repeat(np.maximum.reduceat(kept, starts), lengths)
         found: npt.NDArray[np.bool_] = (kept == top) & keep
         return found
@@ -266,8 +269,6 @@ class TableHits:
         """Add a batch and its golden outputs."""
         stages = outputs.stages
         self.rows += len(rows)
-        if cfg.method == "custom":
-            return
         if cfg.method == "split":
             at_last = split.lost(stages["o"], np.repeat(stages["max"], rows.lengths))
         else:

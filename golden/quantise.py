@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.configs.numbers import Fixed
 from softmax_cosim.golden import shell
 
 __all__ = ["Clipping", "Quantised", "check_finite", "checked", "filled", "quantise", "unmasked"]
@@ -74,13 +75,14 @@ def quantise(
 ) -> Quantised:
     """Quantise rows along the last axis: ``q = clip(round_half_even(x * 2**F))``.
 
-    With ``cfg.recentre`` each row is first shifted so that its maximum lands on the largest code;
-    softmax does not change when a row is shifted.
+    That is for ours; in general ``x / scale`` becomes the nearest code of the input's format, ties
+    to even. With ``cfg.recentre`` each row is first shifted so that its maximum lands on the
+    largest code, or on 0 where codes are floats; softmax does not change when a row is shifted.
 
     Args:
         scores: as :func:`checked` takes them, shape [..., keys].
         keep: likewise.
-        cfg: gives ``in_w``, ``frac`` and ``recentre``, and the step of the output.
+        cfg: gives format, scale and ``recentre``, and the step of the output.
         name: what an error calls the scores.
 
     Raises:
@@ -172,33 +174,41 @@ def check_finite(x: Floats, name: str) -> None:
 
 def _quantise(x: Floats, keep: Mask, cfg: Config) -> tuple[npt.NDArray[np.int32], Clipping]:
     """One chunk of rows, shape [rows, keys]: codes, and what was clipped."""
-    low, high = -(2 ** (cfg.in_w - 1)), 2 ** (cfg.in_w - 1) - 1
+    form = cfg.inputs
+    # Steps of a fixed-point code; of a float the value itself.
+    if isinstance(form, Fixed):
+        low, high, unit = float(form.lowest), float(form.highest), form.one / cfg.scale
+    else:
+        low, high, unit = -form.limit, form.limit, 1 / cfg.scale
+    top_at = high if isinstance(form, Fixed) else 0.0
     kept = np.where(keep, x.astype(np.float64), -np.inf)
     top = kept.max(axis=-1, keepdims=True)
     top[np.isneginf(top)] = 0.0
     with np.errstate(over="ignore"):  # beyond float64 is beyond the largest code all the same
-        codes = (kept - top) * 2.0**cfg.frac + high if cfg.recentre else kept * 2.0**cfg.frac
-        rounded = np.rint(codes)
+        steps = (kept - top) * unit + top_at if cfg.recentre else kept * unit
+        rounded = np.rint(steps) if isinstance(form, Fixed) else steps
         beyond = ((rounded < low) | (rounded > high)) & keep
         rows = beyond.any(axis=-1)
         distance, beyond = kept[rows] - top[rows], beyond[rows]
     far = beyond & (distance < -UNDERFLOW)
-    moved = _moved(distance, np.clip(codes[rows], low, high), keep[rows], cfg)
+    moved = _moved(distance, np.clip(steps[rows], low, high), keep[rows], unit, cfg)
     counts = (int(np.count_nonzero(mask)) for mask in (keep, beyond & ~far, far, moved))
-    return np.clip(rounded, low, high).astype(np.int32), Clipping(*counts)
+    codes = np.clip(rounded, low, high) if isinstance(form, Fixed) else form.encode(rounded)
+    return codes.astype(np.int32), Clipping(*counts)
 
 
-def _moved(distance: Floats, held: Floats, keep: Mask, cfg: Config) -> Mask:
+def _moved(distance: Floats, held: Floats, keep: Mask, unit: float, cfg: Config) -> Mask:
     """Rows whose exact softmax is another one once the codes are held within their range.
 
     Args:
         distance: scores below their row's maximum, [rows, keys], -inf where masked.
-        held: codes before rounding, clipped; likewise.
+        held: steps before rounding, clipped; likewise.
         keep: likewise.
-        cfg: gives the scale of the codes, and the step of the output.
+        unit: steps of a score of 1.
+        cfg: gives the step of the output.
     """
     held = np.where(keep, held, -np.inf)
-    terms = np.exp(distance), np.exp((held - held.max(axis=-1, keepdims=True)) * 2.0**-cfg.frac)
+    terms = np.exp(distance), np.exp((held - held.max(axis=-1, keepdims=True)) / unit)
     before, after = (term / term.sum(axis=-1, keepdims=True) for term in terms)
-    moved: Mask = (np.abs(before - after) >= 0.5 / cfg.m).any(axis=-1)
+    moved: Mask = (np.abs(before - after) >= 0.5 * cfg.outputs.lsb).any(axis=-1)
     return moved

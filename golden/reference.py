@@ -1,4 +1,4 @@
-"""The float64 softmax that every figure of merit is measured against.
+"""The float64 softmax, or other function of a row, that figures of merit are measured against.
 
 Rows are ragged, end to end; ``offsets`` as in :class:`.golden.rows.Rows`.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from softmax_cosim.golden import shell
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import own, shell
 from softmax_cosim.golden.rows import Rows
 
-__all__ = ["softmax_of_quantised", "softmax_of_scores"]
+__all__ = ["of_quantised", "of_scores", "softmax_of_scores"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,9 +36,25 @@ def softmax_of_scores(
     return p
 
 
-def softmax_of_quantised(rows: Rows, frac: int) -> Floats:
-    """Softmax of quantised rows, shape [elements]: what is lost after it is the datapath's."""
-    return softmax_of_scores(rows.q * 2.0**-frac, rows.keep, rows.offsets)
+def of_scores(
+    cfg: Config,
+    scores: npt.NDArray[np.floating],
+    keep: npt.NDArray[np.bool_],
+    offsets: npt.NDArray[np.int64],
+) -> Floats:
+    """What a design's outputs are measured against: softmax, if it names no other function.
+
+    Raises:
+        UsageError: the function that the configuration names is not there or fails.
+    """
+    if cfg.reference == "softmax":
+        return softmax_of_scores(scores, keep, offsets)
+    return own.reference(cfg, scores, keep, offsets)
+
+
+def of_quantised(cfg: Config, rows: Rows) -> Floats:
+    """Likewise of quantised rows, shape [elements]: what is lost after it is the datapath's."""
+    return of_scores(cfg, cfg.scores(rows.q), rows.keep, rows.offsets)
 
 
 def _softmax(x: Floats, offsets: npt.NDArray[np.int64]) -> Floats:

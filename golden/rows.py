@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Results", "Rows"]
+__all__ = ["Raw", "Results", "Rows"]
+
+#: Raw outputs: uint16, or uint32 where they are wider.
+Raw = npt.NDArray[np.unsignedinteger[Any]]
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Rows:
     """
 
     q: npt.NDArray[np.int32]
-    """Raw scores, shape [elements]; the real score is ``q * 2**-frac``."""
+    """Raw scores, shape [elements]; :meth:`.Config.scores` has the real ones."""
     keep: npt.NDArray[np.bool_]
     """True where an element takes part, shape [elements]; a masked element is False."""
     offsets: npt.NDArray[np.int64]
@@ -72,8 +76,8 @@ class Results:
     -1. ``y`` is 0 where a row was lost or came out with its error flag set.
     """
 
-    y: npt.NDArray[np.uint16]
-    """Raw probabilities, shape [elements]; the real value is ``y / M * 2**-exponent``."""
+    y: Raw
+    """Raw outputs, shape [elements]; :meth:`.Config.real` has their real values."""
     error: npt.NDArray[np.bool_]
     """The row's error flag, shape [rows]."""
     exponent: npt.NDArray[np.uint8]

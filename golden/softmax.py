@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim.configs import Config
-from softmax_cosim.golden import custom, lut2d, rexp, shell, split, tables
-from softmax_cosim.golden.rows import Rows
+from softmax_cosim.configs.numbers import Fixed
+from softmax_cosim.golden import lut2d, own, rexp, shell, split, tables
+from softmax_cosim.golden.rows import Raw, Rows
 
-__all__ = ["PER_ROW", "STAGES", "Outputs", "softmax"]
+__all__ = ["PER_ROW", "STAGES", "Outputs", "of_driven", "softmax", "stages_of"]
 
 Method = Callable[
     [Config, npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.int64]],
@@ -24,7 +25,6 @@ _METHODS: dict[str, Method] = {
     "rexp": rexp.run,
     "lut2d": lut2d.run,
     "split": split.run,
-    "custom": custom.run,
 }
 #: Those whose tables can be loaded.
 _LOADABLE: dict[str, Callable[..., dict[str, npt.NDArray[Any]]]] = {
@@ -37,8 +37,9 @@ STAGES = {
     "rexp": ("max", "k", "s", "sum", "j", "y"),
     "lut2d": ("max", "k", "e", "sum", "j", "c", "y"),
     "split": ("o", "p", "max", "sum", "top", "r", "x", "y"),
-    "custom": ("y",),
 }
+#: Of a design of somebody's own no stage is known but its output.
+_OWN_STAGES = ("y",)
 #: Stages that have one value a row; the others have one an element.
 PER_ROW = frozenset({"max", "sum", "j", "top", "r", "x"})
 _DTYPE: dict[str, type[np.generic]] = {
@@ -62,8 +63,8 @@ _DTYPE: dict[str, type[np.generic]] = {
 class Outputs:
     """What the hardware must answer for a batch of rows, and how it gets there."""
 
-    y: npt.NDArray[np.uint16]
-    """Raw probabilities, shape [elements]; the real value is ``y / M * 2**-exponent``."""
+    y: Raw
+    """Raw outputs, shape [elements]; :meth:`.Config.real` has their real values."""
     stages: dict[str, npt.NDArray[Any]]
     """Value of each of the method's :data:`STAGES`, shape [rows] or [elements]. "k" says nothing
     where masked, nor does what a row has one of where nothing is kept."""
@@ -84,6 +85,8 @@ def softmax(cfg: Config, rows: Rows, loaded: tables.Loaded | None = None) -> Out
         ValueError: a kept score that ``cfg.in_w`` bits cannot hold.
         UsageError: tables that the hardware would refuse.
     """
+    if cfg.design is not None:
+        return _own(own.run, cfg, rows)
     run = _METHODS[cfg.method]
     if loaded is not None:
         tables.check(cfg, loaded)
@@ -103,9 +106,27 @@ def softmax(cfg: Config, rows: Rows, loaded: tables.Loaded | None = None) -> Out
     return Outputs(stages["y"], stages, stages.get("x", np.zeros(len(rows), np.uint8)))
 
 
+def of_driven(cfg: Config, driven: Rows) -> Outputs:
+    """As :func:`softmax`, of rows as they stand on the stream (:mod:`.framing`)."""
+    return softmax(cfg, driven) if cfg.design is None else _own(own.of_driven, cfg, driven)
+
+
+def stages_of(cfg: Config) -> tuple[str, ...]:
+    """Names of the stages that are known of a configuration."""
+    return _OWN_STAGES if cfg.design else STAGES[cfg.method]
+
+
+def _own(run: Callable[[Config, Rows], npt.NDArray[Any]], cfg: Config, rows: Rows) -> Outputs:
+    """Of a design of somebody's own, whose rows may be framed over any number of them."""
+    _check_range(cfg, rows)
+    y = run(cfg, rows)
+    return Outputs(y, {"y": y}, np.zeros(len(rows), np.uint8))
+
+
 def _check_range(cfg: Config, rows: Rows) -> None:
-    limit = 2 ** (cfg.in_w - 1)
-    wrong = ((rows.q < -limit) | (rows.q >= limit)) & rows.keep
+    if not isinstance(cfg.inputs, Fixed):
+        return
+    wrong = ((rows.q < cfg.inputs.lowest) | (rows.q > cfg.inputs.highest)) & rows.keep
     if wrong.any():
         value = rows.q[wrong.argmax()]
         raise ValueError(f"score {value} does not fit the {cfg.in_w} bits of {cfg.name}")

@@ -157,10 +157,10 @@ def table_bytes(cfg: Config) -> int | None:
 
     ``rexp`` at uint8 and XS = 16 has 8 + 16 entries, 24 bytes; ``lut2d`` at uint8 has
     101 + 11 * 60 entries, 761 bytes. ``split`` at uint8 has 8 lines of 9 + 7 bits and 16 of 10 + 6,
-    48 bytes. None for ``custom``, whose tables nobody knows.
+    48 bytes. Of a design of somebody's own what its configuration says; None if nothing.
     """
-    if cfg.method == "custom":
-        return None
+    if cfg.design is not None:
+        return cfg.design.table_bytes
     if cfg.method == "split":
         return -(-split_tables.bits(split_tables.format_name(cfg.precision, cfg.row_exp)) // 8)
     columns = 1 if cfg.method == "rexp" else TENTHS + 1

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from softmax_cosim.configs import Config
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.configs.formula import Formula
 from softmax_cosim.golden import split
 from softmax_cosim.golden.tables import lut_1e
 
-__all__ = ["Passes", "passes", "predict"]
+__all__ = ["Passes", "is_known", "passes", "predict", "stated"]
 
 Cycles = npt.NDArray[np.int64]
 
@@ -42,13 +43,7 @@ class Passes:
 
 
 def passes(cfg: Config) -> Passes:
-    """The pipeline depths of a configuration, stage by stage as in ``rtl/softmax_top.sv``.
-
-    Raises:
-        ValueError: method ``custom``: nothing is known of somebody else's pipeline.
-    """
-    if cfg.method == "custom":
-        raise ValueError(f"{cfg.name} is a design of the user's own; its timing is not modelled")
+    """The pipeline depths of one of our configurations, as in ``rtl/softmax_top.sv``."""
     ingress = 1
     index = 1
     sum_index = 2
@@ -71,6 +66,31 @@ def passes(cfg: Config) -> Passes:
     total = pop + register + index + exponent + tree + 1 + sum_index
     divide = 1 if cfg.method == "rexp" else 0  # softmax_divide
     return Passes((maximum, total), pop + register + divide + select)
+
+
+def is_known(cfg: Config) -> bool:
+    """Whether anybody says how long a row takes: our model, or a design's own formula."""
+    return cfg.design is None or bool(cfg.design.latency)
+
+
+def stated(cfg: Config, lengths: npt.NDArray[np.int64]) -> Cycles:
+    """What a design's own formula says of rows: first input to last output beat, shape [rows].
+
+    ``lengths`` are those of rows as they are driven (:mod:`.framing`), a block being a row.
+
+    Raises:
+        UsageError: the formula gives no whole number of cycles for one of them.
+    """
+    assert cfg.design is not None
+    formula = Formula(cfg.design.latency)
+    found = np.empty(len(lengths), np.int64)
+    for length in np.unique(lengths).tolist():
+        try:
+            cycles = formula(-(-length // cfg.lanes), length, cfg.lanes)
+        except (ValueError, ArithmeticError) as error:
+            raise UsageError(f"configuration {cfg.name}: latency: {error}") from None
+        found[lengths == length] = cycles
+    return found
 
 
 def predict(cfg: Config, last_in: Cycles, beats: Cycles) -> tuple[Cycles, Cycles]:

@@ -178,9 +178,9 @@ def calibrate(base: Config, sample: Sample) -> Calibration:
     """Search near a configuration; its method, precision and widest input stay.
 
     Raises:
-        UsageError: too few rows, or a ``custom`` method, whose parameters are its own.
+        UsageError: too few rows, or a design of somebody's own, whose parameters we do not know.
     """
-    if base.method == "custom":
+    if base.design is not None:
         raise UsageError(
             f"{base.name} is a design of your own; calibrate knows the parameters of "
             f"{', '.join(configs.METHODS)} only"

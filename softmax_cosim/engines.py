@@ -26,6 +26,7 @@ from softmax_cosim import configs
 from softmax_cosim.account import Account
 from softmax_cosim.configs import MAX_LEN_LIMIT, Config, UsageError
 from softmax_cosim.golden import reference, shell
+from softmax_cosim.golden.compare import apart
 from softmax_cosim.golden.quantise import Clipping, checked, quantise
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.golden.softmax import Outputs
@@ -180,6 +181,10 @@ class Golden(Engine):
         """
         super().__init__()
         self.config = configs.load(config) if isinstance(config, str) else config
+        if not self.config.golden:
+            raise UsageError(
+                f"{self.config.name} has no golden model; its RTL can answer: engine rtl"
+            )
 
     def _fit(self, keys: int) -> None:
         self.config = _long_enough(self.config, keys)
@@ -237,13 +242,14 @@ class Rtl(Engine):
         Raises:
             Broken, NoProgress, SimulatorCrash: as :meth:`.simulation.simulator.Simulator.run`.
         """
-        waiting: deque[tuple[tuple[int, ...], Outputs, Future[Results], str]] = deque()
+        waiting: deque[tuple[tuple[int, ...], Outputs | None, Future[Results], str]] = deque()
         start = 0
         try:
             for part in parts:
                 rows, place = self._driven(part, self.config), self._pool.turn()
                 future = self._pool.submit(rows, place=place)
-                golden, draw = golden_softmax(self.config, rows), self._pool.draws[place]
+                golden = golden_softmax(self.config, rows) if self.config.golden else None
+                draw = self._pool.draws[place]
                 waiting.append((part[0].shape, golden, future, draw))
                 if len(waiting) > self._pool.jobs:
                     yield self._answer(start, *waiting[0])
@@ -259,7 +265,7 @@ class Rtl(Engine):
         self,
         start: int,
         shape: tuple[int, ...],
-        golden: Outputs,
+        golden: Outputs | None,
         future: Future[Results],
         draw: str,
     ) -> Floats:
@@ -267,8 +273,10 @@ class Rtl(Engine):
         results = future.result()
         count = self.count
         count.cycles += int(results.last_out.max() - results.first_in.min()) + 1
-        differs = (results.y != golden.y).reshape(shape)
-        odd = (results.exponent != golden.exponent) | results.error
+        differs = apart(self.config, golden.y if golden else None, results.y).reshape(shape)
+        odd = results.error.copy()
+        if golden is not None:
+            odd |= results.exponent != golden.exponent
         wrong = differs.any(axis=-1) | odd
         if wrong.any() and not count.first:
             row = int(wrong.argmax())
@@ -278,15 +286,19 @@ class Rtl(Engine):
         return _real(results, shape, self.config)
 
     def _described(
-        self, start: int, row: int, shape: tuple[int, ...], golden: Outputs, results: Results
+        self, start: int, row: int, shape: tuple[int, ...], golden: Outputs | None, results: Results
     ) -> str:
         where = f"{self.config.name}: {current_layer.get() or 'softmax'}, row {start + row}"
         if results.error[row]:
             return f"{where}: came out with its error flag set"
+        got = results.y.reshape(shape)[row]
+        if golden is None:
+            element = int(apart(self.config, None, got).argmax())
+            return f"{where}, element {element}: 0x{got[element]:x} is no number"
         if results.exponent[row] != golden.exponent[row]:
             return f"{where}: expected exponent {golden.exponent[row]}, got {results.exponent[row]}"
-        expected, got = golden.y.reshape(shape)[row], results.y.reshape(shape)[row]
-        element = int((expected != got).argmax())
+        expected = golden.y.reshape(shape)[row]
+        element = int(apart(self.config, expected, got).argmax())
         return f"{where}, element {element}: expected {expected[element]}, got {got[element]}"
 
 
@@ -309,6 +321,11 @@ def engine(config: str | Config | None, kind: str = "golden") -> Engine:
 
 def _long_enough(config: Config, keys: int) -> Config:
     """The configuration, as long as can be if its rows are too short."""
+    if keys > config.max_len and config.design is not None:
+        raise UsageError(
+            f"rows of {keys} keys are longer than the {config.max_len} that {config.name} takes; "
+            "give the model a shorter input"
+        )
     if keys > MAX_LEN_LIMIT:
         raise UsageError(
             f"rows of {keys} keys are longer than the {MAX_LEN_LIMIT} that hardware can be built "
@@ -323,6 +340,5 @@ def _offsets(x: Floats) -> npt.NDArray[np.int64]:
 
 
 def _real(outputs: Outputs | Results, shape: tuple[int, ...], config: Config) -> Floats:
-    """``y / M * 2**-exponent``, of shape [rows, keys]."""
-    scale = np.ldexp(1 / config.m, -outputs.exponent.astype(np.int32))
-    return outputs.y.reshape(shape).astype(np.float64) * scale[:, None]
+    """Real values, of shape [rows, keys]."""
+    return config.real(outputs.y.reshape(shape), outputs.exponent[:, None])

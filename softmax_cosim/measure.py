@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from softmax_cosim.golden import metrics, reference, timing
+from softmax_cosim.configs import Config
+from softmax_cosim.golden import framing, metrics, reference, timing
+from softmax_cosim.golden.compare import apart
 from softmax_cosim.golden.quantise import Clipping, quantise
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.golden.softmax import Outputs, softmax
@@ -16,7 +18,7 @@ from softmax_cosim.plan import Design, Planned
 from softmax_cosim.report import Failure, RowBatch, RowDetail
 from softmax_cosim.trace import Layer, LayerRows
 
-__all__ = ["Measured", "Slice"]
+__all__ = ["Measured", "Slice", "predicted"]
 
 
 @dataclass(frozen=True)
@@ -56,26 +58,33 @@ class Slice:
         """
         cfg, rows, offsets = self.design.cfg, self.rows, self.rows.offsets
         count, length = self.flat.scores.shape
-        golden = softmax(cfg, rows)
+        golden = softmax(cfg, rows) if cfg.golden else None
         played = results is not None
         if results is None:
+            assert golden is not None
             results = _unplayed(golden, count)
         lost = results.lost & played
 
-        predicted = (np.full(count, -1), np.full(count, -1))
+        leaves = (np.full(count, -1), np.full(count, -1))
         if predictable and not lost.any():
-            predicted = timing.predict(cfg, results.last_in, rows.beats(cfg.lanes))
-        differs = (results.y != golden.y).reshape(count, length)
-        differs |= (results.exponent != golden.exponent)[:, None]
+            leaves = predicted(cfg, rows.lengths, results)
+        of_scores = reference.of_scores(cfg, self.flat.scores.reshape(-1), rows.keep, offsets)
+        of_quantised = reference.of_quantised(cfg, rows)
+        lsb = np.ldexp(cfg.outputs.lsb, -results.exponent.astype(np.int32))
+        output = cfg.real(results.y, np.repeat(results.exponent, length))
+        if cfg.outputs.has_nan:  # such outputs are wrong; the errors are those of the others
+            output = np.where(np.isfinite(output), output, 0.0)
+        differs = apart(cfg, golden.y if golden else None, results.y).reshape(count, length)
+        if golden is not None:
+            differs |= (results.exponent != golden.exponent)[:, None]
         differs[lost | results.error] = False
-        of_scores = reference.softmax_of_scores(self.flat.scores.reshape(-1), rows.keep, offsets)
-        of_quantised = reference.softmax_of_quantised(rows, cfg.frac)
-        lsb = np.ldexp(1 / cfg.m, -results.exponent.astype(np.int32))
-        output = np.repeat(lsb, length) * results.y.astype(np.float64)
         hits = None
-        if cfg.method != "custom":
+        if golden is not None and len(golden.stages) > 1:
             hits = metrics.TableHits()
             hits.update(cfg, rows, golden)
+
+        shape = output, rows.keep, offsets, lsb
+        softmax_like = cfg.reference == "softmax"
 
         def detail(i: int) -> RowDetail:
             part = slice(offsets[i], offsets[i + 1])
@@ -95,8 +104,8 @@ class Slice:
             last_in=results.last_in,
             first_out=results.first_out,
             last_out=results.last_out,
-            predicted_first_out=predicted[0],
-            predicted_last_out=predicted[1],
+            predicted_first_out=leaves[0],
+            predicted_last_out=leaves[1],
             mismatched=np.count_nonzero(differs, axis=1),
             lost=lost,
             error=results.error,
@@ -104,8 +113,8 @@ class Slice:
             underflow=self.clipping.underflow,
             moved=self.clipping.moved,
             hits=hits,
-            datapath=metrics.row_errors(of_quantised, output, rows.keep, offsets, lsb),
-            total=metrics.row_errors(of_scores, output, rows.keep, offsets, lsb),
+            datapath=metrics.row_errors(of_quantised, *shape, distribution=softmax_like),
+            total=metrics.row_errors(of_scores, *shape, distribution=softmax_like),
             detail=detail,
             played=played,
         )
@@ -126,7 +135,8 @@ class Measured:
     """What one slice gave."""
 
     slice: Slice
-    golden: Outputs
+    golden: Outputs | None
+    """None when there is no golden model."""
     results: Results
     batch: RowBatch
     reference: npt.NDArray[np.float64]
@@ -156,19 +166,33 @@ class Measured:
         )
         if not batch.mismatched[i]:
             return failure
-        offsets = self.slice.rows.offsets
+        offsets, cfg = self.slice.rows.offsets, self.slice.design.cfg
         part = slice(offsets[i], offsets[i + 1])
-        expected, actual = self.golden.y[part], self.results.y[part]
-        if (expected == actual).all():
+        expected = self.golden.y[part] if self.golden else None
+        actual = self.results.y[part]
+        wrong = apart(cfg, expected, actual)
+        if not wrong.any():
             return replace(failure, what="row exponent")
-        element = int((expected != actual).argmax())
-        return replace(
-            failure,
-            element=element,
-            lane=element % self.slice.design.cfg.lanes,
-            expected=int(expected[element]),
-            actual=int(actual[element]),
-        )
+        element = int(wrong.argmax())
+        failure = replace(failure, element=element, lane=element % cfg.lanes)
+        if expected is None:
+            value = f"0x{actual[element]:x}"
+            return replace(failure, what=f"element {element} is {value}, which is no number")
+        return replace(failure, expected=int(expected[element]), actual=int(actual[element]))
+
+
+def predicted(
+    cfg: Config, lengths: npt.NDArray[np.int64], results: Results
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Cycles in which rows of one tensor should have left: of their first and last output beat.
+
+    ``lengths`` are those of the rows, [rows].
+    """
+    if cfg.design is None:
+        return timing.predict(cfg, results.last_in, -(-lengths // cfg.lanes))
+    # A formula speaks of a row's whole time, not of its first output.
+    cycles = timing.stated(cfg, framing.driven_lengths(cfg, lengths))
+    return results.first_out, results.first_in + cycles
 
 
 def _unplayed(golden: Outputs, rows: int) -> Results:

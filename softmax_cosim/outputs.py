@@ -16,13 +16,14 @@ from softmax_cosim.golden.rows import Rows
 
 __all__ = ["OutputsWriter"]
 
-_DTYPES = {"q": np.int32, "keep": np.uint8, "golden": np.uint16, "rtl": np.uint16}
+_DTYPES = {"q": np.int32, "keep": np.uint8, "golden": None, "rtl": None}
 
 
 class OutputsWriter:
     """Collects ``<name>/{q,keep,golden,rtl}``, each in the shape of its tensor.
 
-    Rows that were not played are zero. Without a simulator there is no ``rtl``.
+    Rows that were not played are zero. Without a simulator there is no ``rtl``,
+    without a golden model no ``golden``.
     """
 
     def __init__(self) -> None:
@@ -35,8 +36,8 @@ class OutputsWriter:
         shape: tuple[int, ...],
         picked: npt.NDArray[np.int64],
         rows: Rows,
-        golden: npt.NDArray[np.uint16],
-        rtl: npt.NDArray[np.uint16] | None,
+        golden: npt.NDArray[np.unsignedinteger[Any]] | None,
+        rtl: npt.NDArray[np.unsignedinteger[Any]] | None,
     ) -> None:
         """Add rows of one tensor.
 
@@ -45,7 +46,7 @@ class OutputsWriter:
             shape: of the tensor, [batch, heads, queries, keys].
             picked: numbers of the rows within the tensor, shape [rows].
             rows: the rows as driven.
-            golden: outputs of the golden model, shape [elements].
+            golden: outputs of the golden model, shape [elements]; None where there is none.
             rtl: outputs of the hardware, shape [elements]; None without a simulator.
         """
         values = {"q": rows.q, "keep": rows.keep, "golden": golden, "rtl": rtl}
@@ -54,7 +55,7 @@ class OutputsWriter:
                 continue
             key = f"{name}/{kind}"
             if key not in self._arrays:
-                self._arrays[key] = np.zeros(shape, _DTYPES[kind])
+                self._arrays[key] = np.zeros(shape, _DTYPES[kind] or value.dtype)
             self._arrays[key].reshape(-1, shape[-1])[picked] = value.reshape(len(picked), -1)
 
     def write(self, path: Path) -> None:

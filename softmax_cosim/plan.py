@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from softmax_cosim import configs
 from softmax_cosim.arguments import spans
-from softmax_cosim.configs import Config
+from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.names import distinct_files, ends
 from softmax_cosim.selection import Picked, Selection, slices
 from softmax_cosim.trace import Trace
@@ -91,6 +91,7 @@ class Plan:
         verb, designs = "replay" if simulate else "score", []
         for given, name in zip(configured, names, strict=True):
             cfg = _configured(given, args.lanes)
+            _check_parts(cfg, simulate)
             designs.append(Design(cfg, given, name, verb, _options(cfg, args, simulate)))
         paths, again = distinct_files(args.traces, Path)
         traces = [Trace(path) for path in paths]
@@ -121,9 +122,25 @@ class Plan:
         return design.name if len(self.traces) == 1 else f"{design.name}/{planned.name}"
 
 
+def _check_parts(cfg: Config, simulate: bool) -> None:
+    """Refuse to play what has no RTL, and to score what has no golden model."""
+    if simulate and cfg.design is not None and cfg.design.rtl is None:
+        raise UsageError(f"{cfg.name} is a golden model without RTL; measure it with cosim score")
+    if not simulate and not cfg.golden:
+        raise UsageError(f"{cfg.name} has no golden model; play its RTL with cosim replay")
+
+
 def _configured(name: str, lanes: int | None) -> Config:
     cfg = configs.load(name)
-    return cfg if lanes is None else cfg.replace(lanes=lanes)
+    if lanes is None or lanes == cfg.lanes:
+        return cfg
+    rtl = cfg.design and cfg.design.rtl
+    if rtl and cfg.design and cfg.design.ports and "@lanes" not in rtl.parameters.values():
+        raise UsageError(
+            f"--lanes {lanes}: {cfg.name} has {cfg.lanes} lanes, and no parameter that says so; "
+            'name it: parameters = { NAME = "@lanes" }'
+        )
+    return cfg.replace(lanes=lanes)
 
 
 def _options(cfg: Config, args: argparse.Namespace, simulate: bool) -> str:

@@ -30,7 +30,6 @@ _ARRAYS = {
     "q": np.int32,
     "keep": np.bool_,
     "offsets": np.int64,
-    "y": np.uint16,
     "error": np.bool_,
     "exponent": np.uint8,
     "first_in": np.int64,
@@ -40,11 +39,15 @@ _ARRAYS = {
 }
 
 
+#: In the order of ``bulk::Batch``; of what type an output ``y`` is, the configuration says.
+_FIELDS = ("q", "keep", "offsets", "y", *list(_ARRAYS)[3:])
+
+
 class Batch(ctypes.Structure):
     """``bulk::Batch`` of ``tb/dpi/transactor.h``."""
 
     _fields_ = (
-        *((name, ctypes.c_void_p) for name in _ARRAYS),
+        *((name, ctypes.c_void_p) for name in _FIELDS),
         ("rows", ctypes.c_int64),
         ("seed", ctypes.c_uint64),
         ("source_pattern", ctypes.c_uint32 * 4),
@@ -148,7 +151,7 @@ def batch_of(
     """
     never_shut = (1, 1, 0, 0)
     return Batch(
-        **{name: _address(rows, results, name) for name in _ARRAYS},
+        **{name: _address(rows, results, name, config.raw) for name in _FIELDS},
         rows=len(rows),
         source_pattern=never_shut,
         sink_pattern=never_shut,
@@ -160,10 +163,11 @@ def batch_of(
     )
 
 
-def _address(rows: Rows, results: Results, name: str) -> int:
+def _address(rows: Rows, results: Results, name: str, raw: type) -> int:
     """Where an array lies that has the form the transactors expect."""
     array = getattr(rows if hasattr(rows, name) else results, name)
-    if array.dtype != _ARRAYS[name] or not array.flags.c_contiguous:
-        raise TypeError(f"{name} must be contiguous and of type {_ARRAYS[name].__name__}")
+    wanted = raw if name == "y" else _ARRAYS[name]
+    if array.dtype != wanted or not array.flags.c_contiguous:
+        raise TypeError(f"{name} must be contiguous and of type {wanted.__name__}")
     address: int = array.ctypes.data
     return address

@@ -13,12 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim.configs import Config
-from softmax_cosim.golden.rows import Rows
+from softmax_cosim.golden import framing
+from softmax_cosim.golden.rows import Raw, Rows
 
 __all__ = ["Beat", "Beats", "Probabilities", "malformed", "pack", "unpack", "unpack_probabilities"]
 
 #: One beat as Python integers: tdata, tkeep, tuser, tlast.
 Beat = tuple[int, int, int, int]
+
+#: Bits of a beat: uint32, or Python integers where there are more than 32 lanes.
+Flags = npt.NDArray[np.uint32] | npt.NDArray[np.object_]
 
 #: ``m_axis_tuser``: the error flag in bit 0, the row exponent above it.
 ERROR_BIT = 1
@@ -31,9 +35,9 @@ class Beats:
 
     tdata: npt.NDArray[np.uint32]
     """Shape [beats, words]."""
-    tkeep: npt.NDArray[np.uint32]
+    tkeep: Flags
     """One bit a lane, shape [beats]."""
-    tuser: npt.NDArray[np.uint32]
+    tuser: Flags
     """In: one bit a lane, set where masked. Out: the row's status. Shape [beats]."""
     tlast: npt.NDArray[np.bool_]
     """Shape [beats]."""
@@ -69,8 +73,8 @@ class Beats:
         raw = b"".join(value.to_bytes(4 * words, "little") for value in data)
         return cls(
             np.frombuffer(raw, np.uint32).reshape(-1, words),
-            np.array(keep, np.uint32),
-            np.array(user, np.uint32),
+            _flags(keep),
+            _flags(user),
             np.array(last, np.bool_),
         )
 
@@ -79,14 +83,20 @@ def _words(bits: int) -> int:
     return -(-bits // 32)
 
 
-def _pack_lanes(values: npt.NDArray[np.int32], width: int) -> npt.NDArray[np.uint32]:
+def _flags(values: Sequence[int]) -> Flags:
+    """Bits of beats given as integers."""
+    narrow = max(values, default=0) < 2**32
+    return np.array(values, np.uint32) if narrow else np.array(values, np.object_)
+
+
+def _pack_lanes(values: npt.NDArray[np.integer], width: int) -> npt.NDArray[np.uint32]:
     """Low ``width`` bits of each lane, side by side: [beats, lanes] to [beats, words]."""
     beats, lanes = values.shape
-    if width in (8, 16):
-        dense = values.astype(np.uint8 if width == 8 else np.uint16).view(np.uint8)
+    if width in _PLAIN:
+        dense = values.astype(_PLAIN[width]).view(np.uint8)
     else:
-        half = values.astype(np.uint16).view(np.uint8).reshape(beats, lanes, 2)
-        bits = np.unpackbits(half, axis=2, count=width, bitorder="little")
+        raw = values.astype("<u4").view(np.uint8).reshape(beats, lanes, 4)
+        bits = np.unpackbits(raw, axis=2, count=width, bitorder="little")
         dense = np.packbits(bits.reshape(beats, lanes * width), axis=1, bitorder="little")
     padded = np.zeros((beats, 4 * _words(lanes * width)), np.uint8)
     padded[:, : dense.shape[1]] = dense
@@ -95,24 +105,40 @@ def _pack_lanes(values: npt.NDArray[np.int32], width: int) -> npt.NDArray[np.uin
 
 def _unpack_lanes(
     words: npt.NDArray[np.uint32], lanes: int, width: int, *, signed: bool
-) -> npt.NDArray[np.int32]:
+) -> npt.NDArray[np.int64]:
     """Undo :func:`_pack_lanes`: [beats, words] to [beats, lanes]."""
     size = -(-lanes * width // 8)
     dense = np.ascontiguousarray(np.ascontiguousarray(words).view(np.uint8)[:, :size])
-    if width in (8, 16):
-        values = dense.view(np.uint8 if width == 8 else np.uint16).astype(np.int32)
+    if width in _PLAIN:
+        values = dense.view(_PLAIN[width]).astype(np.int64)
     else:
         bits = np.unpackbits(dense, axis=1, count=lanes * width, bitorder="little")
-        half = np.packbits(bits.reshape(-1, lanes, width), axis=2, bitorder="little")
-        wide = np.zeros((*half.shape[:2], 2), np.uint8)
-        wide[:, :, : half.shape[2]] = half
-        values = wide.view(np.uint16)[:, :, 0].astype(np.int32)
-    sign = np.int32(1 << (width - 1)) if signed else np.int32(0)
+        raw = np.packbits(bits.reshape(-1, lanes, width), axis=2, bitorder="little")
+        wide = np.zeros((*raw.shape[:2], 4), np.uint8)
+        wide[:, :, : raw.shape[2]] = raw
+        values = wide.view("<u4")[:, :, 0].astype(np.int64)
+    sign = np.int64(1 << (width - 1)) if signed else np.int64(0)
     return (values ^ sign) - sign
 
 
-def _unpack_bits(bits: npt.NDArray[np.uint32], lanes: int) -> npt.NDArray[np.bool_]:
-    """One bit a lane: [beats] to [beats, lanes]."""
+#: Lanes that are whole numbers of the machine.
+_PLAIN = {8: np.uint8, 16: np.uint16, 32: np.uint32}
+
+
+def _pack_bits(bits: npt.NDArray[np.integer]) -> Flags:
+    """One bit a lane: [beats, lanes] to [beats]."""
+    words = _pack_lanes(bits, 1)
+    if words.shape[1] == 1:
+        return words[:, 0]
+    return np.array([int.from_bytes(beat.tobytes(), "little") for beat in words], np.object_)
+
+
+def _unpack_bits(bits: Flags, lanes: int) -> npt.NDArray[np.bool_]:
+    """Undo :func:`_pack_bits`."""
+    if bits.dtype == np.object_:
+        size = -(-lanes // 8)
+        raw = np.array([list(int(beat).to_bytes(size, "little")) for beat in bits], np.uint8)
+        return np.unpackbits(raw, axis=1, count=lanes, bitorder="little").astype(np.bool_)
     return ((bits[:, None] >> np.arange(lanes, dtype=np.uint32)) & 1).astype(np.bool_)
 
 
@@ -131,7 +157,7 @@ def pack(rows: Rows, cfg: Config) -> Beats:
     flags[1, place] = ~rows.keep
     last = np.zeros(total, np.bool_)
     last[ends - 1] = True
-    keep, mask = (_pack_lanes(flag.reshape(-1, cfg.lanes), 1)[:, 0] for flag in flags)
+    keep, mask = (_pack_bits(flag.reshape(-1, cfg.lanes)) for flag in flags)
     return Beats(_pack_lanes(lanes.reshape(-1, cfg.lanes), cfg.in_w), keep, mask, last)
 
 
@@ -141,13 +167,21 @@ def malformed(beats: Beats, cfg: Config) -> npt.NDArray[np.bool_]:
     A row is too long, or has a hole in ``tkeep``, a partial beat before its last, or a last beat
     without an element.
     """
-    keep, full = beats.tkeep, np.uint32(2**cfg.lanes - 1)
-    hole = (keep & (keep + np.uint32(1))) != 0
-    bad_beat = np.where(beats.tlast, hole | (keep == 0), keep != full)
+    keep = _unpack_bits(beats.tkeep, cfg.lanes)
+    hole = (keep[:, 1:] & ~keep[:, :-1]).any(axis=1)
+    bad_beat = np.where(beats.tlast, hole | ~keep[:, 0], ~keep.all(axis=1))
     starts = beats.starts
-    elements = np.add.reduceat(np.bitwise_count(keep).astype(np.int64), starts)
+    elements = np.add.reduceat(np.count_nonzero(keep, axis=1), starts)
     bad: npt.NDArray[np.bool_] = np.logical_or.reduceat(bad_beat, starts)
-    return bad | (elements > cfg.max_len)
+    return bad | (elements > _longest(cfg))
+
+
+def _longest(cfg: Config) -> int:
+    """Elements of the longest row of the stream; a block of rows is one."""
+    longest = cfg.max_len
+    if cfg.design is not None and framing.is_framed(cfg):
+        longest = -(-longest // cfg.lanes) * cfg.lanes
+    return longest * cfg.rows_per_block
 
 
 def unpack(beats: Beats, cfg: Config) -> Rows:
@@ -159,13 +193,15 @@ def unpack(beats: Beats, cfg: Config) -> Rows:
     if malformed(beats, cfg).any():
         raise ValueError("a malformed row has no elements")
     present = _unpack_bits(beats.tkeep, cfg.lanes)
-    lanes = _unpack_lanes(beats.tdata, cfg.lanes, cfg.in_w, signed=True)
+    signed = cfg.inputs.lowest < 0 or cfg.in_w == 32  # a pattern of 32 bits is kept as int32
+    lanes = _unpack_lanes(beats.tdata, cfg.lanes, cfg.in_w, signed=signed)
     masked = _unpack_bits(beats.tuser, cfg.lanes)
-    return Rows(lanes[present], ~masked[present], _offsets(beats))
+    return Rows(lanes[present].astype(np.int32), ~masked[present], _offsets(beats, cfg.lanes))
 
 
-def _offsets(beats: Beats) -> npt.NDArray[np.int64]:
-    lengths = np.add.reduceat(np.bitwise_count(beats.tkeep).astype(np.int64), beats.starts)
+def _offsets(beats: Beats, lanes: int) -> npt.NDArray[np.int64]:
+    present = np.count_nonzero(_unpack_bits(beats.tkeep, lanes), axis=1)
+    lengths = np.add.reduceat(present, beats.starts)
     return np.concatenate([[0], np.cumsum(lengths)])
 
 
@@ -173,8 +209,8 @@ def _offsets(beats: Beats) -> npt.NDArray[np.int64]:
 class Probabilities:
     """Rows of ``m_axis``, end to end; a row with its error flag set has no elements."""
 
-    y: npt.NDArray[np.uint16]
-    """Raw probabilities, shape [elements]."""
+    y: Raw
+    """Raw outputs, shape [elements]."""
     offsets: npt.NDArray[np.int64]
     """Start of each row, and the end of the last; shape [rows + 1]."""
     error: npt.NDArray[np.bool_]
@@ -191,15 +227,15 @@ def unpack_probabilities(beats: Beats, cfg: Config) -> Probabilities:
     """
     starts = beats.starts
     if len(starts) == 0:
-        empty = np.zeros(0, np.uint16)
+        empty = np.zeros(0, cfg.raw)
         return Probabilities(empty, np.zeros(1, np.int64), empty > 0, empty.astype(np.uint8))
-    status = beats.tuser[starts]
+    status = beats.tuser[starts].astype(np.uint32)
     if (np.repeat(status, np.diff([*starts, len(beats)])) != beats.tuser).any():
         raise ValueError("m_axis_tuser changes within a row")
     lanes = _unpack_lanes(beats.tdata, cfg.lanes, cfg.out_w, signed=False)
     return Probabilities(
-        lanes[_unpack_bits(beats.tkeep, cfg.lanes)].astype(np.uint16),
-        _offsets(beats),
+        lanes[_unpack_bits(beats.tkeep, cfg.lanes)].astype(cfg.raw),
+        _offsets(beats, cfg.lanes),
         (status & ERROR_BIT).astype(np.bool_),
         (status >> EXPONENT_SHIFT).astype(np.uint8),
     )

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from softmax_cosim.configs import Config
+from softmax_cosim.golden.compare import apart
 from softmax_cosim.golden.rows import Rows
-from softmax_cosim.golden.softmax import PER_ROW, Outputs, softmax
+from softmax_cosim.golden.softmax import PER_ROW, Outputs, of_driven
 from softmax_cosim.tb.pack import (
     ERROR_BIT,
     Beats,
@@ -47,7 +48,7 @@ class Mismatch:
 class Scoreboard:
     """Judges the rows of one stream since the last reset."""
 
-    def __init__(self, cfg: Config, model: Callable[[Config, Rows], Outputs] = softmax) -> None:
+    def __init__(self, cfg: Config, model: Callable[[Config, Rows], Outputs] = of_driven) -> None:
         """``model`` says what must come out."""
         self._cfg = cfg
         self._model = model
@@ -101,7 +102,7 @@ class Scoreboard:
                 _beats([received[n] for n in good], cfg.lanes * cfg.out_w), cfg
             )
             wrong_scale = np.repeat(actual.exponent != model.exponent, rows.lengths)
-            differ = np.flatnonzero((actual.y != model.y) | wrong_scale)
+            differ = np.flatnonzero(apart(cfg, model.y, actual.y) | wrong_scale)
             if len(differ):
                 at = int(differ[0])
                 index = int(np.searchsorted(rows.offsets, at, "right")) - 1
@@ -128,7 +129,7 @@ class Scoreboard:
         cfg, element = self._cfg, at - int(rows.offsets[index])
         beat, lane = divmod(element, cfg.lanes)
         expected, got = (
-            f"{y} ({y / cfg.m * 2.0**-e:.6f})"
+            f"{y} ({cfg.real(y) * 2.0**-e:.6f})"
             for y, e in (
                 (model.y[at], int(model.exponent[index])),
                 (actual.y[at], int(actual.exponent[index])),
@@ -140,7 +141,7 @@ class Scoreboard:
         )
         text = (
             f"element {element} (beat {beat}, lane {lane}): expected {expected}, got {got}; "
-            f"score {rows.q[at]} ({rows.q[at] / 2**cfg.frac:g})"
+            f"score {rows.q[at]} ({cfg.scores(rows.q[at]):g})"
             f"{'' if rows.keep[at] else ', masked'}; golden stages: {stages}"
         )
         return text, element

@@ -53,10 +53,11 @@ async def serve(dut: HierarchyObject) -> None:
     """Play batches until the other side closes the socket."""
     setup = json.loads(os.environ["COSIM_SERVER"])
     module, name = TRANSPORTS[setup["transport"]]
+    config = Config(**setup["config"])
     transport: Transport = getattr(importlib.import_module(module), name)(
-        dut, Config(**setup["config"]), setup["patience"]
+        dut, config, setup["patience"]
     )
-    memory = Memory(setup["memory"])
+    memory = Memory(setup["memory"], config.raw)
     _die_with(setup["lifeline"])
     stalls_of = functools.cache(profile)
     with socket.socket(fileno=setup["socket"]) as channel:

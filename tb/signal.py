@@ -7,7 +7,7 @@ effect after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cocotb
@@ -33,6 +33,7 @@ __all__ = ["ProtocolError", "Signal", "Sink", "Source", "StreamMonitor"]
 
 _DRAIN_CYCLES = 8  # after the last row, in which nothing may come out
 
+_LENGTH = "tlength"  # only where the design wants to know it
 _SIGNALS = ["tvalid", "tready", "tdata", "tkeep", "tuser", "tlast"]
 
 
@@ -44,6 +45,7 @@ class Source(BusDriver):  # type: ignore[misc]  # cocotb-bus has no types
     """Drives beats; a transaction is a burst: its beats and the gate that says when to offer."""
 
     _signals = _SIGNALS
+    _optional_signals = [_LENGTH]  # noqa: RUF012 (cocotb-bus declares it so)
 
     def __init__(self, dut: Any, name: str, clock: Any) -> None:
         """Drive the stream ``name`` of ``dut``; it starts idle."""
@@ -56,6 +58,8 @@ class Source(BusDriver):  # type: ignore[misc]  # cocotb-bus has no types
         beats, gate = transaction
         bus, edge, step = self.bus, RisingEdge(self.clock), gate.step
         valid, ready, tdata, tkeep, tuser, tlast = (getattr(bus, name) for name in _SIGNALS)
+        tlength = getattr(bus, _LENGTH, None)
+        lengths = iter(_lengths(beats) if tlength is not None else ())
         if sync:
             await edge
         for data, keep, user, last in beats:
@@ -68,6 +72,8 @@ class Source(BusDriver):  # type: ignore[misc]  # cocotb-bus has no types
             tkeep.value = keep
             tuser.value = user
             tlast.value = last
+            if tlength is not None:
+                tlength.value = next(lengths)
             valid.value = 1
             await edge
             while not int(ready.value):
@@ -81,6 +87,16 @@ class Source(BusDriver):  # type: ignore[misc]  # cocotb-bus has no types
         self.clear()
         self.bus.tvalid.value = 0
         self._thread = cocotb.start_soon(self._send_thread())
+
+
+def _lengths(beats: Sequence[Beat]) -> Iterator[int]:
+    """Of each beat: elements of its row."""
+    row: list[int] = []
+    for _, keep, _, last in beats:
+        row.append(keep.bit_count())
+        if last:
+            yield from [sum(row)] * len(row)
+            row = []
 
 
 class Sink(BusDriver):  # type: ignore[misc]  # cocotb-bus has no types
@@ -355,7 +371,7 @@ class Signal:
         whole = out.error | (lengths == rows.lengths[: len(received)])
         stamps = np.array([(row.first, row.last) for row in received], np.int64).reshape(-1, 2)
         cycles[2:, : len(received)] = np.where(whole[:, None], stamps, -1).T
-        y = np.zeros(len(rows.q), np.uint16)
+        y = np.zeros(len(rows.q), cfg.raw)
         good = np.zeros(count, np.bool_)
         good[: len(received)] = whole & ~out.error
         y[np.repeat(good, rows.lengths)] = out.y[np.repeat(whole & ~out.error, lengths)]

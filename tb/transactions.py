@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.golden.rows import Raw, Results, Rows
 from softmax_cosim.tb.pack import Beat
 
 __all__ = ["Identity", "RowIn", "RowOut", "StreamRow", "collect", "deliver"]
@@ -47,7 +47,7 @@ class RowOut:
     """What became of a row; the fields are those of :class:`.golden.rows.Results`."""
 
     identity: Identity
-    y: npt.NDArray[np.uint16]
+    y: Raw
     error: bool
     exponent: int
     first_in: int

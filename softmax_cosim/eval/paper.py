@@ -70,7 +70,7 @@ class Row:
     def place(self) -> tuple[Any, ...]:
         """Where the row stands: by task, model, precision, method and XS."""
         kinds, precisions = list(KINDS), list(configs.PRECISIONS)
-        methods = [*configs.METHODS, "custom"]
+        methods = [*configs.METHODS, configs.OWN]
         order = (kinds.index(self.kind), self.task, self.model, precisions.index(self.precision))
         return (*order, methods.index(self.method), self.xs, self.config)
 

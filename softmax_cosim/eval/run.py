@@ -302,7 +302,7 @@ def _planned(
             "config": None if config is None else report.parameters(config),
             "code": _code(task, kind),
         }
-        if config is not None and config.method == "custom":
+        if config is not None and config.design is not None:
             # What its golden function imports and its design includes or reads is not known here:
             # what an earlier run made may be of something else.
             header["run"] = uuid.uuid4().hex

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from softmax_cosim.configs import Config
-from softmax_cosim.golden import timing
+from softmax_cosim.golden.compare import apart
 from softmax_cosim.golden.rows import Results
-from softmax_cosim.measure import Measured
+from softmax_cosim.measure import Measured, predicted
 from softmax_cosim.replay.draws import unlike
 from softmax_cosim.replay.reproduce import Fails, Played
 from softmax_cosim.report import Failure
@@ -21,14 +21,14 @@ __all__ = ["mistimed", "otherwise", "surplus", "wrong"]
 def wrong(measured: Measured, place: int) -> tuple[Failure, Fails]:
     """A row that is not what the golden model says."""
     golden, offsets = measured.golden, measured.slice.rows.offsets
-    expected = golden.y[offsets[place] : offsets[place + 1]]
+    cfg, row = measured.slice.design.cfg, slice(offsets[place], offsets[place + 1])
+    expected, exponent = (golden.y[row], golden.exponent[place]) if golden else (None, 0)
 
     def fails(played: Sequence[Played], _: Sequence[int]) -> bool:
         results = played[0].results
-        if results.lost[-1] or results.error[-1]:
+        if results.lost[-1] or results.error[-1] or results.exponent[-1] != exponent:
             return True
-        same = np.array_equal(results.y[-len(expected) :], expected)
-        return not same or results.exponent[-1] != golden.exponent[place]
+        return bool(apart(cfg, expected, results.y[row.start - row.stop :]).any())
 
     return measured.failure(place), fails
 
@@ -46,16 +46,16 @@ def mistimed(measured: Measured, place: int) -> tuple[Failure, Fails]:
         f"left in cycles {batch.first_out[place]} to {batch.last_out[place]}, predicted "
         f"{batch.predicted_first_out[place]} to {batch.predicted_last_out[place]}"
     )
-    beats = measured.slice.rows.beats(cfg.lanes)
+    lengths = measured.slice.rows.lengths
 
     def fails(played: Sequence[Played], places: Sequence[int]) -> bool:
-        return _late(cfg, played[0].results, beats[list(places)])
+        return _late(cfg, played[0].results, lengths[list(places)])
 
     return dataclasses.replace(measured.failure(place), what=what), fails
 
 
 def otherwise(one: Measured, other: Measured, place: int) -> tuple[Failure, Fails]:
-    """A row that is right from two power-up draws, but leaves in other cycles."""
+    """A row that is not wrong, but comes out otherwise from another power-up draw."""
     cycles = [
         f"{seen.results.first_out[place]} to {seen.results.last_out[place]}"
         for seen in (one, other)
@@ -65,11 +65,16 @@ def otherwise(one: Measured, other: Measured, place: int) -> tuple[Failure, Fail
         return bool(unlike(played[0].results, played[1].results)[-1])
 
     what = f"left in cycles {cycles[0]}, and in {cycles[1]}"
+    row = slice(*one.slice.rows.offsets[place : place + 2])
+    values = one.results.y[row], other.results.y[row]
+    if (values[0] != values[1]).any():
+        element = int((values[0] != values[1]).argmax())
+        what = f"element {element} is {values[0][element]}, and {values[1][element]}"
     return dataclasses.replace(one.failure(place), what=what), fails
 
 
-def _late(cfg: Config, results: Results, beats: np.ndarray) -> bool:
+def _late(cfg: Config, results: Results, lengths: np.ndarray) -> bool:
     if results.lost.any():
         return False
-    first, last = timing.predict(cfg, results.last_in, beats)
+    first, last = predicted(cfg, lengths, results)
     return bool(first[-1] != results.first_out[-1] or last[-1] != results.last_out[-1])

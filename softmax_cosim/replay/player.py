@@ -20,8 +20,9 @@ from softmax_cosim import configs, report
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.stalls import profile
 from softmax_cosim.files import sha256
-from softmax_cosim.golden import custom, tables, timing
+from softmax_cosim.golden import own, tables, timing
 from softmax_cosim.golden.rows import Results
+from softmax_cosim.golden.softmax import stages_of
 from softmax_cosim.measure import Measured, Slice
 from softmax_cosim.outputs import OutputsWriter
 from softmax_cosim.plan import Design, Plan
@@ -54,9 +55,11 @@ class Player:
         self._folder, self._outputs = folder, outputs
         self._simulate = simulate
         cfg = self._cfg = design.cfg
-        # The timing model speaks of our own designs, and of sinks that never stall.
-        modelled = cfg.method != "custom"
-        self._predictable = modelled and profile(args.stalls).sink.always_open
+        # Cycles are said of sinks that never stall; a formula of a design's own, of sources too.
+        stalls = profile(args.stalls)
+        self._predictable = timing.is_known(cfg) and stalls.sink.always_open
+        if cfg.design is not None:
+            self._predictable &= stalls.source.always_open
         jobs = args.jobs or default_jobs()
         given = tuple(args.power_up or power_up.draws(args.seed, max(jobs, power_up.FEWEST)))
         self._draws = given if simulate else ()
@@ -66,7 +69,7 @@ class Player:
             own=_own(design),
             draws=self._draws,
             table_bytes=tables.table_bytes(cfg),
-            formula=_formula(cfg) if modelled else None,
+            formula=_formula(cfg),
         )
         self._picture = Picture()
         self._again = Reproducer(design, args)
@@ -75,7 +78,7 @@ class Player:
         self._wall_s = 0.0
         # The first mismatch is looked at inside the design, and the first late row told; one is
         # telling enough.
-        self._explains = simulate and modelled
+        self._explains = simulate and len(stages_of(cfg)) > 1
         self._times = True
         self._told: set[tuple[str, str, int]] = set()
         self._broken: set[Future[Results]] = set()
@@ -199,7 +202,7 @@ class Player:
                 part.layer.scores.shape,
                 batch.row,
                 part.rows,
-                measured.golden.y,
+                measured.golden.y if measured.golden else None,
                 measured.results.y if self._simulate else None,
             )
 
@@ -235,15 +238,16 @@ class Player:
 
 def _own(design: Design) -> report.OwnDesign | None:
     """What a design of the user's own consists of; None for one of ours."""
-    cfg = design.cfg
-    if cfg.method != "custom":
+    own_design = design.cfg.design
+    if own_design is None:
         return None
+    rtl = own_design.rtl
     return report.OwnDesign(
         file=_file(configs.path_of(design.given)),
-        top=cfg.top,
-        sources=tuple(map(_file, cfg.source_files)),
-        golden=cfg.golden,
-        golden_file=_file(custom.path_of(cfg)),
+        top=rtl.top if rtl else "",
+        sources=tuple(map(_file, rtl.paths if rtl else ())),
+        golden=own_design.golden,
+        golden_file=_file(own.path_of(own_design)) if own_design.golden else None,
     )
 
 
@@ -251,6 +255,10 @@ def _file(path: Path) -> report.SourceFile:
     return report.SourceFile(str(path), sha256(path))
 
 
-def _formula(cfg: Config) -> report.Formula:
+def _formula(cfg: Config) -> report.Formula | report.Stated | None:
+    if not timing.is_known(cfg):
+        return None
+    if cfg.design is not None:
+        return report.Stated(cfg)
     depth = timing.passes(cfg)
     return report.Formula(depth.count, depth.overhead, cfg.lanes)

@@ -13,6 +13,7 @@ from softmax_cosim.report.model import (
     RowDetail,
     RunResult,
     SourceFile,
+    Stated,
     TraceInfo,
 )
 from softmax_cosim.report.tally import Tally
@@ -31,6 +32,7 @@ __all__ = [
     "RowDetail",
     "RunResult",
     "SourceFile",
+    "Stated",
     "Tally",
     "TraceInfo",
     "print_report",

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim.configs import Config
+from softmax_cosim.golden import timing
 from softmax_cosim.golden.metrics import RowErrors, TableHits
 
 Ints = npt.NDArray[np.int64]
@@ -144,6 +145,21 @@ class Formula:
 
 
 @dataclasses.dataclass(frozen=True)
+class Stated:
+    """Latency of a row of L elements as a design's configuration says it."""
+
+    config: Config
+
+    def __call__(self, length: Ints) -> Ints:
+        """Cycles from first input beat to last output beat, [n] for lengths [n]."""
+        return timing.stated(self.config, length)
+
+    def __str__(self) -> str:
+        """The formula as text."""
+        return self.config.design.latency if self.config.design else ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Latency:
     """Latencies of a run in cycles; percentiles by nearest rank, None when no row came out."""
 
@@ -151,7 +167,7 @@ class Latency:
     p50: int | None
     p99: int | None
     max: int | None
-    formula: Formula | None
+    formula: Formula | Stated | None
     """None for a design whose timing nobody modelled."""
     predicted: int
     """Rows whose output cycles the timing model predicted."""
@@ -297,8 +313,8 @@ class OwnDesign:
     top: str
     sources: tuple[SourceFile, ...]
     golden: str
-    """``module:function``."""
-    golden_file: SourceFile
+    """``module:function``; empty when there is none."""
+    golden_file: SourceFile | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -358,9 +374,21 @@ class RunResult:
 
     @property
     def exact(self) -> bool:
-        """Some rows ran, and each one is what the golden model says, bit by bit."""
+        """Some rows ran, and the design kept what it promises: see :attr:`promise`."""
         bad = (self.mismatched_elements, self.lost_rows, self.flagged_rows, self.broken)
-        return self.rows > 0 and not any(bad) and not self.unsettled_rows
+        late = self.latency.prediction_errors
+        return self.rows > 0 and not any(bad) and not self.unsettled_rows and not late
+
+    @property
+    def promise(self) -> str:
+        """What was held against it: ``exact``, ``tolerance``, or ``scored`` without a golden.
+
+        Whatever it is, a row must come out whole, of numbers, in the cycles that are known, and
+        from every power-up draw alike.
+        """
+        if not self.config.golden:
+            return "scored"
+        return "tolerance" if self.config.tolerance else "exact"
 
     @property
     def unsettled_rows(self) -> int:
@@ -413,8 +441,13 @@ class Report:
 
     @property
     def exact(self) -> bool:
-        """There were runs, and every one is exact."""
+        """There were runs, and every design kept its promise."""
         return bool(self.runs) and all(run.exact for run in self.runs)
+
+    @property
+    def promises(self) -> set[str]:
+        """What was held against the designs, see :attr:`RunResult.promise`."""
+        return {run.promise for run in self.runs}
 
     @property
     def simulated(self) -> bool:

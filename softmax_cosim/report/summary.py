@@ -45,6 +45,11 @@ def _run(run: RunResult) -> dict[str, Any]:
         "table_bytes": run.table_bytes,
         "rows": run.rows,
         "elements": run.elements,
+        "input": str(run.config.inputs),
+        "output": str(run.config.outputs),
+        "promise": run.promise,
+        "tolerance": run.config.tolerance if run.promise == "tolerance" else None,
+        "kept": run.exact,
         "mismatched_elements": run.mismatched_elements,
         "lost_rows": run.lost_rows,
         "latency": {

@@ -25,6 +25,7 @@ from softmax_cosim.report.model import (
     PowerUp,
     RowBatch,
     RunResult,
+    Stated,
     TensorResult,
     WorstRow,
 )
@@ -85,9 +86,15 @@ class _Sums:
         self.datapath.add(_only(batch.datapath, whole))
         self.total.add(_only(batch.total, whole))
 
-    def fields(self) -> dict[str, Any]:
-        """What a :class:`RunResult` and a :class:`TensorResult` both carry."""
+    def fields(self, compared: bool) -> dict[str, Any]:
+        """What a :class:`RunResult` and a :class:`TensorResult` both carry.
+
+        Without a golden model to compare with (``compared``), what is wrong is no number.
+        """
         unknown = dict.fromkeys(() if self.played else _PLAYED)
+        if not compared:
+            unknown |= {"mismatched_elements": self.counts["mismatched_elements"] or None}
+            unknown |= {"mismatched_rows": self.counts["mismatched_rows"] or None}
         return {
             **self.counts,
             **unknown,
@@ -109,7 +116,7 @@ class Tally:
         config: Config,
         *,
         table_bytes: int | None,
-        formula: Formula | None,
+        formula: Formula | Stated | None,
         name: str | None = None,
         own: OwnDesign | None = None,
         draws: Sequence[str] = (),
@@ -176,18 +183,19 @@ class Tally:
 
     def result(self, *, cycles: int, wall_s: float) -> RunResult:
         """The run so far, which took ``cycles`` clock cycles and ``wall_s`` seconds."""
+        compared = self._config.golden
         return RunResult(
             config=self._config,
             name=self._name,
             table_bytes=self._table_bytes,
-            **self._sums.fields(),
+            **self._sums.fields(compared),
             beats=self._beats,
             latency=self._latency(),
             cycles=cycles if self._sums.played else None,
             wall_s=wall_s,
             distribution=Distribution(**{name: rows.copy() for name, rows in self._l1.items()}),
             tensors=tuple(
-                TensorResult(trace=trace, model=model, tensor=tensor, **sums.fields())
+                TensorResult(trace=trace, model=model, tensor=tensor, **sums.fields(compared))
                 for (trace, model, tensor), sums in self._tensors.items()
             ),
             worst=tuple(sorted(self._worst.values(), key=lambda row: -row.l1)),

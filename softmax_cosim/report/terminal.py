@@ -56,7 +56,7 @@ def print_report(report: Report, console: Console, folder: Path | None = None) -
         console.print(Text(str(failure), style="red"), soft_wrap=True)
     print_warnings(clipping_warnings(clipping_of(report)), console)
     console.print(
-        Text(verdict(report), style="bold green" if report.exact else "bold red"),
+        Text(verdict(report), style=_style(report)),
     )
     console.print(
         f"{count(report.rows)} rows, {count(report.elements)} elements"
@@ -101,6 +101,13 @@ def _cells(run: RunResult) -> list[Text]:
         Text(figure(run.total.max_lsb)),
         Text(figure(run.total.l1)),
     ]
+
+
+def _style(report: Report) -> str:
+    """Green is for what equals a golden model; yellow for what is only measured, or close."""
+    if not report.exact:
+        return "bold red"
+    return "bold green" if report.promises == {"exact"} else "bold yellow"
 
 
 def _bad(number: int | None) -> Text:

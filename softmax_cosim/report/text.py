@@ -67,15 +67,41 @@ def verdict(report: Report) -> str:
     if not report.simulated:
         return "Scored: the golden model alone; no hardware was run"
     if report.exact:
-        return "Exact: every output equals the golden model's"
+        return "; ".join(
+            _PROMISES[promise].format(names=_named(report, promise))
+            for promise in _PROMISES
+            if promise in report.promises
+        )
     failures = [
         (report.mismatched_elements, "mismatched elements"),
         (report.lost_rows, "lost rows"),
         (report.flagged_rows, "rows with the error flag"),
         (report.unsettled_rows, "rows that hang on the power-up draw"),
+        (report.prediction_errors, "rows in other cycles than predicted"),
         (report.broken, "batches that broke the stream's rules"),
     ]
     found = [f"{count(number)} {what}" for number, what in failures if number]
     empty = [run.name for run in report.runs if not run.rows]
     found += [f"no rows for {name}" for name in empty]
-    return "Not exact: " + ", ".join(found)
+    start = "Not exact" if report.promises == {"exact"} else "Promise broken"
+    return f"{start}: " + ", ".join(found)
+
+
+_PROMISES = {
+    "exact": "Exact{names}: every output equals the golden model's",
+    "tolerance": "Within tolerance{names}: no output is farther from the golden model's than the "
+    "design allows",
+    "scored": "Scored against float{names}: no golden model says what is right",
+}
+
+
+def _named(report: Report, promise: str) -> str:
+    """The runs of a promise, where there are others."""
+    if len(report.promises) == 1 and promise != "tolerance":
+        return ""
+    names = [
+        f"{run.name}, {run.config.tolerance} LSB" if promise == "tolerance" else run.name
+        for run in report.runs
+        if run.promise == promise
+    ]
+    return f" ({', '.join(names)})"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
-from softmax_cosim.paths import RTL, TB, build_folder
-from softmax_cosim.simulation import power_up, toolchain
+from softmax_cosim.paths import RTL, build_folder
+from softmax_cosim.simulation import power_up, toolchain, wrapper
 from softmax_cosim.simulation.cache import kept
 from softmax_cosim.simulation.compile import EXECUTABLE, PROFILES, Job
 
@@ -149,9 +149,8 @@ def build(
     written: dict[str, str] = {} if public else {"ports.vlt": _ports_only(top)}
     if sources is None:
         sources = rtl_sources()
-        if cfg and cfg.method == "custom":
-            sources = cfg.source_files
-            written["softmax_top.sv"] = _custom_top(cfg.top)
+        if cfg and cfg.design:
+            sources, args = _of_design(cfg, written), [*_reading(cfg), *args]
     values = (parameters_of(cfg) if cfg else {}) | dict(parameters or {})
     job = Job(
         top=top,
@@ -191,9 +190,36 @@ def _absolute(files: Sequence[Path]) -> list[str]:
     return [os.path.abspath(file) for file in files]  # noqa: PTH100 (links are followed by nobody)
 
 
-def _custom_top(design: str) -> str:
-    """The core's place taken by the module ``design``."""
-    return (TB / "custom_top.sv.in").read_text(encoding="utf-8").replace("@DESIGN@", design)
+def _of_design(cfg: Config, written: dict[str, str]) -> list[Path]:
+    """The files of somebody's own design; what goes around it is added to ``written``.
+
+    Raises:
+        UsageError: it has none, or a parameter cannot be given.
+    """
+    rtl = cfg.design and cfg.design.rtl
+    if not rtl:
+        raise UsageError(
+            f"{cfg.name} is a golden model without RTL; name its top module and sources, "
+            "or measure the model alone: cosim score"
+        )
+    written[wrapper.NAME] = wrapper.written(cfg)
+    return rtl.paths
+
+
+def _reading(cfg: Config) -> list[str]:
+    """How Verilator is to read a design that is not ours, whose warnings are its owner's."""
+    assert cfg.design is not None
+    assert cfg.design.rtl is not None
+    rtl = cfg.design.rtl
+    return [
+        *("-Wno-fatal", "--no-timing"),
+        *(f"-I{folder}" for folder in rtl.include_dirs),
+        *(word for folder in rtl.libraries for word in ("-y", folder)),
+        *(f"+libext+{suffix}" for suffix in rtl.suffixes),
+        *(f"+define+{name}={value}" for name, value in rtl.defines.items()),
+        *([f"+{rtl.language}ext+v"] if rtl.language else []),
+        *(["+define+COSIM_LENGTH"] if wrapper.has_length(cfg) else []),
+    ]
 
 
 def literal(value: str | int) -> str:

@@ -41,7 +41,8 @@ _MACROS = {"system_c": "SC", "use_timing": "TIMING"}
 _PAUSE, _GRACE_SECONDS = 0.02, 5.0
 #: The line of a tool's output that says what is wrong, best first.
 _REASONS = (
-    r"%Error|%Warning|\berror:|undefined reference|No space left",
+    r"%Error(?!: Exiting due to)|\berror:|undefined reference|No space left",
+    r"%Warning|%Error",
     r"annot allocate memory|out of memory|bad_alloc|limit exceeded|^collect2|^ld:",
 )
 

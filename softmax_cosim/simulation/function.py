@@ -87,8 +87,7 @@ class RtlSoftmax:
             return nothing
         offsets = np.arange(0, raw.q.size + 1, shape[-1], dtype=np.int64)
         results = self._pool.run(Rows(raw.q.reshape(-1), raw.keep.reshape(-1), offsets))
-        scale = np.ldexp(1.0 / self.config.m, -results.exponent.astype(np.int32))
-        y = results.y.reshape(-1, shape[-1]) * scale[:, None]
+        y = self.config.real(results.y.reshape(-1, shape[-1]), results.exponent[:, None])
         probabilities = y.reshape(shape).view(Probabilities)
         probabilities.latency = results.latency.reshape(shape[:-1])
         return probabilities

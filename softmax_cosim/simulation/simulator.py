@@ -25,6 +25,7 @@ from typing import IO, Any, Self
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.configs.stalls import profile
+from softmax_cosim.golden import framing
 from softmax_cosim.golden.exchange import ANSWER, COMMAND, Broken, Memory, NoProgress
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.paths import TB
@@ -120,7 +121,7 @@ class Simulator:
             **(_bulk(run_ahead) if transport == "bulk" else {}),
         )
         # Where files are looked for that the design names.
-        self._folder = config.folder or self._build.folder
+        self._folder = config.design.folder if config.design else self._build.folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._seen = 0  # bytes of the log
@@ -128,7 +129,7 @@ class Simulator:
         self._lifeline: int | None = None
         with self._resources():
             self._memory_fd = os.memfd_create("cosim")
-        self._memory = Memory(self._memory_fd)
+        self._memory = Memory(self._memory_fd, self.config.raw)
         _ALIVE.add(self)
 
     @property
@@ -212,7 +213,19 @@ class Simulator:
                 starts a new one.
         """
         profile(stalls)
+        self._check_stalls(stalls)
         self.start()
+        if framing.is_framed(self.config):
+            framed = framing.frame(self.config, rows)
+            try:
+                return framed.results(self._play(framed.driven, stalls, seed))
+            except Broken as broken:
+                broken.results = framed.results(broken.results)
+                raise
+        return self._play(rows, stalls, seed)
+
+    def _play(self, rows: Rows, stalls: str, seed: int) -> Results:
+        """Play rows as they are to be driven."""
         assert self._channel is not None
         with self._resources():
             batch = self._memory.exchange(len(rows), len(rows.q))
@@ -234,6 +247,15 @@ class Simulator:
         if wrong:
             raise _BROKEN[wrong["broken"]](wrong["message"], results)
         return results
+
+    def _check_stalls(self, stalls: str) -> None:
+        """Refuse to stall an output that cannot wait: what it gave meanwhile would be lost."""
+        design = self.config.design
+        if not profile(stalls).sink.always_open and design and not design.backpressure:
+            raise UsageError(
+                f"{self.config.name} has no ready at its output, so backpressure cannot be tried; "
+                f"the stall profile {stalls!r} shuts the sink, choose one that does not"
+            )
 
     def close(self) -> None:
         """End the process; a later :meth:`run` starts it again."""
@@ -319,7 +341,7 @@ class Simulator:
         self._end()
         os.close(self._memory_fd)
         self._memory_fd = os.memfd_create("cosim")
-        self._memory = Memory(self._memory_fd)
+        self._memory = Memory(self._memory_fd, self.config.raw)
 
     def _end(self, kill: bool = False) -> int:
         """End the process and return its exit code; 0 if there is none."""

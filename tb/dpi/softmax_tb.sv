@@ -25,22 +25,24 @@ module softmax_tb #(
     output logic done_o
 );
 
-  localparam int OutW = (W == 15) ? 16 : W;
+  // A lane of output: the next power of two.
+  localparam int OutW = 1 << $clog2(W < 2 ? 2 : W);
   localparam int UserW = 5;
 
   import "DPI-C" function void softmax_cycle(
     input bit s_ready,
     input bit m_valid,
     input bit m_last,
-    input int unsigned m_keep,
+    input bit [LANES-1:0] m_keep,
     input int unsigned m_user,
     input bit [LANES*OutW-1:0] m_data,
     output bit reset_n,
     output bit s_valid,
     output bit s_last,
-    output int unsigned s_keep,
-    output int unsigned s_user,
+    output bit [LANES-1:0] s_keep,
+    output bit [LANES-1:0] s_user,
     output bit [LANES*IN_W-1:0] s_data,
+    output int unsigned s_length,
     output bit m_ready,
     output bit done
   );
@@ -51,6 +53,7 @@ module softmax_tb #(
   logic source_valid, source_ready, source_last;
   logic [LANES*IN_W-1:0] source_data;
   logic [LANES-1:0] source_keep, source_user;
+  logic [31:0] source_length;  // of the whole row, for designs that want to know
   logic sink_valid, sink_ready, sink_last;
   logic [LANES*OutW-1:0] sink_data;
   logic [LANES-1:0] sink_keep;
@@ -58,17 +61,19 @@ module softmax_tb #(
 
   always_ff @(posedge clk_i) begin : play
     bit next_reset_n, next_valid, next_last, next_ready, next_done;
-    int unsigned next_keep, next_user;
+    bit [LANES-1:0] next_keep, next_user;
     bit [LANES*IN_W-1:0] next_data;
-    softmax_cycle(source_ready, sink_valid, sink_last, 32'(sink_keep), 32'(sink_user), sink_data,
-                  next_reset_n, next_valid, next_last, next_keep, next_user, next_data, next_ready,
+    int unsigned next_length;
+    softmax_cycle(source_ready, sink_valid, sink_last, sink_keep, 32'(sink_user), sink_data,
+                  next_reset_n, next_valid, next_last, next_keep, next_user, next_data, next_length, next_ready,
                   next_done);
     reset_n <= next_reset_n;
     source_valid <= next_valid;
     source_last <= next_last;
-    source_keep <= LANES'(next_keep);
-    source_user <= LANES'(next_user);
+    source_keep <= next_keep;
+    source_user <= next_user;
     source_data <= next_data;
+    source_length <= next_length;
     sink_ready <= next_ready;
     done_q <= next_done;
   end
@@ -96,6 +101,9 @@ module softmax_tb #(
       .s_axis_tkeep(source_keep),
       .s_axis_tuser(source_user),
       .s_axis_tlast(source_last),
+`ifdef COSIM_LENGTH
+      .s_axis_tlength(source_length),
+`endif
       .m_axis_tvalid(sink_valid),
       .m_axis_tready(sink_ready),
       .m_axis_tdata(sink_data),

@@ -4,6 +4,7 @@
 #include "transactor.h"
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 
 namespace bulk {
@@ -15,9 +16,17 @@ constexpr int64_t kDrainCycles = 8;  // after the last row, in which nothing may
 uint32_t ones(int64_t count) { return count >= 32 ? ~0u : (1u << count) - 1; }
 
 /// Lane of a bit string of 32-bit words, lowest first; its width divides 32.
-uint16_t lane_of(const uint32_t* words, int lane, int width) {
+uint32_t lane_of(const uint32_t* words, int lane, int width) {
   const int at = lane * width;
   return (words[at / 32] >> (at % 32)) & ones(width);
+}
+
+/// Whether the first `count` bits of `lanes` are set, and no others.
+bool are_ones(const uint32_t* words, int64_t count, int lanes) {
+  for (int at = 0; at < lanes; at += 32, words++) {
+    if (*words != ones(std::clamp<int64_t>(count - at, 0, 32))) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -34,7 +43,7 @@ Player::Player(Batch& batch)
   std::fill_n(batch_.last_out, batch_.rows, -1);
   std::fill_n(batch_.error, batch_.rows, 0);
   std::fill_n(batch_.exponent, batch_.rows, 0);
-  std::fill_n(batch_.y, batch_.offsets[batch_.rows], 0);
+  blank(0, batch_.offsets[batch_.rows]);
   end_ = batch_.offsets[std::min<int64_t>(batch_.rows, 1)];
 }
 
@@ -72,7 +81,8 @@ void Player::offer() {
   uint32_t* word = driven_.s_data;
   uint64_t window = 0;
   int held = 0;
-  uint32_t masked = 0;
+  const int flags = (batch_.lanes + 31) / 32;
+  std::fill_n(driven_.s_user, flags, 0);
   for (int lane = 0; lane < count; lane++) {
     window |= uint64_t(uint32_t(q[lane]) & ones(batch_.in_w)) << held;
     held += batch_.in_w;
@@ -81,13 +91,13 @@ void Player::offer() {
       window >>= 32;
       held -= 32;
     }
-    masked |= uint32_t(keep[lane] == 0) << lane;
+    driven_.s_user[lane / 32] |= uint32_t(keep[lane] == 0) << (lane % 32);
   }
   if (held > 0) *word++ = uint32_t(window);
   std::fill(word, driven_.s_data + (batch_.lanes * batch_.in_w + 31) / 32, 0);
-  driven_.s_keep = ones(count);
-  driven_.s_user = masked;
+  for (int i = 0; i < flags; i++) driven_.s_keep[i] = ones(std::clamp(count - 32 * i, 0, 32));
   driven_.s_last = next_ + count == end_;
+  driven_.s_length = static_cast<uint32_t>(end_ - batch_.offsets[batch_.row_in]);
 }
 
 /// The design took the beat on the input stream.
@@ -108,12 +118,11 @@ bool Player::given(const Seen& seen, int64_t cycle) {
   const int64_t end = batch_.offsets[row + 1];
   const int count = static_cast<int>(std::min<int64_t>(end - filled_, batch_.lanes));
   const bool error = seen.m_user & 1;
-  if (batch_.beat_out == 1 && error && seen.m_last && seen.m_keep == 0) {
+  if (batch_.beat_out == 1 && error && seen.m_last && are_ones(seen.m_keep, 0, batch_.lanes)) {
     // A row that the design rejects comes out as one empty beat.
-  } else if (whole_ && seen.m_keep == ones(count) && seen.m_last == (filled_ + count == end)) {
-    for (int lane = 0; lane < count; lane++) {
-      batch_.y[filled_ + lane] = lane_of(seen.m_data, lane, batch_.out_w);
-    }
+  } else if (whole_ && are_ones(seen.m_keep, count, batch_.lanes) &&
+             seen.m_last == (filled_ + count == end)) {
+    take_out(count, seen.m_data);
     filled_ += count;
   } else {
     whole_ = false;  // a beat too many or too few: the row is lost
@@ -123,7 +132,7 @@ bool Player::given(const Seen& seen, int64_t cycle) {
     batch_.last_out[row] = cycle;
     batch_.error[row] = error;
     batch_.exponent[row] = (seen.m_user >> 1) & 15;
-    if (error) blank(row);
+    if (error) blank(batch_.offsets[row], batch_.offsets[row + 1]);
   } else {
     lose(row);
   }
@@ -134,13 +143,24 @@ bool Player::given(const Seen& seen, int64_t cycle) {
   return true;
 }
 
-void Player::blank(int64_t row) {
-  std::fill(batch_.y + batch_.offsets[row], batch_.y + batch_.offsets[row + 1], 0);
+/// The lanes of a beat of output, to where its elements go.
+void Player::take_out(int64_t count, const uint32_t* words) {
+  if (batch_.out_w == 32) {
+    std::copy_n(words, count, static_cast<uint32_t*>(batch_.y) + filled_);
+    return;
+  }
+  uint16_t* y = static_cast<uint16_t*>(batch_.y) + filled_;
+  for (int lane = 0; lane < count; lane++) y[lane] = lane_of(words, lane, batch_.out_w);
+}
+
+void Player::blank(int64_t from, int64_t to) {
+  const size_t size = batch_.out_w == 32 ? sizeof(uint32_t) : sizeof(uint16_t);
+  std::memset(static_cast<uint8_t*>(batch_.y) + from * size, 0, (to - from) * size);
 }
 
 /// What came out of this row was not whole.
 void Player::lose(int64_t row) {
-  blank(row);
+  blank(batch_.offsets[row], batch_.offsets[row + 1]);
   batch_.first_out[row] = -1;
 }
 
@@ -179,10 +199,11 @@ extern "C" void softmax_begin(bulk::Batch* next) {
 
 /// Called by softmax_tb.sv at every rising edge.
 extern "C" void softmax_cycle(unsigned char s_ready, unsigned char m_valid, unsigned char m_last,
-                              uint32_t m_keep, uint32_t m_user, const uint32_t* m_data,
+                              const uint32_t* m_keep, uint32_t m_user, const uint32_t* m_data,
                               unsigned char* reset_n, unsigned char* s_valid,
                               unsigned char* s_last, uint32_t* s_keep, uint32_t* s_user,
-                              uint32_t* s_data, unsigned char* m_ready, unsigned char* done) {
+                              uint32_t* s_data, uint32_t* s_length,
+                              unsigned char* m_ready, unsigned char* done) {
   static const bulk::Driven quiet;
   const bool playing = player && player->under_way();
   if (playing) {
@@ -193,10 +214,14 @@ extern "C" void softmax_cycle(unsigned char s_ready, unsigned char m_valid, unsi
   *reset_n = driven.reset_n;
   *s_valid = driven.s_valid;
   *s_last = driven.s_last;
-  *s_keep = driven.s_keep;
-  *s_user = driven.s_user;
+  const int flags = batch ? (batch->lanes + 31) / 32 : 0;
+  for (int i = 0; i < flags; i++) {
+    s_keep[i] = driven.s_keep[i];
+    s_user[i] = driven.s_user[i];
+  }
   const int words = batch ? (batch->lanes * batch->in_w + 31) / 32 : 0;
   for (int i = 0; i < words; i++) s_data[i] = driven.s_data[i];
+  *s_length = driven.s_length;
   *m_ready = driven.m_ready;
   *done = over;
 }

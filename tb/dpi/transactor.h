@@ -12,8 +12,9 @@
 
 namespace bulk {
 
-constexpr int kMaxLanes = 32;
-constexpr int kMaxWords = kMaxLanes * 16 / 32;  // widest tdata, in 32-bit words
+constexpr int kMaxLanes = 1024;
+constexpr int kMaxFlags = kMaxLanes / 32;  // widest tkeep, in 32-bit words
+constexpr int kMaxWords = kMaxLanes;       // widest tdata: a lane has 32 bits at most
 
 /// How a batch stands.
 enum Status : int32_t { kUnderWay = 0, kDone = 1, kNoProgress = 2, kSurplus = 3 };
@@ -24,7 +25,7 @@ struct Batch {
   const int32_t* q;
   const uint8_t* keep;
   const int64_t* offsets;
-  uint16_t* y;
+  void* y;  // uint16_t, or uint32_t if `out_w` is 32
   uint8_t* error;
   uint8_t* exponent;
   int64_t* first_in;
@@ -39,7 +40,7 @@ struct Batch {
   int64_t half_period;  // of the clock, in simulation time steps
   int32_t lanes;
   int32_t in_w;
-  int32_t out_w;  // 2, 4, 8 or 16
+  int32_t out_w;  // 2, 4, 8, 16 or 32
   // Returned, once `status` is not kUnderWay.
   int32_t status;
   int64_t edges;     // rising clock edges the batch took, reset included
@@ -88,8 +89,9 @@ struct Driven {
   bool s_valid = false;
   bool s_last = false;
   bool m_ready = false;
-  uint32_t s_keep = 0;
-  uint32_t s_user = 0;
+  uint32_t s_length = 0;  // elements of the row that the beat belongs to
+  uint32_t s_keep[kMaxFlags] = {};  // lane 0 in the low bit; likewise s_user
+  uint32_t s_user[kMaxFlags] = {};
   uint32_t s_data[kMaxWords] = {};
 };
 
@@ -98,7 +100,7 @@ struct Seen {
   bool s_ready;
   bool m_valid;
   bool m_last;
-  uint32_t m_keep;
+  const uint32_t* m_keep;
   uint32_t m_user;         // {exponent[3:0], error}
   const uint32_t* m_data;  // lane 0 in the low bits
 };
@@ -119,7 +121,8 @@ class Player {
   void offer();
   void taken(int64_t cycle);
   bool given(const Seen& seen, int64_t cycle);
-  void blank(int64_t row);
+  void take_out(int64_t count, const uint32_t* words);
+  void blank(int64_t from, int64_t to);
   void lose(int64_t row);
   void finish(Status status, const Seen& seen);
 

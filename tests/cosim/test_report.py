@@ -23,7 +23,7 @@ from softmax_cosim import configs
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.golden.metrics import TableHits, row_errors
 from softmax_cosim.golden.quantise import quantise
-from softmax_cosim.golden.reference import softmax_of_quantised, softmax_of_scores
+from softmax_cosim.golden.reference import of_quantised, softmax_of_scores
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import softmax
 from softmax_cosim.golden.tables import table_bytes
@@ -70,7 +70,7 @@ def batches(config: Config, *, layers: int = 2, seed: int = 0) -> Iterator[RowBa
         hits.update(config, rows, outputs)
         hardware = outputs.y / config.m
         floats = softmax_of_scores(scores.ravel(), rows.keep, offsets)
-        exact = softmax_of_quantised(rows, config.frac)
+        exact = of_quantised(config, rows)
         beats = -(-keys // config.lanes)
         first_in = cycle + np.arange(count) * beats
         cycle = int(first_in[-1]) + 10 * beats

@@ -17,6 +17,7 @@ import pytest
 
 from softmax_cosim import configs
 from softmax_cosim.configs import Config
+from softmax_cosim.configs.design import Design, Rtl
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.paths import ROOT
@@ -238,9 +239,10 @@ ENDING = Config(
     in_w=8,
     frac=4,
     max_len=64,
-    top="ending_top",
-    sources=(str(ROOT / "tests" / "sim" / "designs" / "ending_top.sv"),),
-    golden="any:any",
+    design=Design(
+        str(ROOT / "ending.toml"),
+        Rtl("ending_top", (str(ROOT / "tests" / "sim" / "designs" / "ending_top.sv"),)),
+    ),
 )
 
 
@@ -251,7 +253,8 @@ def ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulato
     (tmp_path / "design" / "step.hex").write_text("3\n")
     (tmp_path / "step.hex").write_text("7\n")
     monkeypatch.chdir(tmp_path)
-    cfg = ENDING.replace(folder=str(tmp_path / "design"))
+    about = dataclasses.replace(ENDING.design, file=str(tmp_path / "design" / "ending.toml"))
+    cfg = ENDING.replace(design=about)
     with Simulator(cfg, optimise="test") as sim:
         yield sim
 

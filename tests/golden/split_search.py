@@ -45,7 +45,7 @@ def distance(cfg: Config, rows: Rows) -> tuple[Floats, npt.NDArray[np.int64], Ou
     shift = fmt.r + fmt.mant - cfg.w + per_element["top"] - stages["o"] - per_element["x"]
     product = stages["p"].astype(np.int64) * per_element["r"]
     value = np.minimum(np.ldexp(product.astype(np.float64), -shift), cfg.m)
-    exact = reference.softmax_of_quantised(rows, cfg.frac) * cfg.m
+    exact = reference.of_quantised(cfg, rows) * cfg.m
     exact = np.minimum(np.ldexp(exact, per_element["x"]), cfg.m)
     rounded = np.abs(out.y - np.floor(exact + 0.5)).astype(np.int64)
     starts = rows.offsets[:-1]

@@ -10,7 +10,7 @@ import pytest
 from softmax_cosim import configs
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.golden import tables
-from softmax_cosim.golden.reference import softmax_of_quantised
+from softmax_cosim.golden.reference import of_quantised
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import softmax
 
@@ -51,7 +51,7 @@ def test_one_build_serves_scores_with_a_fraction_bit_more(name: str) -> None:
     """With the right tables the outputs come nearer to the softmax that was meant."""
     cfg = configs.load(name)
     rows = sample(cfg, sigma=3.0)
-    meant = softmax_of_quantised(rows, cfg.frac + 1)
+    meant = of_quantised(cfg.replace(frac=cfg.frac + 1), rows)
     errors = [
         np.abs(softmax(cfg, rows, loaded).y / cfg.m - meant).sum()
         for loaded in (tables.default(cfg), tables.for_scale(cfg, Fraction(1, 2)))

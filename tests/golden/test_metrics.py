@@ -28,7 +28,7 @@ def measure(
 
 
 def golden_errors(cfg: Config, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    p = reference.softmax_of_quantised(rows, cfg.frac)
+    p = reference.of_quantised(cfg, rows)
     return p, softmax(cfg, rows).y / cfg.m
 
 

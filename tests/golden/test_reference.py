@@ -35,7 +35,7 @@ def test_agrees_with_a_scalar_softmax(batch: list[list[float]]) -> None:
 @given(cases())
 def test_kept_probabilities_add_up_to_one(case: tuple[Config, Rows]) -> None:
     cfg, rows = case
-    p = reference.softmax_of_quantised(rows, cfg.frac)
+    p = reference.of_quantised(cfg, rows)
     total = np.add.reduceat(p, rows.offsets[:-1])
     kept = np.logical_or.reduceat(rows.keep, rows.offsets[:-1])
     np.testing.assert_allclose(total, kept.astype(float), rtol=1e-12)
@@ -44,7 +44,7 @@ def test_kept_probabilities_add_up_to_one(case: tuple[Config, Rows]) -> None:
 
 def test_a_score_is_worth_its_q_format() -> None:
     rows = Rows.of([[256, 0], [128, -128]], [[True, True], [True, True]])
-    p = reference.softmax_of_quantised(rows, 8)
+    p = reference.of_quantised(Config("any", "rexp", "uint8", frac=8), rows)
     np.testing.assert_allclose(p, [1 / (1 + math.exp(-1)), 1 / (1 + math.e)] * 2)
 
 

@@ -64,6 +64,8 @@ class Design:
     offered: list[bool] = field(default_factory=list)
     ready: list[bool] = field(default_factory=list)
     waiting: deque[Beat] = field(default_factory=deque)
+    elements: int = 0
+    """Taken so far."""
 
     def answer(self, beat: Beat) -> list[Beat]:
         """Output beats for an input beat: the low bits of every score."""
@@ -75,6 +77,15 @@ class Design:
         return [(data, beat[1], 0, beat[3])]
 
 
+def _bits(count: int) -> Any:
+    """A bit vector as SystemVerilog hands it over."""
+    return (ctypes.c_uint32 * -(-count // 32))()
+
+
+def _number(bits: Any) -> int:
+    return int.from_bytes(bits, "little")
+
+
 def play(library: Any, design: Design, rows: Rows, seed: int = 0, stalls: str = "none") -> Any:
     """Clock a batch to its end; returns the batch and the results."""
     cfg = design.config
@@ -82,10 +93,10 @@ def play(library: Any, design: Design, rows: Rows, seed: int = 0, stalls: str = 
     batch = batch_of(rows, results, cfg, PATIENCE, 1)
     batch.seed = seed
     batch.source_pattern = batch.sink_pattern = PATTERNS[stalls].words
-    words = (ctypes.c_uint32 * 16)()
-    m_data = (ctypes.c_uint32 * 16)()
+    words, m_data = (_bits(cfg.lanes * width) for width in (cfg.in_w, cfg.out_w))
+    s_keep, s_user, m_keep = (_bits(cfg.lanes) for _ in range(3))
+    s_length = ctypes.c_uint32()
     reset_n, s_valid, s_last, m_ready, done = (ctypes.c_uint8() for _ in range(5))
-    s_keep, s_user = ctypes.c_uint32(), ctypes.c_uint32()
     library.softmax_begin(ctypes.byref(batch))
     cycle = -1
     while batch.status == UNDER_WAY:
@@ -95,21 +106,28 @@ def play(library: Any, design: Design, rows: Rows, seed: int = 0, stalls: str = 
         show = design.waiting[0] if design.waiting else None
         took = bool(s_valid.value and open_)
         gave = bool(m_ready.value and show)
-        beat = (int.from_bytes(words, "little"), s_keep.value, s_user.value, s_last.value)
+        beat = (*map(_number, (words, s_keep, s_user)), s_last.value)
+        length = s_length.value
         data, keep, user, last = show or (0, 0, 0, 0)
-        m_data[:] = np.frombuffer(data.to_bytes(64, "little"), np.uint32).tolist()
+        for bits, number in ((m_data, data), (m_keep, keep)):
+            raw = number.to_bytes(ctypes.sizeof(bits), "little")
+            bits[:] = np.frombuffer(raw, np.uint32).tolist()
         if not in_reset:
             design.offered.append(bool(s_valid.value))
             design.ready.append(bool(m_ready.value))
         library.softmax_cycle(
-            *(int(open_), int(show is not None), last, keep, user, m_data),
-            *map(ctypes.byref, (reset_n, s_valid, s_last, s_keep, s_user)),
-            *(words, ctypes.byref(m_ready), ctypes.byref(done)),
+            *(int(open_), int(show is not None), last, m_keep, user, m_data),
+            *map(ctypes.byref, (reset_n, s_valid, s_last)),
+            *(s_keep, s_user, words),
+            *map(ctypes.byref, (s_length, m_ready, done)),
         )
         if gave:
             design.waiting.popleft()
             design.given.append(cycle)
         if took:
+            at = int(np.searchsorted(rows.offsets, design.elements, "right")) - 1
+            assert length == rows.lengths[at]
+            design.elements += beat[1].bit_count()
             design.taken.append((cycle, beat))
             design.waiting.extend(design.answer(beat))
     return batch, results

@@ -12,6 +12,7 @@ import pytest
 
 from softmax_cosim import cli, configs
 from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.configs.design import Design
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import softmax
 from softmax_cosim.paths import ROOT
@@ -67,8 +68,8 @@ def test_what_it_gets_wrong_is_found(example: Path, tmp_path: Path):
         (("distance:distance", "distance:nothing"), "has no function 'nothing'"),
         (("distance:distance", "elsewhere:distance"), "there is no"),
         (('"distance_top.sv"', '"missing.sv"'), "the source missing.sv does not exist"),
-        (('top = "distance_top"\n', ""), "top, sources and golden go with method custom"),
-        (('method = "custom"', 'method = "rexp"'), "top, sources and golden go with method custom"),
+        (('top = "distance_top"\n', ""), "sources without top; name the top module"),
+        (('method = "custom"', 'method = "rexp"'), "top goes with a design of your own"),
         (('top = "distance_top"', 'top = "nobody"'), "building softmax_tb failed"),
     ],
 )
@@ -91,8 +92,8 @@ def test_what_is_wrong_with_it_is_said_in_a_sentence(
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ("return rows.q * 1.0", "must return integers of shape (2,)"),
-        ("return rows.q[:1]", "must return integers of shape (2,)"),
+        ("return rows.q * 1j", "must return integers, or real numbers, of shape (2,)"),
+        ("return rows.q[:1]", "must return integers, or real numbers, of shape (2,)"),
         ("return rows.q * 0 + 256", "outside 0..255"),
     ],
 )
@@ -102,10 +103,7 @@ def test_a_golden_function_that_returns_nonsense(body: str, sentence: str, tmp_p
         "mine",
         "custom",
         "uint8",
-        top="t",
-        sources=("t.sv",),
-        golden="mine:golden",
-        folder=str(tmp_path),
+        design=Design(str(tmp_path / "mine.toml"), golden="mine:golden"),
     )
     with pytest.raises(UsageError, match=sentence.replace("(", r"\(").replace(")", r"\)")):
         softmax(cfg, Rows.of([[1, 2]]))
@@ -118,10 +116,7 @@ def golden_files(folder: Path, **files: str) -> Config:
         "mine",
         "custom",
         "uint8",
-        top="t",
-        sources=("t.sv",),
-        golden="mine:golden",
-        folder=str(folder),
+        design=Design(str(folder / "mine.toml"), golden="mine:golden"),
     )
 
 
@@ -161,7 +156,9 @@ def test_a_golden_function_imports_what_stands_beside_it(tmp_path: Path):
 
 
 def test_a_golden_function_in_a_file_named_as_a_module_of_python(tmp_path: Path):
-    cfg = golden_files(tmp_path, random=MINE.format(4)).replace(golden="random:golden")
+    golden_files(tmp_path, random=MINE.format(4))
+    about = Design(str(tmp_path / "mine.toml"), golden="random:golden")
+    cfg = Config("mine", "custom", "uint8", design=about)
     before = sys.modules["random"]
     assert softmax(cfg, ROWS).y.tolist() == [4, 4]
     assert softmax(cfg, ROWS).y.tolist() == [4, 4]

@@ -1,10 +1,16 @@
-"""Method ``custom``: the golden function of a design of the user's own.
+"""The golden function of a design of somebody's own.
 
 The configuration's ``golden`` names it as ``module:function``, a Python file beside the
-configuration; it may import files beside itself. It takes the configuration and the rows, and
-returns what the hardware must answer, bit by bit: integers of shape [elements], 0 where masked::
+configuration; it may import files beside itself. It takes the configuration and the rows as the
+design gets them (filled up, see :mod:`.framing`), and returns what the hardware must answer, of
+shape [elements]: integers, the codes of the output format, or real numbers, which are rounded to
+it::
 
     def softmax(cfg: Config, rows: Rows) -> np.ndarray: ...
+
+``reference`` names a function of the same kind for what the design computes of a row of floats, if
+that is not softmax. It takes scores [elements], which of them are kept, and the rows' offsets
+[rows + 1], and returns floats [elements].
 """
 
 from __future__ import annotations
@@ -27,59 +33,110 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.configs.design import Design
+from softmax_cosim.configs.numbers import Fixed
+from softmax_cosim.golden import framing
+from softmax_cosim.golden.framing import Order, frame
 from softmax_cosim.golden.rows import Rows
 
-__all__ = ["path_of", "run"]
-
-Golden = Callable[[Config, Rows], npt.ArrayLike]
+__all__ = ["of_driven", "path_of", "reference", "run"]
 
 
-def run(
-    cfg: Config,
-    q: npt.NDArray[np.int32],
-    keep: npt.NDArray[np.bool_],
-    starts: npt.NDArray[np.int64],
-) -> dict[str, npt.NDArray[Any]]:
-    """Stage ``y`` of rows end to end, the only one that is known of somebody else's design.
+def run(cfg: Config, rows: Rows) -> npt.NDArray[Any]:
+    """Raw outputs of rows, shape [elements], as the hardware must give them.
 
     Raises:
         UsageError: the function cannot be found, fails, or does not return one output an element.
     """
-    rows = Rows(q, keep, np.append(starts, len(q)))
-    module, _, function = cfg.golden.partition(":")
-    path = path_of(cfg)
-    with _blaming(cfg, path), _Beside.of(path.parent) as beside:
-        golden: Golden | None = getattr(beside.load(module, path), function, None)
-        if callable(golden):
-            y = np.asarray(golden(cfg, rows))
-    if not callable(golden):
-        raise UsageError(f"golden function {cfg.golden!r}: {path} has no function {function!r}")
-    if y.shape != q.shape or not np.issubdtype(y.dtype, np.integer):
+    if not framing.is_framed(cfg):
+        return _codes(cfg, rows)
+    framed = frame(cfg, rows)
+    return framed.outputs(_codes(cfg, framed.filled))
+
+
+def of_driven(cfg: Config, driven: Rows) -> npt.NDArray[Any]:
+    """Raw outputs of rows as they are driven, shape [elements]: a row is a block.
+
+    Raises:
+        UsageError: as :func:`run`.
+    """
+    if cfg.rows_per_block == 1:
+        return _codes(cfg, driven)
+    places = Order.of(cfg).places(driven.offsets)
+    q, keep = np.empty_like(driven.q), np.empty_like(driven.keep)
+    q[places], keep[places] = driven.q, driven.keep
+    lengths = np.repeat(driven.lengths // cfg.rows_per_block, cfg.rows_per_block)
+    rows = Rows(q, keep, np.concatenate([[0], np.cumsum(lengths)]))
+    return _codes(cfg, rows)[places]
+
+
+def reference(
+    cfg: Config,
+    scores: npt.NDArray[np.floating],
+    keep: npt.NDArray[np.bool_],
+    offsets: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """What the float model computes of each row, where that is not softmax; shape [elements].
+
+    Raises:
+        UsageError: the function cannot be found, fails, or returns something else.
+    """
+    assert cfg.design is not None
+    name = cfg.design.reference
+    found = np.asarray(_call(cfg.design, "reference", name, (scores, keep, offsets)))
+    if found.shape != scores.shape or not np.isrealobj(found) or not np.isfinite(found).all():
         raise UsageError(
-            f"{cfg.golden} returned {y.dtype} of shape {y.shape}; "
-            f"it must return integers of shape {q.shape}"
+            f"{name} returned {found.dtype} of shape {found.shape}; "
+            f"it must return finite floats of shape {scores.shape}"
         )
-    if y.min(initial=0) < 0 or y.max(initial=0) > cfg.m:
-        raise UsageError(f"{cfg.golden} returned values outside 0..{cfg.m}, the range of an output")
-    return {"y": y}
+    return found.astype(np.float64)
 
 
-def path_of(cfg: Config) -> Path:
-    """The Python file that holds the golden function.
+def _codes(cfg: Config, rows: Rows) -> npt.NDArray[Any]:
+    """What the function returns of rows as they are, as bit patterns."""
+    assert cfg.design is not None
+    name, form = cfg.design.golden, cfg.outputs
+    y = np.asarray(_call(cfg.design, "golden", name, (cfg, rows)))
+    if y.shape == rows.q.shape and np.issubdtype(y.dtype, np.floating):
+        y = form.encode(y)
+    elif y.shape != rows.q.shape or not np.issubdtype(y.dtype, np.integer):
+        raise UsageError(
+            f"{name} returned {y.dtype} of shape {y.shape}; "
+            f"it must return integers, or real numbers, of shape {rows.q.shape}"
+        )
+    elif isinstance(form, Fixed) and len(y) and (y.min() < form.lowest or y.max() > form.highest):
+        raise UsageError(
+            f"{name} returned values outside {form.lowest}..{form.highest}, the range of an output"
+        )
+    return (y.astype(np.int64) & ((1 << form.bits) - 1)).astype(cfg.raw)
+
+
+def _call(design: Design, what: str, name: str, args: tuple[Any, ...]) -> Any:
+    """Call a function beside the configuration."""
+    module, _, function = name.partition(":")
+    path = path_of(design, what, name)
+    with _blaming(what, name, path), _Beside.of(path.parent) as beside:
+        found: Callable[..., Any] | None = getattr(beside.load(module, path), function, None)
+        if callable(found):
+            return found(*args)
+    raise UsageError(f"{what} function {name!r}: {path} has no function {function!r}")
+
+
+def path_of(design: Design, what: str = "golden", name: str = "") -> Path:
+    """The Python file that holds the golden function, or another one.
 
     Raises:
         UsageError: it is not there.
     """
-    path = Path(cfg.folder, f"{cfg.golden.partition(':')[0]}.py")
+    name = name or design.golden
+    path = design.folder / f"{name.partition(':')[0]}.py"
     if not path.is_file():
-        raise UsageError(
-            f"golden function {cfg.golden!r}: there is no {path}; give module:function"
-        )
+        raise UsageError(f"{what} function {name!r}: there is no {path}; give module:function")
     return path
 
 
 @contextlib.contextmanager
-def _blaming(cfg: Config, path: Path) -> Iterator[None]:
+def _blaming(what: str, name: str, path: Path) -> Iterator[None]:
     """Turn whatever the user's code raises into a sentence with its place."""
     try:
         yield
@@ -90,7 +147,7 @@ def _blaming(cfg: Config, path: Path) -> Iterator[None]:
         own = [frame for frame in frames if Path(frame.filename).parent == path.parent]
         place = f"{own[-1].filename}, line {own[-1].lineno}" if own else str(path)
         raise UsageError(
-            f"golden function {cfg.golden!r} failed with {type(error).__name__}: {error} ({place})"
+            f"{what} function {name!r} failed with {type(error).__name__}: {error} ({place})"
         ) from error
 
 
