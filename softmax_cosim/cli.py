@@ -54,7 +54,8 @@ def _run(words: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     # In here, or an import that fails would end with exit code 1.
-    from softmax_cosim import calibrate, extract, synth
+    from softmax_cosim import extract, synth
+    from softmax_cosim.calibration import command as calibrate
     from softmax_cosim.eval import arguments, paper
     from softmax_cosim.simulation import doctor
 

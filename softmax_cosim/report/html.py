@@ -21,10 +21,15 @@ __all__ = ["environment", "render", "write_html"]
 _MAPS, _WORST_ROWS = 8, 24
 
 
-def environment(**drawings: Callable[..., str]) -> jinja2.Environment:
-    """Templates of this folder, with numbers as people read them and functions that draw."""
+def environment(*folders: Path, **drawings: Callable[..., str]) -> jinja2.Environment:
+    """Templates, with numbers as people read them and functions that draw.
+
+    Args:
+        folders: where templates are, besides this one.
+        drawings: by the names that the templates call them.
+    """
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader([*folders, Path(__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from softmax_cosim import cli, configs
-from softmax_cosim.calibrate import SLACK, Sample, calibrate
+from softmax_cosim.calibration.sample import Sample
+from softmax_cosim.calibration.search import SLACK, calibrate
 from softmax_cosim.configs import UsageError
 from softmax_cosim.golden import metrics
 from softmax_cosim.golden.quantise import quantise

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from softmax_cosim import calibrate, cli, console, extract, replay, synth
+from softmax_cosim import cli, console, extract, replay, synth
+from softmax_cosim.calibration import command as calibrate
 from softmax_cosim.configs import UsageError
 from softmax_cosim.paths import ROOT
 from softmax_cosim.trace import Layer, write
@@ -240,11 +241,12 @@ def test_streams_are_as_before_afterwards(capsys):
     assert "replay" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("when", ["calibrate.calibrate", "calibrate._toml"])
+@pytest.mark.parametrize("when", ["command.calibrate", "proposal.toml"])
 def test_an_interrupted_calibration_leaves_nothing(tmp_path, when):
     program = f"""
 import os, signal, sys
-from softmax_cosim import calibrate, cli
+from softmax_cosim import cli
+from softmax_cosim.calibration import command, proposal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in the background
 {when} = lambda *more: os.kill(os.getpid(), signal.SIGINT)
 sys.exit(cli.main())

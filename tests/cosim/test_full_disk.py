@@ -116,7 +116,7 @@ def no_work(monkeypatch):
     def works(*args, **options):
         raise AssertionError("work began")
 
-    for name in ("replay.player.Player", "calibrate.calibrate", "simulation.build.build"):
+    for name in ("replay.player.Player", "calibration.command.calibrate", "simulation.build.build"):
         monkeypatch.setattr(f"softmax_cosim.{name}", works)
     monkeypatch.setattr("softmax_cosim.replay.command.Player", works)
     monkeypatch.setattr("softmax_cosim.replay.command.Simulator", works)

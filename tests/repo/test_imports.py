@@ -1,8 +1,11 @@
-"""Who may import whom: configs <- golden <- tb, golden <- cosim."""
+"""Who may import whom: configs <- golden <- tb, golden <- cosim, and nobody in a circle."""
 
 import ast
+import graphlib
+import itertools
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -73,6 +76,103 @@ def at_import(tree: ast.Module) -> set[str]:
 
 def modules() -> list[Path]:
     return [path for room in (*LINKED, PACKAGE) for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def dotted(path: Path) -> str:
+    """A module's full name."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    inside = parts if parts[0] == PACKAGE else (PACKAGE, *parts)
+    return ".".join(inside[:-1] if inside[-1] == "__init__" else inside)
+
+
+def sources() -> dict[str, str]:
+    """The text of each module of the package."""
+    return {dotted(path): path.read_text(encoding="utf-8") for path in modules()}
+
+
+def graph(sources: Mapping[str, str]) -> dict[str, set[str]]:
+    """The modules that each one names in an import, wherever it stands in the text.
+
+    ``from a import b`` is an import of ``a.b`` where that is a module, and of ``a`` elsewhere.
+    """
+    found: dict[str, set[str]] = {}
+    for module, text in sources.items():
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                inside = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+                names |= {full if full in sources else str(node.module) for full in inside.values()}
+        found[module] = (names & set(sources)) - {module}
+    return found
+
+
+def rooms(graph: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    """The same between rooms: folders of the package, and files that stand in no folder."""
+    found: dict[str, set[str]] = {}
+    for module, names in graph.items():
+        room, *others = (".".join(name.split(".")[:2]) for name in (module, *names))
+        found.setdefault(room, set()).update(set(others) - {room})
+    return found
+
+
+def circles(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """Circles of imports, no two of which share an import; [] where there is none."""
+    left, found = {module: set(names) for module, names in graph.items()}, []
+    while True:
+        try:
+            graphlib.TopologicalSorter(left).prepare()
+        except graphlib.CycleError as error:
+            circle = error.args[1][::-1]  # it comes from imported to importer
+            found.append(" -> ".join(circle))
+            for importer, name in itertools.pairwise(circle):
+                left[importer].discard(name)
+        else:
+            return found
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert circles(graph(sources())) == []
+
+
+def test_no_rooms_import_each_other_in_a_circle():
+    assert circles(rooms(graph(sources()))) == []
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "import p.a",
+        "from p.a import thing",
+        "from p import a",
+        "import sys, p.a as other",
+        "def f():\n    from p import a",
+        "if TYPE_CHECKING:\n    from p.a import Thing",
+        "try:\n    import p.a\nexcept ImportError:\n    pass",
+    ],
+)
+def test_a_circle_is_seen_through_each_kind_of_import(inner):
+    a = "from p import b"
+    assert circles(graph({"p.a": a, "p.b": inner})) == ["p.a -> p.b -> p.a"]
+    assert circles(graph({"p.a": a, "p.b": inner, "p": ""})) == ["p.a -> p.b -> p.a"]
+    assert circles(graph({"p.a": a, "p.b": "import p.b, p.c", "p.c": "", "p": ""})) == []
+
+
+def test_circles_are_found_apart_and_by_their_rooms():
+    texts = {
+        "p.one.a": "from p.two import b",
+        "p.two.b": "from p.two.c import x",
+        "p.two.c": "import p.two.d",
+        "p.two.d": "from p.one import e",
+        "p.one.e": "import json",
+        "p.x": "import p.y",
+        "p.y": "import p.z",
+        "p.z": "import p.x",
+    }
+    (circle,) = circles(graph(texts))
+    assert sorted(circle.split(" -> ")[1:]) == ["p.x", "p.y", "p.z"]
+    assert len(circles(rooms(graph(texts)))) == 2
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))

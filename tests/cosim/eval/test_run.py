@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from softmax_cosim.cli import main
-from softmax_cosim.eval import run
+from softmax_cosim.eval import provenance, run
 
 FAKES = Path(__file__).parent / "fakes.py"
 CONFIGS = ("rexp_uint4", "split_uint8")
@@ -270,10 +270,10 @@ def test_code_that_changed_is_told(tmp_path, monkeypatch):
     from softmax_cosim.eval import load
 
     task = load(f"{FAKES}:make")
-    before = run._code(task, "golden")
-    assert run._code(task, "golden") == before != run._code(task, "rtl")
-    monkeypatch.setattr(run, "SOURCES", run.SOURCES[1:])
-    assert run._code(task, "golden") != before
+    before = provenance.code(task, "golden")
+    assert provenance.code(task, "golden") == before != provenance.code(task, "rtl")
+    monkeypatch.setattr(provenance, "SOURCES", provenance.SOURCES[1:])
+    assert provenance.code(task, "golden") != before
 
 
 def test_a_mismatch_fails(tmp_path, capsys):

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
+from softmax_cosim.eval.results import Evaluation, TaskResult, verdict, warnings
+from softmax_cosim.eval.text import agreed, interval, lost, relative, shown
 from softmax_cosim.report.html import environment
 from softmax_cosim.report.plots import FLOAT, HARDWARE, MUTED, WIDTH, margins, svg
-
-if TYPE_CHECKING:
-    from softmax_cosim.eval.report import Evaluation, TaskResult
 
 __all__ = ["render"]
 
 
 def render(found: Evaluation) -> str:
     """The page as text."""
-    from softmax_cosim.eval import report  # it writes the page, so it cannot be imported before
-
-    page = environment(losses=_losses)
+    page = environment(Path(__file__).parent, losses=_losses)
     return page.get_template("evaluation.html.j2").render(
         found=found,
-        summary=report.verdict(found),
-        warnings=report.warnings(found),
-        shown=report.shown,
-        lost=report.lost,
-        interval=report.interval,
-        relative=report.relative,
-        agreed=report.agreed,
+        summary=verdict(found),
+        warnings=warnings(found),
+        shown=shown,
+        lost=lost,
+        interval=interval,
+        relative=relative,
+        agreed=agreed,
     )
 
 

