@@ -21,8 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        Its exit code: 0, 1 for a mismatch; 2 for bad input, 3 for what is a fault of ours, 130
-        when interrupted.
+        Its exit code: 0, 1 for a mismatch or a broken limit, 2 for bad input, 3 for what is a
+        fault of ours, 130 when interrupted.
     """
     with console.unbreakable():
         try:
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     # In here, or an import that fails would end with exit code 1.
     from softmax_cosim import extract, synth
     from softmax_cosim.calibration import command as calibrate
+    from softmax_cosim.compare import command as compare
     from softmax_cosim.eval import arguments, paper
     from softmax_cosim.simulation import doctor
 
@@ -80,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     arguments.add_arguments(command)
     _build_argument(command)
     command.set_defaults(run=_eval)
+
+    command = commands.add_parser("compare", help="what changed from one report to another")
+    compare.add_arguments(command)
+    command.set_defaults(run=compare.run)
 
     command = commands.add_parser("paper", help="the paper's table: what it claims, what was found")
     paper.add_arguments(command)
@@ -109,6 +114,8 @@ def _build_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    from softmax_cosim.compare import check
+
     add = parser.add_argument
     add("traces", nargs="+", metavar="TRACE", help="attention-trace file")
     add("--config", nargs="+", required=True, metavar="NAME", help="configuration or .toml file")
@@ -130,6 +137,7 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     add("--waves", action="store_true", help="write <config>.vcd beside the report")
     add("--save-outputs", action="store_true", help="write outputs.safetensors")
     add("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
+    check.add_argument(parser)
     _build_argument(parser)
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from softmax_cosim.arguments import count
+from softmax_cosim.compare import check
 from softmax_cosim.configs import UsageError
 from softmax_cosim.eval import TASKS, Source, named
 
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="for results; a run that was stopped goes on from what is there (%(default)s)",
     )
+    check.add_argument(parser)
 
 
 def asked(args: argparse.Namespace) -> dict[str, Source | None]:

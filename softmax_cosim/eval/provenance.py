@@ -7,13 +7,12 @@ import hashlib
 import importlib.metadata
 import inspect
 import platform
-import subprocess
 from pathlib import Path
 
 from softmax_cosim.eval import Task
-from softmax_cosim.paths import INSTALLED, PACKAGE, ROOT
+from softmax_cosim.paths import PACKAGE
 
-__all__ = ["code", "commit", "versions"]
+__all__ = ["code", "versions"]
 
 PACKAGES = (
     *("softmax-cosim", "numpy", "onnxruntime", "tokenizers", "torch", "transformers"),
@@ -43,15 +42,3 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found
-
-
-def commit() -> str:
-    """Of the source tree, ``-dirty`` if files differ from it; empty if git does not say."""
-    if INSTALLED:  # in a folder that may be under somebody else's git
-        return ""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    try:
-        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return said.stdout.strip()

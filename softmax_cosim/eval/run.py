@@ -20,11 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from softmax_cosim import configs, console
+from softmax_cosim.commit import commit
+from softmax_cosim.compare import check, subjects
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.eval import Source, Task, hashes, load, report
 from softmax_cosim.eval.arguments import asked
 from softmax_cosim.eval.cells import Cell
-from softmax_cosim.eval.provenance import code, commit, versions
+from softmax_cosim.eval.provenance import code, versions
 from softmax_cosim.eval.results import CellResult, Evaluation, TaskResult
 from softmax_cosim.eval.statistics import Baseline
 from softmax_cosim.eval.steps import Planned, make
@@ -52,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
         args: the options of ``cosim eval``, as :mod:`.cli` parses them.
 
     Returns:
-        0; 1 after a row in which RTL and golden model differ; 130 when interrupted.
+        0; 1 after a row in which RTL and golden model differ, or when a limit of ``--fail-on``
+        does not hold; 130 when interrupted.
 
     Raises:
         UsageError: bad input, something that is not installed, or a worker that died.
@@ -62,6 +65,13 @@ def run(args: argparse.Namespace) -> int:
     sources = asked(args)
     tasks = {name: load(name, source) for name, source in sources.items()}
     _check(tasks)
+    limits = check.limits_of(
+        args.fail_on,
+        designs=["float", *(config.name for config in chosen)],
+        figures=subjects.task_figures(
+            {task.name: [metric.name for metric in task.metrics] for task in tasks.values()}
+        ),
+    )
     terminal = console.make()
     for sentence in twice:
         terminal.print(sentence, style="dim", soft_wrap=True, highlight=False)
@@ -95,7 +105,8 @@ def run(args: argparse.Namespace) -> int:
         )
         report.write(found, args.out)
     report.print_summary(found, terminal, args.out)
-    return 0 if found.exact else 1
+    held = check.hold(limits, subjects.of_results(report.results(found)), terminal)
+    return 0 if found.exact and held else 1
 
 
 def _planned(

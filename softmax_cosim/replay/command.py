@@ -27,12 +27,15 @@ from rich.progress import (
 from rich.text import Text
 
 from softmax_cosim import console, report
+from softmax_cosim.commit import commit
+from softmax_cosim.compare import check, subjects
 from softmax_cosim.configs import UsageError
 from softmax_cosim.configs.stalls import profile
 from softmax_cosim.files import sha256
 from softmax_cosim.outputs import OutputsWriter
 from softmax_cosim.plan import Design, Plan
 from softmax_cosim.replay.player import Player
+from softmax_cosim.report.summary import summary
 from softmax_cosim.simulation import power_up
 from softmax_cosim.simulation.cache import Interrupted, stopping
 from softmax_cosim.simulation.pool import default_jobs
@@ -52,8 +55,8 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
         simulate: play the rows through the RTL.
 
     Returns:
-        0 when every element is exact; 1 after a mismatch or a lost row; 130 when interrupted,
-        with what was finished in the report.
+        0 when every element is exact; 1 after a mismatch or a lost row, or when a limit of
+        ``--fail-on`` does not hold; 130 when interrupted, with what was finished in the report.
 
     Raises:
         UsageError: bad input.
@@ -64,6 +67,11 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
     for draw in args.power_up or ():
         power_up.check(draw)
     plan = Plan.of(args, simulate=simulate)
+    limits = check.limits_of(
+        args.fail_on,
+        designs=[design.name for design in plan.designs],
+        figures=subjects.replayed(),
+    )
 
     terminal = console.make()
     for sentence in plan.again:
@@ -100,13 +108,15 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
             seed=args.seed,
             traces=tuple(_info(planned.trace) for planned in plan.traces),
             runs=tuple(runs),
+            commit=commit(),
         )
         folder.finish(finished)
     report.print_report(finished, terminal, args.out)
     if stop:
         terminal.print("interrupted; the report holds what was finished", style="bold red")
         return INTERRUPTED
-    return 0 if finished.exact else 1
+    held = check.hold(limits, subjects.of_summary(summary(finished)), terminal)
+    return 0 if finished.exact and held else 1
 
 
 def _as_built(plan: Plan, args: argparse.Namespace, progress: Progress) -> Iterator[Design]:

@@ -438,6 +438,8 @@ class Report:
     seed: int
     traces: tuple[TraceInfo, ...]
     runs: tuple[RunResult, ...]
+    commit: str = ""
+    """Of the checkout that made it, as :func:`.commit.commit` tells."""
 
     @property
     def exact(self) -> bool:

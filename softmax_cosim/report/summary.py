@@ -10,7 +10,7 @@ from typing import Any
 
 from softmax_cosim.report.model import Merit, Report, RunResult, TensorResult
 
-__all__ = ["MERIT_KEYS", "VERSION", "summary", "write_summary"]
+__all__ = ["MERIT_KEYS", "VERSION", "run_summary", "summary", "write_summary"]
 
 VERSION = 1
 
@@ -22,8 +22,10 @@ def summary(report: Report) -> dict[str, Any]:
     """The summary as plain data; a figure without a finite value is None."""
     return {
         "version": VERSION,
+        "commit": report.commit or None,
         "traces": [trace.path for trace in report.traces],
-        "runs": [_run(run) for run in report.runs],
+        "sha256": [trace.sha256 for trace in report.traces],
+        "runs": [run_summary(run) for run in report.runs],
     }
 
 
@@ -33,7 +35,8 @@ def write_summary(report: Report, path: Path) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _run(run: RunResult) -> dict[str, Any]:
+def run_summary(run: RunResult) -> dict[str, Any]:
+    """What the summary tells of one run."""
     latency = run.latency
     return {
         "config": run.name,

@@ -294,8 +294,10 @@ MERIT_KEYS = {"max_lsb", "max_abs", "mean_abs", "l1", "kl", "row_sum_mean", "top
 
 def test_summary_has_exactly_the_promised_keys(good: Report) -> None:
     data = json.loads(json.dumps(summary(good), allow_nan=False))
-    assert set(data) == {"version", "traces", "runs"}
+    assert set(data) == {"version", "commit", "traces", "sha256", "runs"}
     assert data["version"] == 1
+    assert data["commit"] is None
+    assert data["sha256"] == ["5f" * 32]
     assert data["traces"] == ["traces/poem.safetensors"]
     assert [run["config"] for run in data["runs"]] == ["rexp_uint8", "lut2d_uint8"]
     for run in data["runs"]:

@@ -1,0 +1,1 @@
+"""Reports held to limits, and to each other: ``--fail-on`` and ``cosim compare``."""
