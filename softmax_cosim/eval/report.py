@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,13 @@ def _finite(value: float) -> float | None:
 def parameters(config: Config) -> dict[str, Any]:
     """Everything of a configuration but where its file stands."""
     values = dataclasses.asdict(config)
-    del values["folder"]
+    about = values["design"]
+    if about is None:
+        return values
+    folder = Path(about.pop("file")).parent
+    for key in ("files", "include_dirs", "libraries"):
+        if about["rtl"]:
+            about["rtl"][key] = [os.path.relpath(path, folder) for path in about["rtl"][key]]
     return values
 
 

@@ -51,7 +51,7 @@ def run_summary(run: RunResult) -> dict[str, Any]:
         "input": str(run.config.inputs),
         "output": str(run.config.outputs),
         "promise": run.promise,
-        "tolerance": run.config.tolerance if run.promise == "tolerance" else None,
+        "tolerance": run.config.tolerance if run.config.golden else None,
         "kept": run.exact,
         "mismatched_elements": run.mismatched_elements,
         "lost_rows": run.lost_rows,

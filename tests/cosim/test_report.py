@@ -273,7 +273,7 @@ SUMMARY_KEYS = {
     "input": str,
     "output": str,
     "promise": str,
-    "tolerance": type(None),
+    "tolerance": int,
     "kept": bool,
     "mismatched_elements": int,
     "lost_rows": int,
