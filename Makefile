@@ -52,7 +52,7 @@ synth: ## synthesise, place and route the core; ARGS=--check compares with synth
 	$(SETUP) synth
 	@$(BIN)/cosim synth $(ARGS)
 
-netlist: ## run part of the regression on the gate netlists of some configurations
+netlist: ## run part of the regression on gate netlists, and synth on designs of others
 	$(SETUP) test synth
 	@$(BIN)/pytest synth $(ARGS)
 

@@ -54,11 +54,12 @@ def _run(words: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     # In here, or an import that fails would end with exit code 1.
-    from softmax_cosim import extract, synth
+    from softmax_cosim import extract
     from softmax_cosim.calibration import command as calibrate
     from softmax_cosim.compare import command as compare
     from softmax_cosim.eval import arguments, paper
     from softmax_cosim.simulation import doctor
+    from softmax_cosim.synth import command as synth
 
     parser = argparse.ArgumentParser(
         prog="cosim", description="Softmax accelerators, co-simulated on real attention tensors."

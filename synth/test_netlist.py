@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from softmax_cosim import configs, synth
+from softmax_cosim import configs
 from softmax_cosim.golden import timing
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import softmax
 from softmax_cosim.simulation.build import build
 from softmax_cosim.simulation.regression import run
 from softmax_cosim.simulation.simulator import Simulator
+from softmax_cosim.synth import flows
 
 NAMES = ("rexp_uint8_in8", "rexp_uint8_msb", "lut2d_uint8_in8", "split_uint8_in8")
 #: Of the regression, what shows a gate in the wrong place.
@@ -43,7 +44,7 @@ def cfg(request: pytest.FixtureRequest) -> configs.Config:
 
 @pytest.fixture(scope="module")
 def netlist(cfg: configs.Config) -> Path:
-    return synth.netlist(cfg)
+    return flows.netlist(cfg)
 
 
 def batch(cfg: configs.Config, count: int, longest: int, seed: int) -> Rows:
@@ -98,7 +99,7 @@ def test_netlist_and_rtl_agree_in_every_bit_and_cycle(
 def test_a_wrong_gate_is_found(tmp_path: Path) -> None:
     cfg = configs.load("rexp_uint8_in8")
     text, hits = re.subn(
-        r"= ~(\\\S*u_sum\.sum_o\[9\] ;)", r"= \1", synth.netlist(cfg).read_text(), count=1
+        r"= ~(\\\S*u_sum\.sum_o\[9\] ;)", r"= \1", flows.netlist(cfg).read_text(), count=1
     )
     assert hits == 1
     broken = tmp_path / "softmax_top.sv"

