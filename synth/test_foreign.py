@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 from softmax_cosim import cli
 from softmax_cosim.configs import UsageError
+from softmax_cosim.configs.design import Rtl
 from softmax_cosim.synth import area, flows, liberty
-from softmax_cosim.synth.design import Design
 from softmax_cosim.synth.figures import gates_of
+from softmax_cosim.synth.unit import Unit
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "synth" / "data" / "tiny.lib"
@@ -26,10 +28,13 @@ module gate #(parameter int W = 1, parameter string MEMORY = "") (
   logic [7:0] table_q[4];
   initial $readmemh(MEMORY, table_q);
   assign t = table_q[a[0]] `OFFSET;
-  always_ff @(posedge clk) q <= #1 a & b;
+  logic [W-1:0] y;
+  for (genvar i = 0; i < W; i++) both u_both (.a(a[i]), .b(b[i]), .y(y[i]));
+  always_ff @(posedge clk) q <= #1 y;
   if (W != `SIZE) $fatal(1, "W is not what the header says");
 endmodule
 """
+LIBRARY_MODULE = "module both(input a, b, output y); assign y = a & b; endmodule\n"
 OLD = """
 module old(clk, a, b, q);
   parameter W = 2;
@@ -42,27 +47,31 @@ endmodule
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Design:
+def gate(tmp_path: Path) -> Unit:
     folder = tmp_path / "a b it's $x"
     (folder / "inc").mkdir(parents=True)
+    (folder / "lib").mkdir()
+    (folder / "lib" / "both.v").write_text(LIBRARY_MODULE)
     (folder / "gate.sv").write_text(SOURCE)
     (folder / "inc" / "size.svh").write_text("`define SIZE 3\n")
     (folder / "t.hex").write_text("ff\nff\n00\n00\n")
-    return Design(
-        name="gate",
+    rtl = Rtl(
         top="gate",
-        files=(folder / "gate.sv",),
-        folder=folder,
-        parameters={"W": 3, "MEMORY": "t.hex"},
-        include_dirs=(folder / "inc",),
+        files=(str(folder / "gate.sv"),),
+        parameters={"W": "3", "MEMORY": '"t.hex"'},
+        include_dirs=(str(folder / "inc"),),
+        libraries=(str(folder / "lib"),),
+        suffixes=(".v",),
         defines={"OFFSET": "+ 8'd1"},
     )
+    return Unit("gate", rtl, folder)
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Design:
+def old(tmp_path: Path) -> Unit:
     (tmp_path / "old.v").write_text(OLD)
-    return Design("old", "old", (tmp_path / "old.v",), tmp_path, {}, language="1364-2001")
+    rtl = Rtl("old", (str(tmp_path / "old.v"),), language="1364-2001")
+    return Unit("old", rtl, tmp_path)
 
 
 def test_sources_are_read_as_the_design_says(gate):
@@ -81,11 +90,11 @@ def test_a_design_of_verilog_2001_says_so(old):
 
 
 def test_what_slang_refuses_is_one_sentence_with_file_and_line(old):
-    refused = Design(old.name, old.top, old.files, old.folder, {})
+    refused = dataclasses.replace(old, rtl=dataclasses.replace(old.rtl, language=""))
     with pytest.raises(UsageError) as raised, flows.gates(refused):
         pass
     said = str(raised.value)
-    assert f"{old.files[0]}:5: ERROR: expected a declaration name" in said
+    assert f"{old.rtl.files[0]}:5: ERROR: expected a declaration name" in said
     log = Path(said.rpartition("the whole log: ")[2].rstrip(")"))
     assert log.is_file()
 
@@ -176,7 +185,7 @@ def test_the_example_on_an_ecp5(tmp_path, capsys):
 def test_a_design_without_a_clock_has_no_fmax(tmp_path):
     source = tmp_path / "wire.sv"
     source.write_text("module wires(input a, b, output y); assign y = a ^ b; endmodule\n")
-    found = flows.synthesise(Design("wires", "wires", (source,), tmp_path, {}))
+    found = flows.synthesise(Unit("wires", Rtl("wires", (str(source),)), tmp_path))
     assert (found.ff, found.gate_ff, found.critical) == (0, 0, "")
     assert found.fmax_mhz != found.fmax_mhz  # NaN
     assert found.nand_nor == 3

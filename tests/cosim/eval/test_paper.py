@@ -8,6 +8,7 @@ import pytest
 from softmax_cosim import configs
 from softmax_cosim.cli import main
 from softmax_cosim.eval import paper, report
+from softmax_cosim.paths import ROOT
 
 
 def cell(name, loss, low, high):
@@ -188,3 +189,11 @@ def test_what_eval_writes_is_read(tmp_path, monkeypatch):
     table = tmp_path / "table.md"
     assert main(["paper", str(out), "--out", str(table)]) == 0
     assert "| `rexp_uint8` | 256 | 264 | < 1.0 |" in table.read_text()
+
+
+def test_parameters_do_not_say_where_files_stand_and_go_into_json():
+    distance = str(ROOT / "examples" / "distance" / "distance.toml")
+    for name in ("rexp_uint8", distance):
+        parameters = report.parameters(configs.load(name))
+        assert json.loads(json.dumps(parameters))["lanes"] == 8
+        assert distance not in json.dumps(parameters)
