@@ -47,7 +47,13 @@ endmodule
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Unit:
+def built_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a failure leaves is left in the test's own folder."""
+    monkeypatch.setenv("SOFTMAX_COSIM_BUILD", str(tmp_path / "build"))
+
+
+@pytest.fixture
+def gate(tmp_path: Path, built_here: None) -> Unit:
     folder = tmp_path / "a b it's $x"
     (folder / "inc").mkdir(parents=True)
     (folder / "lib").mkdir()
@@ -68,7 +74,7 @@ def gate(tmp_path: Path) -> Unit:
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Unit:
+def old(tmp_path: Path, built_here: None) -> Unit:
     (tmp_path / "old.v").write_text(OLD)
     rtl = Rtl("old", (str(tmp_path / "old.v"),), language="1364-2001")
     return Unit("old", rtl, tmp_path)
@@ -180,6 +186,13 @@ def test_the_example_on_an_ecp5(tmp_path, capsys):
     assert " levels" in figures["critical"]
     assert f"{figures['lut4']:,} LUT4" in capsys.readouterr().out
     assert area.AREA.read_bytes() == before
+
+
+def test_the_example_stage_by_stage(capsys):
+    assert cli.main(["synth", DISTANCE, "--stages"]) == 0
+    said = capsys.readouterr().out
+    assert "distance: NAND + NOR, NOT, FF of each stage alone" in said
+    assert " softmax_max$distance_top.u_max" in said
 
 
 def test_a_design_without_a_clock_has_no_fmax(tmp_path):

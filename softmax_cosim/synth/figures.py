@@ -139,10 +139,13 @@ def _fmax(report: Mapping[str, Any]) -> float:
 
 
 def _critical(report: Mapping[str, Any]) -> str:
-    """Where the longest path starts and ends, and what it consists of."""
-    if not report["critical_paths"]:
+    """Where the longest path starts and ends, and what it consists of; empty without any."""
+    paths = [
+        path for path in report["critical_paths"] if "<async>" not in (path["from"], path["to"])
+    ]
+    if not paths:  # none from register to register
         return ""
-    path = max(report["critical_paths"], key=lambda path: sum(s["delay"] for s in path["path"]))
+    path = max(paths, key=lambda path: sum(s["delay"] for s in path["path"]))
     steps = path["path"]
     logic = sum(step["type"] == "logic" for step in steps)
     ends = (

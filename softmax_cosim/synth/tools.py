@@ -138,9 +138,16 @@ def call(folder: Path, name: str, program: str, *arguments: str) -> None:
         own.unlink()
     if code != 0:
         text = log.read_text(errors="replace")
-        found = re.search(r"^.*(ERROR|error:).*$", text, re.MULTILINE)
-        reason = found.group().strip() if found else f"it ended with {code}"
+        reason = _first(r"^.*(?:ERROR|error:).*$", text) or f"it ended with {code}"
+        if "check -assert" in reason:  # which counts problems, and warned of each
+            reason += _first(r"^Warning(: .*)$", text)
         raise Failed(program, re.sub(rf"(?<![\w/.-])/?{_HOST[1:]}/", "/", reason), log)
+
+
+def _first(pattern: str, text: str) -> str:
+    """What the pattern finds first, or its group; empty if nothing."""
+    found = re.search(pattern, text, re.MULTILINE)
+    return found[found.re.groups].strip() if found else ""
 
 
 def version(package: str) -> str:

