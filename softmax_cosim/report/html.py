@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
 
-from softmax_cosim.report import plots, text
+from softmax_cosim.report import pictures, plots, text
+from softmax_cosim.report.area import nand_nor
 from softmax_cosim.report.clipping import clipping_of, clipping_warnings
-from softmax_cosim.report.model import Report
+from softmax_cosim.report.decision import choices, representatives
+from softmax_cosim.report.model import AttentionMap, Report, RunResult
+from softmax_cosim.report.scatter import chart
 
 __all__ = ["environment", "render", "write_html"]
 
-#: Figures of a kind that a page has at most, or one of each configuration if those are more:
-#: a page of every configuration still loads at once.
-_MAPS, _WORST_ROWS = 8, 24
+#: Drawings of a kind that a page has at most, whatever the number of its designs.
+_MAPS, _WORST_ROWS = 4, 6
 
 
 def environment(*folders: Path, **drawings: Callable[..., str]) -> jinja2.Environment:
@@ -38,6 +40,7 @@ def environment(*folders: Path, **drawings: Callable[..., str]) -> jinja2.Enviro
     made.globals.update(
         verdict=text.verdict,
         drawn=text.drawn,
+        amount=_shown(text.amount),
         count=_shown(text.count),
         figure=_shown(text.figure),
         percent=_shown(text.percent),
@@ -50,19 +53,39 @@ def environment(*folders: Path, **drawings: Callable[..., str]) -> jinja2.Enviro
 def render(report: Report) -> str:
     """The page as text."""
     made = environment(
+        chart=chart,
         latencies=plots.latencies,
         distributions=plots.distributions,
-        attention=plots.attention,
-        worst_row=plots.worst_row,
+        attention=pictures.attention,
+        worst_row=pictures.worst_row,
     )
-    runs = max(len(report.runs), 1)
+    shown = representatives(report.runs, plots.FEW)
     return made.get_template("report.html.j2").render(
         report=report,
         warnings=clipping_warnings(clipping_of(report)),
-        map_runs=[run for run in report.runs if run.maps][:_MAPS],
-        maps_each=max(_MAPS // runs, 1),
-        worst_each=max(_WORST_ROWS // runs, 1),
+        choices=choices(report),
+        by_error=sorted(report.runs, key=_error),
+        area=nand_nor,
+        outcome=text.outcome,
+        few=plots.FEW,
+        shown=shown,
+        heads=_heads(shown)[: max(_MAPS // max(len(shown), 1), 1)],
+        worst_each=max(_WORST_ROWS // max(len(shown), 1), 1),
     )
+
+
+def _error(run: RunResult) -> float:
+    return run.total.l1 if math.isfinite(run.total.l1) else math.inf
+
+
+def _heads(runs: Sequence[RunResult]) -> list[list[tuple[str, AttentionMap]]]:
+    """For each head that was kept, each design's name and what became of the head in it."""
+    found: dict[tuple[str, str, int, int], list[tuple[str, AttentionMap]]] = {}
+    for run in runs:
+        for each in run.maps:
+            head = (each.trace, each.tensor, each.batch, each.head)
+            found.setdefault(head, []).append((run.name, each))
+    return list(found.values())
 
 
 def write_html(report: Report, path: Path) -> None:

@@ -401,6 +401,11 @@ class RunResult:
         return self.elements / (self.cycles * self.config.lanes) if self.cycles else float("nan")
 
     @property
+    def cycles_per_element(self) -> float:
+        """Clock cycles of all rows over their elements. NaN without a simulator."""
+        return self.cycles / self.elements if self.cycles and self.elements else float("nan")
+
+    @property
     def beats_per_cycle(self) -> float:
         """Sustained use of the input port; 1 is the limit. NaN without a simulator."""
         return self.beats / self.cycles if self.cycles else float("nan")

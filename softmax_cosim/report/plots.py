@@ -16,31 +16,30 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from softmax_cosim.report.model import AttentionMap, Floats, RunResult, WorstRow
+from softmax_cosim.report.model import Ints, RunResult
 from softmax_cosim.report.tally import L1_EDGES
-from softmax_cosim.report.text import figure as number
 
 __all__ = [
+    "BLUE",
+    "FEW",
     "FLOAT",
     "HARDWARE",
     "INK",
     "MUTED",
+    "ORANGE",
     "WIDTH",
-    "attention",
     "distributions",
     "latencies",
     "margins",
     "svg",
-    "worst_row",
 ]
 
 # A placeholder colour for each CSS variable of the page; any values unlike each other will do.
 INK, MUTED, _GRID, _PAPER = "#010203", "#010204", "#010205", "#010206"
 HARDWARE, FLOAT, _BAD = "#010207", "#010208", "#010209"
+_SERIES = [f"#01021{place}" for place in range(6)]
 _VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
@@ -49,6 +48,7 @@ _VARIABLES = {
     HARDWARE: "--hardware",
     FLOAT: "--float",
     _BAD: "--bad",
+    **{color: f"--series-{place}" for place, color in enumerate(_SERIES)},
 }
 _STYLE: Any = {
     "svg.fonttype": "none",
@@ -75,39 +75,98 @@ _STYLE: Any = {
     "figure.facecolor": "none",
 }
 #: Colours of raster images, which cannot follow the page: mid tones that read on both grounds.
-_BLUE, _ORANGE = (0.20, 0.53, 0.94), (0.93, 0.45, 0.13)
+BLUE, ORANGE = (0.20, 0.53, 0.94), (0.93, 0.45, 0.13)
+_MID_TONES = (BLUE, ORANGE, "#2e9e6b", "#a069d6", "#c2a11f", "#d6588f")
 #: Inches of a figure as wide as the page.
 WIDTH = 10.4
 #: Dots from which a scatter becomes an image.
 _VECTOR_POINTS = 300
-_SHOWN_KEYS = 48
+#: Designs of which each gets a drawing of its own; more share one.
+FEW = 3
 
 
 def latencies(runs: Sequence[RunResult]) -> str:
-    """Latency against row length of every run, the formula drawn; empty without latencies."""
+    """Latency against row length of every run, the formula drawn; empty without latencies.
+
+    A panel a run where they are few, else one for all, in which those of one formula are as one.
+    """
     shown = [run for run in runs if len(run.latency.pairs)]
     if not shown:
         return ""
-    columns = min(len(shown), 3)
-    lines = math.ceil(len(shown) / columns)
+    if len(shown) > FEW:
+        return _shared_latencies(shown)
 
     def draw(figure: Figure) -> None:
-        axes = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+        axes = figure.subplots(1, len(shown), squeeze=False, sharex=True, sharey=True)[0]
         margins(figure, left=0.6, right=0.1, bottom=0.5, top=0.3)
-        figure.subplots_adjust(wspace=0.08, hspace=0.28)
-        for axis, run in zip(axes.flat, shown, strict=False):
+        figure.subplots_adjust(wspace=0.08)
+        for axis, run in zip(axes, shown, strict=True):
             _latency(axis, run)
-        axes[0, 0].set_ylim(bottom=0)  # of all, and only now: it ends their fitting to the data
-        axes[0, 0].set_xlim(left=0)
-        for axis in axes.flat[len(shown) :]:
-            axis.set_visible(False)
-        for axis in axes.flat[max(len(shown) - columns, 0) : len(shown)]:
             axis.set_xlabel("row length, elements")
-            axis.tick_params(labelbottom=True)
-        for axis in axes[:, 0]:
-            axis.set_ylabel("cycles")
+        axes[0].set_ylim(bottom=0)  # of all, and only now: it ends their fitting to the data
+        axes[0].set_xlim(left=0)
+        axes[0].set_ylabel("cycles")
 
-    return svg(draw, (WIDTH, 0.5 + 2.4 * lines), "Latency against row length")
+    return svg(draw, (WIDTH, 2.9), "Latency against row length")
+
+
+def _shared_latencies(runs: Sequence[RunResult]) -> str:
+    """All in one panel; designs of one formula have a colour, and a line of the legend."""
+    alike: dict[str, list[RunResult]] = {}
+    for run in runs:
+        formula = run.latency.formula
+        alike.setdefault(f"{run.name}, no formula" if formula is None else str(formula), []).append(
+            run
+        )
+    crowded = sum(len(run.latency.pairs) for run in runs) > _VECTOR_POINTS
+
+    def draw(figure: Figure) -> None:
+        axis = figure.subplots()
+        margins(figure, left=0.6, right=0.1, bottom=0.65 + 0.19 * len(alike), top=0.1)
+        for place, (formula, group) in enumerate(alike.items()):
+            turn, kind = divmod(place, len(_SERIES))
+            pairs = np.unique(np.concatenate([run.latency.pairs[:, :2] for run in group]), axis=0)
+            axis.scatter(
+                pairs[:, 0],
+                pairs[:, 1],
+                s=7,
+                color=_MID_TONES[kind] if crowded else _SERIES[kind],
+                alpha=0.4,
+                linewidths=0,
+                rasterized=crowded,
+            )
+            label = _named(formula, [run.name for run in group])
+            axis.plot(
+                *_alone(group[0], pairs),
+                color=_SERIES[kind],
+                linestyle=("-", "--", ":")[turn % 3],
+                linewidth=1.4,
+                drawstyle="steps-mid",
+                label=label,
+            )
+        axis.set_ylim(bottom=0)
+        axis.set_xlim(left=0)
+        axis.set_xlabel("row length, elements")
+        axis.set_ylabel("cycles")
+        below = -0.5 / (3.0 - 0.1)
+        axis.legend(
+            loc="upper left", bbox_to_anchor=(0, below), fontsize=8, labelcolor=MUTED, borderpad=0
+        )
+
+    return svg(draw, (WIDTH, 3.65 + 0.19 * len(alike)), "Latency against row length")
+
+
+def _alone(run: RunResult, pairs: Ints) -> tuple[Ints, Ints]:
+    """Lengths, and the latency of a row alone; without a formula nothing to draw a line of."""
+    if run.latency.formula is None:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    lengths = np.arange(1, int(pairs[:, 0].max()) + 1)
+    return lengths, run.latency.formula(lengths)
+
+
+def _named(formula: str, names: Sequence[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{formula}:  {', '.join(names[:most])}{more}"
 
 
 def _latency(axis: Any, run: RunResult) -> None:
@@ -116,7 +175,7 @@ def _latency(axis: Any, run: RunResult) -> None:
         length,
         latency,
         s=6 + 26 * np.log1p(rows) / max(np.log1p(rows).max(), 1),
-        color=_BLUE if len(rows) > _VECTOR_POINTS else HARDWARE,
+        color=BLUE if len(rows) > _VECTOR_POINTS else HARDWARE,
         alpha=0.45,
         linewidths=0,
         rasterized=len(rows) > _VECTOR_POINTS,
@@ -132,10 +191,12 @@ def _latency(axis: Any, run: RunResult) -> None:
 
 
 def distributions(runs: Sequence[RunResult]) -> str:
-    """Share of rows by L1 error, a strip a run; empty without rows."""
+    """Share of rows by L1 error, a strip a run where they are few; empty without rows."""
     shown = [run for run in runs if run.distribution.total.sum()]
     if not shown:
         return ""
+    if len(shown) > FEW:
+        return _quantiles(shown)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots(len(shown), 1, squeeze=False, sharex=True)[:, 0]
@@ -170,104 +231,40 @@ def distributions(runs: Sequence[RunResult]) -> str:
     return svg(draw, (WIDTH, 0.9 + 0.6 * len(shown)), "Distribution of the rows' L1 error")
 
 
+def _quantiles(runs: Sequence[RunResult]) -> str:
+    """A line a run: the middle half and nine tenths of its rows, and their median, by total L1."""
+
+    def draw(figure: Figure) -> None:
+        axis = figure.subplots()
+        margins(figure, left=1.7, right=0.1, bottom=0.5, top=0.05)
+        for place, run in enumerate(runs):
+            low, left, median, right, high = _shares(run.distribution.total)
+            axis.plot([low, high], [place, place], color=HARDWARE, linewidth=1.2, alpha=0.6)
+            axis.plot([left, right], [place, place], color=HARDWARE, linewidth=4, alpha=0.6)
+            axis.plot(median, place, "o", color=FLOAT, ms=4)
+        axis.set_yticks(range(len(runs)), [run.name for run in runs])
+        axis.tick_params(axis="y", labelsize=8, labelcolor=INK)
+        axis.set_ylim(len(runs) - 0.5, -0.5)
+        axis.grid(visible=False, axis="y")
+        axis.set_xscale("log")
+        axis.minorticks_off()
+        axis.set_xlabel("total L1 error of a row")
+
+    return svg(draw, (WIDTH, 0.6 + 0.2 * len(runs)), "Distribution of the rows' L1 error")
+
+
+def _shares(rows: Ints) -> list[float]:
+    """Where 5, 25, 50, 75 and 95 % of the rows are, from the counts in the bins."""
+    below = np.concatenate([[0], np.cumsum(rows)]) / rows.sum()
+    places = np.interp((0.05, 0.25, 0.5, 0.75, 0.95), below, np.log(L1_EDGES))
+    return [float(place) for place in np.exp(places)]
+
+
 def _occupied(runs: Sequence[RunResult]) -> tuple[float, float]:
     """The decades that hold rows; always up to 2, the largest error of a row that sums to one."""
     rows = sum(run.distribution.datapath + run.distribution.total for run in runs)
     lowest = float(L1_EDGES[np.flatnonzero(rows)[0]])
     return 10 ** math.floor(math.log10(lowest) + 1e-9), float(L1_EDGES[-1])
-
-
-def attention(shown: AttentionMap, source: str) -> str:
-    """A head in float, as it came out of ``source``, and the difference of the two."""
-    difference = shown.hardware - shown.reference
-    top = _largest(shown.reference, shown.hardware)
-    reach = _largest(np.abs(difference))
-    queries, keys = shown.reference.shape
-
-    height = min(max(WIDTH / 3 * queries / keys, 1.4), 3.2)
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots(1, 3, sharey=True)
-        margins(figure, left=0.5, right=0.65, bottom=0.45, top=0.3)
-        figure.subplots_adjust(wspace=0.24)
-        panels = (
-            ("float64", shown.reference, _RAMP, 0, top),
-            (source, shown.hardware, _RAMP, 0, top),
-            (f"{source} − float64", difference, _DIVERGING, -reach, reach),
-        )
-        for axis, (title, values, colors, low, high) in zip(axes, panels, strict=True):
-            image = axis.imshow(
-                values, cmap=colors, vmin=low, vmax=high, aspect="auto", interpolation="none"
-            )
-            axis.set_title(title)
-            axis.set_xlabel("key")
-            axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-            axis.yaxis.set_major_locator(MaxNLocator(8, integer=True))
-            if shown.queries is not None and len(shown.queries) <= shown.queries[-1]:
-                few = np.unique(np.linspace(0, queries - 1, min(queries, 8)).round().astype(int))
-                axis.set_yticks(few, [str(query) for query in shown.queries[few]])
-            axis.grid(visible=False)
-            bar = figure.colorbar(image, cax=axis.inset_axes((1.03, 0, 0.035, 1)))
-            bar.outline.set_visible(False)
-            bar.ax.tick_params(labelsize=7.5)
-        axes[0].set_ylabel("query")
-
-    return svg(draw, (WIDTH, height + 0.75), f"Attention map: float, {source}, difference")
-
-
-def _largest(*maps: Floats) -> float:
-    """The largest value of all, NaN left out; above 0."""
-    return max(1e-12, *(float(np.nanmax(values, initial=0)) for values in maps))
-
-
-def worst_row(row: WorstRow, source: str) -> str:
-    """A row's probabilities, float and as it came out of ``source``, a pair of bars a key."""
-    reference, hardware = row.detail.reference, row.detail.hardware
-    keys = _telling_keys(reference, hardware)
-
-    def draw(figure: Figure) -> None:
-        axis = figure.subplots()
-        margins(figure, left=0.62, right=0.05, bottom=0.45, top=0.25)
-        place = np.arange(len(keys))
-        for offset, values, color, label in (
-            (-0.21, reference, FLOAT, "float64"),
-            (0.21, hardware, HARDWARE, source),
-        ):
-            axis.bar(place + offset, values[keys], width=0.42, color=color, label=label)
-        few = np.linspace(0, len(keys) - 1, min(len(keys), 12)).round().astype(int)
-        axis.set_xticks(few, [str(key) for key in keys[few]])
-        axis.grid(visible=False, axis="x")
-        axis.set_xlabel(
-            "key" if len(keys) == len(reference) else f"the {len(keys)} largest keys, in order"
-        )
-        axis.set_ylabel("probability")
-        axis.margins(x=0.01)
-        axis.legend(
-            loc="lower right",
-            bbox_to_anchor=(1, 0.97),
-            ncols=2,
-            fontsize=8,
-            labelcolor=MUTED,
-            handlelength=1,
-        )
-
-    return svg(draw, (5.0, 2.2), f"Row {row.row}: float beside {source}, L1 {number(row.l1)}")
-
-
-def _telling_keys(reference: Floats, hardware: Floats) -> Any:
-    """Indices of the keys worth a bar, in order: all of a short row, else the largest."""
-    size = np.maximum(reference, hardware)
-    return np.sort(np.argsort(-size, kind="stable")[:_SHOWN_KEYS])
-
-
-def _ramp(color: tuple[float, float, float], gamma: float) -> Any:
-    """Clear to ``color``, [128, 4]; a small ``gamma`` brings out what is faint."""
-    alpha = np.linspace(0, 1, 128) ** gamma
-    return np.column_stack([np.tile(color, (128, 1)), alpha])
-
-
-_RAMP = ListedColormap(_ramp(_BLUE, 0.45))
-_DIVERGING = ListedColormap(np.vstack([_ramp(_ORANGE, 0.6)[::-1], _ramp(_BLUE, 0.6)]))
 
 
 def margins(figure: Figure, *, left: float, right: float, bottom: float, top: float) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from softmax_cosim.report.model import Report
+from softmax_cosim.report.model import Report, RunResult
 
-__all__ = ["count", "drawn", "figure", "percent", "seconds", "verdict"]
+__all__ = ["amount", "count", "drawn", "figure", "outcome", "percent", "seconds", "verdict"]
 
 _NOTHING = "–"
 
@@ -28,6 +28,11 @@ def figure(value: float | None) -> str:
         return f"{value:.1e}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{digits}f}"
+
+
+def amount(value: float | None) -> str:
+    """A count, or a measured number: whichever it is."""
+    return count(value) if isinstance(value, int) else figure(value)
 
 
 def percent(share: float) -> str:
@@ -58,6 +63,17 @@ def drawn(report: Report) -> str:
     if len(found) == 1:
         return next(iter(found))
     return "; ".join(f"{sentence} ({', '.join(names)})" for sentence, names in found.items())
+
+
+def outcome(run: RunResult) -> str:
+    """What became of one design, in a word or two."""
+    if not run.rows:
+        return "no rows"
+    if not run.exact:
+        return "not exact" if run.promise == "exact" else "promise broken"
+    if run.cycles is None:
+        return "golden alone"
+    return f"within {run.config.tolerance} LSB" if run.promise == "tolerance" else run.promise
 
 
 def verdict(report: Report) -> str:
