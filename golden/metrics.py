@@ -104,6 +104,8 @@ def row_errors(
         p, o, kept, size = reference[part], output[part], keep[part], whole_lsb[place]
 
         error = np.abs(o - p)
+        if not distribution:  # what stands at a masked element is nobody's business
+            error[~kept] = 0.0
         result.kept[place] = np.add.reduceat(kept, starts, dtype=np.int64)
         result.max_abs[place] = np.maximum.reduceat(error, starts)
         result.max_lsb[place] = result.max_abs[place] / size

@@ -277,9 +277,10 @@ class _Adapter:
         if ports.layout == "packed":
             yield ports.in_data, self._turned("s_axis_tdata", "IN_W")
             yield ports.out_data, "out_lanes"
-        elif ports.layout == "unpacked":
-            yield ports.in_data, "in_lanes"
-            yield ports.out_data, "out_lanes"
+        elif ports.layout == "unpacked":  # lane by lane: the type of an element is the design's
+            for port, lanes in ((ports.in_data, "in_lanes"), (ports.out_data, "out_lanes")):
+                each = ", ".join(f"{lanes}[{lane}]" for lane in range(self.cfg.lanes))
+                yield port, f"'{{{each}}}"
         else:
             for lane in range(self.cfg.lanes):
                 yield ports.in_data.format(lane=lane), f"in_lanes[{lane}]"

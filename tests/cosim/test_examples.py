@@ -1,0 +1,88 @@
+"""The designs in ``examples/``, each by its configuration alone: what they promise is held."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from softmax_cosim import cli
+from softmax_cosim.paths import ROOT
+
+ROWS = 240
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a replay of one of them must give."""
+
+    trace: str
+    promise: str
+    cycles: int
+    """Of every row of that trace."""
+    l1: float
+    """Above its error."""
+
+
+EXPECTED = {
+    # Rows of 40 filled up to 64: 8 beats, read three times.
+    "base2": Expected("ocr_short", "exact", 3 * 8 - 1, 0.1),
+    # Rows of 16, four in a block: 16 beats.
+    "interleaved": Expected("minilm_short", "exact", 3 * 16 + 14, 0.02),
+    "parallel": Expected("minilm_short", "exact", 3, 0.03),
+    "bf16": Expected("ocr_short", "tolerance", 3 * 10 - 1, 0.01),
+    "streaming": Expected("minilm_short", "exact", 2 * 16, 0.1),
+    "verilog2001": Expected("minilm_short", "scored", 20 * 16 - 1, 0.05),
+    # Sixteen logarithms a row, not probabilities.
+    "logsoftmax": Expected("minilm_short", "exact", 3 * 4 - 1, 0.2),
+}
+
+
+def replay(name: str, out: Path, *words: str) -> dict[str, Any]:
+    """The only run of a replay that must succeed."""
+    expected = EXPECTED[name]
+    trace = ROOT / "traces" / f"{expected.trace}.safetensors"
+    config = ROOT / "examples" / name / f"{name}.toml"
+    common = ["--config", str(config), "--max-rows", str(ROWS), "--out", str(out)]
+    assert cli.main(["replay", str(trace), *common, *words]) == 0
+    (run,) = json.loads((out / "summary.json").read_text())["runs"]
+    assert isinstance(run, dict)
+    return run
+
+
+def check(name: str, run: dict[str, Any]) -> None:
+    expected = EXPECTED[name]
+    assert (run["promise"], run["kept"]) == (expected.promise, True)
+    assert (run["rows"], run["lost_rows"]) == (ROWS, 0)
+    assert run["mismatched_elements"] == (None if expected.promise == "scored" else 0)
+    assert (run["latency"]["min"], run["latency"]["max"]) == (expected.cycles, expected.cycles)
+    assert run["latency"]["prediction_errors"] == 0
+    assert 0 < run["total"]["l1"] < expected.l1
+
+
+def test_every_example_is_here():
+    folders = {path.parent.name for path in (ROOT / "examples").glob("*/*.toml")}
+    assert folders - {"distance"} == set(EXPECTED)  # that one is in test_own.py
+
+
+def test_the_readme_counts_their_lines():
+    text = (ROOT / "examples" / "README.md").read_text()
+    for path in (ROOT / "examples").glob("*/*.toml"):
+        lines = [line for line in path.read_text().splitlines() if line and line[0] != "#"]
+        name = path.parent.name
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| [{name}]({name})")]
+        assert f"| {len(lines)} lines |" in row
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_example_keeps_its_promise(name: str, tmp_path: Path):
+    check(name, replay(name, tmp_path))
+
+
+@pytest.mark.parametrize("name", ["parallel", "interleaved"])
+def test_an_example_on_the_pins(name: str, tmp_path: Path):
+    """Start and done, and blocks, as coroutines see them."""
+    check(name, replay(name, tmp_path, "--transport", "signal"))
