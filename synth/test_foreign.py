@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 from pathlib import Path
 
@@ -111,6 +112,15 @@ def test_cells_and_delay_of_a_library(old):
     assert (found.area, found.sequential_area) == (2 * (2.25 + 1.5 + 8), 16)
     assert (found.delay_ps, found.depth) == (20 + 10, 2)
     assert (found.generic.nand_nor, found.generic.gate_ff) == (2, 2)
+
+
+def test_a_packed_library_and_cells_that_are_not_to_be_used(old, tmp_path):
+    packed = tmp_path / "tiny.lib.gz"
+    packed.write_bytes(gzip.compress(LIBRARY.read_bytes()))
+    liberty.check(packed)
+    found = liberty.synthesise(old, packed, ["NAND*"])
+    assert found.cells == {"INV": 4, "NOR2": 2, "DFF": 2}
+    assert (found.delay_ps, found.depth) == (10 + 30, 2)
 
 
 def test_the_example_in_cells_of_a_library(tmp_path, capsys):

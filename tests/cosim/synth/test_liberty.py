@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 
 import pytest
@@ -18,7 +19,7 @@ MAPPED = Mapped(1234.5, 400.25, 910, 17, {"NAND2": 5000, "DFF": 30}, Gates(1, 2,
 
 def test_what_is_told_of_a_library(committed, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(liberty, "check", lambda path: None)
-    monkeypatch.setattr(liberty, "synthesise", lambda design, path: MAPPED)
+    monkeypatch.setattr(liberty, "synthesise", lambda unit, path, avoid: MAPPED)
     library, out = tmp_path / "x.lib", tmp_path / "out.json"
     library.write_text("library (x) { }")
     before = (tmp_path / "area.json").read_bytes()
@@ -53,3 +54,32 @@ def test_a_file_that_is_no_library(tool, tmp_path, capsys):
     tool("exit 0")
     assert cli.main(["synth", DISTANCE, "--liberty", str(library)]) == 2
     assert "is a Liberty file without any cell" in capsys.readouterr().err
+
+
+def test_a_damaged_archive_is_a_sentence(tmp_path, capsys):
+    library = tmp_path / "x.lib.gz"
+    library.write_bytes(gzip.compress(b"library (x) { }")[:-9])
+    assert cli.main(["synth", DISTANCE, "--liberty", str(library)]) == 2
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert sentence.startswith(f"cosim: cannot read the library {library}: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--dont-use", "A"], "give it with --liberty"),
+        (["--liberty", "x", "--dont-use", "A; exec"], "'A; exec' is no name of a cell"),
+    ],
+)
+def test_cells_that_cannot_be_named(capsys, words, said):
+    assert cli.main(["synth", DISTANCE, *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_many_kinds_of_cells_are_cut_short(committed, monkeypatch, tmp_path, capsys):
+    cells = {f"CELL{n}": 100 - n for n in range(20)}
+    monkeypatch.setattr(liberty, "check", lambda path: None)
+    found = dataclasses.replace(MAPPED, cells=cells)
+    monkeypatch.setattr(liberty, "synthesise", lambda unit, path, avoid: found)
+    assert cli.main(["synth", DISTANCE, "--liberty", str(tmp_path / "x.lib")]) == 0
+    assert "89 CELL11, and of 8 other kinds\n" in capsys.readouterr().out
