@@ -58,8 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     from softmax_cosim.calibration import command as calibrate
     from softmax_cosim.compare import command as compare
     from softmax_cosim.eval import arguments, paper
+    from softmax_cosim.new import command as new
     from softmax_cosim.simulation import doctor
     from softmax_cosim.synth import command as synth
+    from softmax_cosim.verify import command as verify
 
     parser = argparse.ArgumentParser(
         prog="cosim", description="Softmax accelerators, co-simulated on real attention tensors."
@@ -73,6 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("score", help="the same with the golden model alone")
     _replay_arguments(command)
     command.set_defaults(run=lambda args: _replay(args, simulate=False))
+
+    command = commands.add_parser("verify", help="play the cases of tb/cases against a design")
+    verify.add_arguments(command)
+    _build_argument(command)
+    command.set_defaults(run=verify.run)
+
+    command = commands.add_parser("new", help="make a folder with a design of one's own that runs")
+    new.add_arguments(command)
+    command.set_defaults(run=new.run)
 
     command = commands.add_parser("extract", help="record a trace from a model")
     extract.add_arguments(command)

@@ -13,6 +13,8 @@ import hashlib
 import json
 import os
 import re
+import shlex
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, NoReturn, ParamSpec
@@ -22,10 +24,12 @@ import numpy as np
 from cocotb.regression import TestGenerator
 
 from softmax_cosim.configs import Config
-from softmax_cosim.configs.stalls import StallProfile, profile
+from softmax_cosim.configs.stalls import PATTERNS, StallProfile, profile
+from softmax_cosim.golden.framing import frame
 from softmax_cosim.golden.rows import Rows
-from softmax_cosim.golden.timing import predict
-from softmax_cosim.tb.pack import Beats, malformed, pack, unpack
+from softmax_cosim.golden.timing import is_known, predict, stated
+from softmax_cosim.tb.alone import Alone
+from softmax_cosim.tb.pack import Beats, malformed, pack, unpack, unpack_probabilities
 from softmax_cosim.tb.probe import Probe
 from softmax_cosim.tb.scoreboard import Mismatch, Scoreboard
 from softmax_cosim.tb.signal import Signal
@@ -59,6 +63,7 @@ class Bench:
         self.dut = dut
         self.signal = Signal(dut, self.cfg)
         self.scoreboard = Scoreboard(self.cfg)
+        self._alone = Alone(self.cfg, self.signal)
         self._sent: list[StreamRow] = []
         self.rng = np.random.default_rng(cocotb.RANDOM_SEED % 2**64)
         dut._log.info("%s, seed %d", self.cfg.name, self.setup["seed"])
@@ -74,17 +79,32 @@ class Bench:
     ) -> Played:
         """Play rows until all of them came out, and compare each with the golden model.
 
-        With a sink that never stalls, the cycles are compared with the timing model too.
+        Without one, with what the row gives when it is played alone. With a sink that never stalls,
+        the cycles are compared with the timing model too; with a formula of a design's own, when
+        the source does not stall either.
 
         Raises:
             AssertionError: a row is wrong, late, early, missing, or nobody sent it; or nothing
                 moves any more.
         """
-        stalls = profile(stalls) if isinstance(stalls, str) else stalls
+        stalls = self.profile(stalls)
         seed = int(self.rng.integers(2**32)) if seed is None else seed
-        beats = pack(rows, self.cfg) if isinstance(rows, Rows) else rows
-        self.signal.start(beats, stalls, seed)
-        return await self.settle(int(beats.tlast.sum()), stalls, seed)
+        count = self.start(rows, stalls, seed)
+        return await self.settle(count, stalls, seed)
+
+    def start(self, rows: Rows | Beats, stalls: str | StallProfile, seed: int) -> int:
+        """Begin to play rows, as the design takes them; how many there are on the stream."""
+        cfg = self.cfg
+        beats = pack(frame(cfg, rows).driven, cfg) if isinstance(rows, Rows) else rows
+        self.signal.start(beats, self.profile(stalls), seed)
+        return int(beats.tlast.sum())
+
+    def profile(self, stalls: str | StallProfile) -> StallProfile:
+        """A stall profile, whose sink never stalls where the output cannot wait."""
+        found = profile(stalls) if isinstance(stalls, str) else stalls
+        if self.cfg.design is None or self.cfg.design.backpressure:
+            return found
+        return dataclasses.replace(found, sink=PATTERNS["none"])
 
     async def settle(self, rows: int, stalls: StallProfile, seed: int) -> Played:
         """Wait for so many rows that are under way, and judge them.
@@ -102,16 +122,34 @@ class Bench:
         self.signal.received.clear()
         before = len(self._sent)
         self._sent += played.sent
-        mismatch = self.scoreboard.judge(played.sent, played.received)
-        if not mismatch and not hang and stalls.sink.always_open:
-            mismatch = self._late(played, before)
+        mismatch = await self._judge(self.scoreboard, played, before, stalls, hang)
         if mismatch:
             await self._fail(mismatch, stalls, seed, hang)
         assert not hang, hang
+        if not self.cfg.golden:
+            await self.reset()  # it was reset to play rows alone
         return played
+
+    async def _judge(
+        self, board: Scoreboard, played: Played, before: int, stalls: StallProfile, hang: str = ""
+    ) -> Mismatch | None:
+        """What is wrong with rows, ``before`` of which were played since the last reset."""
+        mismatch = board.judge(played.sent, played.received)
+        timed = is_known(self.cfg) and stalls.sink.always_open
+        if self.cfg.design is not None:
+            timed = timed and stalls.source.always_open
+        if not mismatch and not hang and timed:
+            mismatch = self._late(played, before)
+        if not mismatch and not self.cfg.golden:
+            mismatch = await self._alone.judge(
+                played.sent[: len(played.received)], played.received, before
+            )
+        return mismatch
 
     def _late(self, played: Played, before: int) -> Mismatch | None:
         """The first row that did not leave in the very cycles that the timing model predicts."""
+        if self.cfg.design is not None:
+            return self._slow(played, before)
         error_beats = malformed(
             Beats.from_ints((b for row in played.sent for b in row.beats), self._in_bits), self.cfg
         )
@@ -131,6 +169,36 @@ class Bench:
                 )
                 return Mismatch(before + n, text, sent)
         return None
+
+    def _slow(self, played: Played, before: int) -> Mismatch | None:
+        """The first row that did not take the cycles that the design's own formula says."""
+        if not played.sent:
+            return None
+        lengths = np.array(
+            [sum(keep.bit_count() for _, keep, _, _ in row.beats) for row in played.sent]
+        )
+        wanted = stated(self.cfg, lengths)
+        for n, (sent, got) in enumerate(zip(played.sent, played.received, strict=True)):
+            if (cycles := got.last - sent.first) != wanted[n]:
+                assert self.cfg.design is not None
+                text = (
+                    f"row {before + n} ({lengths[n]} elements) took {cycles} cycles; "
+                    f"{self.cfg.design.latency} is {wanted[n]}"
+                )
+                return Mismatch(before + n, text, sent)
+        return None
+
+    def record(self, played: Played) -> None:
+        """Keep what came out, where somebody asked for it: to be compared between draws."""
+        if not self.setup.get("record"):
+            return
+        width = self.cfg.lanes * self.cfg.out_w
+        rows = []
+        for sent, got in zip(played.sent, played.received, strict=True):
+            y = unpack_probabilities(Beats.from_ints(got.beats, width), self.cfg).y
+            cycles = (sent.first, sent.last, got.first, got.last)
+            rows.append({"beats": sent.beats, "y": y.tolist(), "cycles": cycles})
+        Path(self.setup["record"]).write_text(json.dumps(rows))
 
     async def finish(self) -> None:
         """See that nothing is left over: no beat, no row, on either side.
@@ -176,8 +244,7 @@ class Bench:
             except TimeoutError:
                 return rows
             played = Played(tuple(self.signal.sent), tuple(self.signal.received))
-            wrong = Scoreboard(self.cfg).judge(played.sent, played.received)
-            if wrong or (stalls.sink.always_open and self._late(played, 0)):
+            if await self._judge(Scoreboard(self.cfg), played, 0, stalls):
                 return rows
         return ()
 
@@ -191,14 +258,18 @@ class Bench:
         """Say everything a stranger needs to see it again, and keep the rows for a replay."""
         name = f"{self.cfg.name}-{self.name}"
         lines = [mismatch.text, *([hang] if hang else [])]
-        if mismatch.element is not None:
+        design = self.cfg.design
+        if mismatch.element is not None and design is None:
             assert mismatch.sent
             lines.append(f"first differing stage: {await self.explain(mismatch.sent)}")
         lines += [
-            f"configuration {self.cfg}",
-            f"stalls {stalls.name}, seed {seed}",
-            f"the whole test: .venv/bin/pytest {self.item(name)} --seed {self.setup['seed']}",
+            f"configuration {design.file if design else self.cfg}",
+            f"stalls {stalls.name}, seed {seed}, power-up {self.setup['draw']}",
         ]
+        if "replay with" not in self.setup:
+            lines.append(
+                f"the whole test: .venv/bin/pytest {self.item(name)} --seed {self.setup['seed']}"
+            )
         if mismatch.sent:
             rows = await self.again(mismatch, stalls, seed)
             lines.append(self._kept(rows, f"{name}-row{mismatch.row}", stalls, seed))
@@ -223,6 +294,8 @@ class Bench:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         shown = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path
+        if command := self.setup.get("replay with"):
+            return f"replay with: {command} {shlex.quote(str(path))}"
         what = "just that row" if len(rows) == 1 else f"that row and the {len(rows) - 1} before it"
         return (
             f"{what}: .venv/bin/python -m softmax_cosim.simulation.regression {shown}"
@@ -246,8 +319,12 @@ def case(body: Callable[Concatenate[Bench, P], Awaitable[None]]) -> TestGenerato
         room = body.__module__.rpartition(".")[2]
         values = "".join(f"/{key}={value}" for key, value in parameters.items())
         bench = Bench(dut, f"{room}.{body.__name__}{values}")
-        await bench.reset()
-        await body(bench, *args, **parameters)
-        await bench.finish()
+        begun = time.perf_counter()
+        try:
+            await bench.reset()
+            await body(bench, *args, **parameters)
+            await bench.finish()
+        finally:
+            dut._log.info("case took %.3f s", time.perf_counter() - begun)
 
     return test

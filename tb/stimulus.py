@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from softmax_cosim.configs import Config
 from softmax_cosim.golden import shell
+from softmax_cosim.golden.drawn import MASKS, SCORES, Rng, rows
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import softmax
 from softmax_cosim.tb.pack import Beat
 
 __all__ = ["LENGTHS", "MALFORMED", "MASKS", "SCORES", "malformed_row", "near_edges", "rows"]
-
-Rng = np.random.Generator
-Ints = npt.NDArray[Any]
 
 #: Row lengths to play, by name.
 LENGTHS: dict[str, Callable[[Config, Rng], list[int]]] = {
@@ -42,90 +38,6 @@ def _mixed(cfg: Config, rng: Rng, count: int) -> list[int]:
     short = rng.integers(1, min(4 * cfg.lanes, cfg.max_len) + 1, count)
     long = rng.integers(1, cfg.max_len + 1, count)
     return list(map(int, np.where(rng.random(count) < 0.1, long, short)))
-
-
-def _extreme(cfg: Config, rng: Rng, size: int) -> Ints:
-    """Only the smallest and the largest code."""
-    return rng.choice([-(2 ** (cfg.in_w - 1)), 2 ** (cfg.in_w - 1) - 1], size)
-
-
-def _equal(cfg: Config, rng: Rng, size: int) -> Ints:
-    return np.full(size, rng.integers(-(2 ** (cfg.in_w - 1)), 2 ** (cfg.in_w - 1)))
-
-
-def _sparse(cfg: Config, rng: Rng, size: int) -> Ints:
-    """One score in thirty far above the rest."""
-    top = 2 ** (cfg.in_w - 1) - 1
-    scores: Ints = np.where(rng.random(size) < 1 / 30, top - rng.integers(0, 3, size), -top)
-    return scores
-
-
-def _uniform(cfg: Config, rng: Rng, size: int) -> Ints:
-    return rng.integers(-(2 ** (cfg.in_w - 1)), 2 ** (cfg.in_w - 1), size)
-
-
-def _attention(cfg: Config, rng: Rng, size: int) -> Ints:
-    """Normal logits of sigma 2, what attention looks like."""
-    limit = 2 ** (cfg.in_w - 1)
-    return np.clip(np.rint(rng.normal(0, 2 * 2**cfg.frac, size)), -limit, limit - 1)
-
-
-def _rising(cfg: Config, rng: Rng, size: int) -> Ints:
-    """The maximum rises with almost every element: the worst order for a running maximum."""
-    return np.sort(_uniform(cfg, rng, size))
-
-
-def _climbing(cfg: Config, rng: Rng, size: int) -> Ints:
-    """Logits that climb by twelve octaves over the row, from anywhere: sums change windows."""
-    limit, octaves = 2 ** (cfg.in_w - 1), 12 * np.log(2) * 2**cfg.frac
-    start = rng.uniform(-limit, max(limit - octaves, -limit + 1))
-    level = start + octaves * np.arange(size) / size + rng.normal(0, 2**cfg.frac, size)
-    scores: Ints = np.clip(np.rint(level), -limit, limit - 1)
-    return scores
-
-
-#: Scores of a row, by name.
-SCORES: dict[str, Callable[[Config, Rng, int], Ints]] = {
-    "attention": _attention,
-    "uniform": _uniform,
-    "extreme": _extreme,
-    "equal": _equal,
-    "sparse": _sparse,
-    "rising": _rising,
-    "climbing": _climbing,
-}
-
-#: Which elements of row ``n`` are kept, by name.
-MASKS: dict[str, Callable[[Rng, int, int], npt.NDArray[np.bool_]]] = {
-    "none": lambda rng, n, size: np.ones(size, np.bool_),
-    "padding": lambda rng, n, size: np.arange(size) < rng.integers(1, size + 1),
-    "causal": lambda rng, n, size: np.arange(size) <= n % size,
-    "random": lambda rng, n, size: rng.random(size) < 0.6,
-    "all": lambda rng, n, size: np.zeros(size, np.bool_),
-}
-
-
-def rows(
-    cfg: Config,
-    rng: Rng,
-    lengths: Sequence[int],
-    *,
-    scores: str | None = None,
-    mask: str | None = None,
-) -> Rows:
-    """Random rows of these lengths.
-
-    Without ``scores`` each row draws one of :data:`SCORES`, without ``mask`` one of :data:`MASKS`.
-    """
-    drawn = [
-        SCORES[scores or rng.choice(list(SCORES))](cfg, rng, length).astype(np.int32)
-        for length in lengths
-    ]
-    kept = [
-        MASKS[mask or rng.choice(list(MASKS))](rng, n, length) for n, length in enumerate(lengths)
-    ]
-    offsets = np.cumsum([0, *lengths], dtype=np.int64)
-    return Rows(np.concatenate(drawn), np.concatenate(kept), offsets)
 
 
 def near_edges(cfg: Config, rng: Rng, count: int) -> Rows:

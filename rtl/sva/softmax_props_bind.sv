@@ -1,24 +1,4 @@
-/// Binds the properties of both streams into the core, whatever its configuration.
-bind softmax_top stream_hold_props #(
-    .W(LANES * (IN_W + 2) + 1)
-) u_s_axis_props (
-    .clk_i,
-    .rst_ni,
-    .valid_i(s_axis_tvalid),
-    .ready_i(s_axis_tready),
-    .data_i ({s_axis_tdata, s_axis_tkeep, s_axis_tuser, s_axis_tlast})
-);
-
-bind softmax_top stream_hold_props #(
-    .W(LANES * (OutW + 1) + softmax_pkg::USER_W + 1)
-) u_m_axis_props (
-    .clk_i,
-    .rst_ni,
-    .valid_i(m_axis_tvalid),
-    .ready_i(m_axis_tready),
-    .data_i ({m_axis_tdata, m_axis_tkeep, m_axis_tuser, m_axis_tlast})
-);
-
+/// Binds what the core promises of rows into it, whatever its configuration.
 bind softmax_top softmax_row_props #(
     .LANES  (LANES),
     .OUT_W  (OutW),

@@ -102,9 +102,13 @@ def rtl_sources() -> list[Path]:
     return paths
 
 
-def property_sources() -> list[Path]:
-    """The properties of the core's streams, and the file that binds them into the RTL."""
-    return sorted((RTL / "sva").glob("*.sv"))
+def property_sources(cfg: Config | None = None) -> list[Path]:
+    """The properties of the streams, and the files that bind them into the RTL.
+
+    Of a design of somebody's own, those that hold for any stream.
+    """
+    pattern = "stream_hold_*.sv" if cfg and cfg.design else "*.sv"
+    return sorted((RTL / "sva").glob(pattern))
 
 
 def build(

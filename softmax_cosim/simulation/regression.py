@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +26,21 @@ from typing import Any
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.paths import build_folder
-from softmax_cosim.simulation import power_up
+from softmax_cosim.simulation import autopsy, power_up
 from softmax_cosim.simulation.build import Build, build
 
-__all__ = ["Outcome", "first_differing_stage", "run"]
+__all__ = ["REPLAY", "Outcome", "first_differing_stage", "run"]
 
 _TAIL_LINES = 40
+_POLL_SECONDS = 0.05
+_TOOK = re.compile(r"^.* case took ([\d.]+) s$", re.MULTILINE)  # :func:`.tb.env.case` says so
+_BEGUN = re.compile(r"^.* cocotb\.regression +running (\S+) \(\d+/\d+\)", re.MULTILINE)
+#: The line that says how a test ended, and what follows it: why, if it failed.
+_ENDED = re.compile(
+    r"^.* cocotb\.regression +(\S+) (passed|failed)\b.*\n((?:(?! *[-\d.]+n?s ).*\n)*)", re.MULTILINE
+)
 _ASSERTION = re.compile(r"^.*Assertion failed in .*$", re.MULTILINE)
-_REPLAY = "softmax_cosim.tb.cases.replay.row"
+REPLAY = "softmax_cosim.tb.cases.replay.row"
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,8 @@ class Outcome:
     """What went wrong; empty if it passed."""
     seconds: float
     """Wall-clock time of this test alone."""
+    ran: bool = True
+    """False if the simulation ended before it, or while it was under way."""
 
 
 def run(
@@ -53,6 +66,8 @@ def run(
     waves: Path | None = None,
     replay: Mapping[str, Any] | None = None,
     further: Mapping[str, str] | None = None,
+    extra: Mapping[str, object] | None = None,
+    ended: Callable[[str, Outcome], bool] = lambda name, outcome: True,
     timeout: float = 900,
 ) -> dict[str, Outcome]:
     """Run tests in one simulation.
@@ -68,6 +83,9 @@ def run(
         waves: write a waveform (VCD) to this file; the build must allow it.
         replay: the row to play again, for ``softmax_cosim.tb.cases.replay``.
         further: variables of the tests' environment; they see little of the caller's.
+        extra: what else the :class:`.tb.env.Bench` finds in its ``setup``.
+        ended: told of each test that ends, while others run; the simulation is stopped when it
+            returns False.
         timeout: wall-clock seconds after which the simulation is killed.
 
     Returns:
@@ -75,6 +93,8 @@ def run(
     """
     draw = draw or power_up.seeded(seed)
     modules = sorted({name.partition("/")[0].rpartition(".")[0] for name in tests})
+    # What registers hold from power-up on is seen by those that come first.
+    modules.sort(key=lambda module: not module.endswith(".power_up"))
     pattern = "^(?:" + "|".join(re.escape(name) for name in tests) + ")$"
     setup = {
         "config": dataclasses.asdict(cfg),
@@ -82,37 +102,85 @@ def run(
         "draw": draw,
         "failures": str(build_folder("failures")),
         "replay": replay,
+        **(extra or {}),
     }
     folder = Path(tempfile.mkdtemp(prefix=f"{cfg.name}-"))
     try:
         results, log = folder / "results.xml", folder / "simulation.log"
         environment = built.environment(modules, seed=seed, tests=pattern, results=results)
+        environment |= {"COSIM_REGRESSION": json.dumps(setup), **(further or {})}
         with log.open("wb") as output:
-            try:
-                code: object = subprocess.run(
-                    built.command(draw=draw, waves=waves),
-                    cwd=folder,
-                    env=environment | {"COSIM_REGRESSION": json.dumps(setup)} | dict(further or {}),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    timeout=timeout,
-                    check=False,
-                    process_group=0,
-                ).returncode
-            except subprocess.TimeoutExpired:
-                code = f"killed after {timeout:g} s"
+            process = subprocess.Popen(
+                built.command(draw=draw, waves=waves),
+                # Where files are looked for that a design names.
+                cwd=cfg.design.folder if cfg.design else folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+            code = _wait(process, log, ended, timeout)
         text = log.read_text(errors="replace")
         # A property of the design that fails ends the simulation, of which cocotb knows no reason.
         broken = "".join(f"{line}\n" for line in _ASSERTION.findall(text))
-        outcomes = _outcomes(results, broken) if results.is_file() else {}
+        begun = _BEGUN.findall(text)
+        told = dict(_told(text))
+        outcomes = _outcomes(results, broken) if results.is_file() else told
         tail = "\n".join(text.splitlines()[-_TAIL_LINES:])
     finally:
         shutil.rmtree(folder)
-    missing = Outcome(False, f"did not run (simulation ended with {code}):\n{tail}", 0.0)
+    if name := autopsy.missing_memory(text):
+        raise UsageError(f"the design of {cfg.name} reads {name}, and there is no such file")
+    missing = Outcome(False, f"did not run (simulation ended with {code}):\n{tail}", 0.0, False)
+    for name in begun:
+        outcomes.setdefault(
+            name,
+            dataclasses.replace(
+                missing, text=f"ended with the simulation:\n{missing.text}", ran=True
+            ),
+        )
+    # Those that came after the end of the simulation were never begun.
+    outcomes = {name: found if name in begun else missing for name, found in outcomes.items()}
     if surplus := set(outcomes) - set(tests):
         raise RuntimeError(f"tests ran that nobody asked for: {', '.join(sorted(surplus))}")
     return {name: outcomes.get(name, missing) for name in tests}
+
+
+def _wait(
+    process: subprocess.Popen[bytes],
+    log: Path,
+    ended: Callable[[str, Outcome], bool],
+    timeout: float,
+) -> object:
+    """Tell of tests that end, until the simulation does; how it ended."""
+    begun, told = time.monotonic(), 0
+    try:
+        while True:
+            code = process.poll()
+            found = _told(log.read_text(errors="replace"))
+            for name, outcome in found[told:]:
+                told += 1
+                if not ended(name, outcome):
+                    return "stopped"
+            if code is not None:
+                return code
+            if time.monotonic() - begun > timeout:
+                return f"killed after {timeout:g} s"
+            time.sleep(_POLL_SECONDS)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _told(text: str) -> list[tuple[str, Outcome]]:
+    """Tests that have ended, as the simulation's log says."""
+    seconds = itertools.chain(map(float, _TOOK.findall(text)), itertools.repeat(0.0))
+    return [
+        (name, Outcome(verdict == "passed", why, took))
+        for (name, verdict, why), took in zip(_ENDED.findall(text), seconds, strict=False)
+    ]
 
 
 def first_differing_stage(
@@ -133,7 +201,7 @@ def first_differing_stage(
     """
     replay = {"q": row.q.tolist(), "keep": row.keep.tolist(), "stalls": stalls}
     built = build(cfg, waves=waves is not None)
-    outcome = run(built, cfg, [_REPLAY], replay=replay, draw=draw, waves=waves)[_REPLAY]
+    outcome = run(built, cfg, [REPLAY], replay=replay, draw=draw, waves=waves)[REPLAY]
     if outcome.passed:
         return None
     found = re.search(r"first differing stage: (.*)", outcome.text)
@@ -174,7 +242,7 @@ def main() -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    outcome = run(built, cfg, [_REPLAY], draw=draw, waves=waves, replay=saved)[_REPLAY]
+    outcome = run(built, cfg, [REPLAY], draw=draw, waves=waves, replay=saved)[REPLAY]
     print("the row is right" if outcome.passed else outcome.text)
     if waves:
         print(f"waveform: {waves}")

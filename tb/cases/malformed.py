@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from softmax_cosim.tb.env import Bench, case, each
+from softmax_cosim.tb.needs import error_beat, needs
 from softmax_cosim.tb.pack import Beats, pack
 from softmax_cosim.tb.stimulus import LENGTHS, MALFORMED, malformed_row, rows
 
@@ -19,12 +20,14 @@ def _between_good_rows(bench: Bench, kinds: list[str]) -> Beats:
 
 @each(kind=MALFORMED, stalls=["none", "bursty"])
 @case
+@needs(error_beat)
 async def one_kind(bench: Bench, kind: str, stalls: str) -> None:
     """One way to break the rules, again and again, good rows between."""
     await bench.play(_between_good_rows(bench, [kind] * 4), stalls)
 
 
 @case
+@needs(error_beat)
 async def every_kind(bench: Bench) -> None:
     """All ways in random order, under heavy stalls."""
     kinds = list(MALFORMED) * 3
@@ -33,6 +36,7 @@ async def every_kind(bench: Bench) -> None:
 
 
 @case
+@needs(error_beat)
 async def nothing_but(bench: Bench) -> None:
     """Malformed rows back to back, without a good row between."""
     cfg, rng = bench.cfg, bench.rng

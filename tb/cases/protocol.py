@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from softmax_cosim.configs.stalls import PATTERNS, Pattern, StallProfile
 from softmax_cosim.tb.env import Bench, case
-from softmax_cosim.tb.pack import pack
+from softmax_cosim.tb.needs import backpressure, needs, our_promise
 from softmax_cosim.tb.stimulus import rows
 
 _NEVER = Pattern(open=(0, 0), shut=(1, 1))
 
 
 @case
+@needs(backpressure)
 async def valid_never_waits_for_ready(bench: Bench) -> None:
     """A sink that is never ready still sees ``tvalid`` rise, and the beat stays as it is."""
     cfg = bench.cfg
     row = rows(cfg, bench.rng, [min(cfg.max_len, 2 * cfg.lanes)])
     never = StallProfile("sink never ready", PATTERNS["none"], _NEVER)
-    bench.signal.start(pack(row, cfg), never, 0)
-    bound = 4 * cfg.max_beats + 60
+    bench.start(row, never, 0)
+    bound = bench.signal.patience if cfg.design else 4 * cfg.max_beats + 60
     for _ in range(bound):
         await bench.signal.cycles(1)
         if bench.dut.m_axis_tvalid.value == 1:
@@ -30,6 +31,7 @@ async def valid_never_waits_for_ready(bench: Bench) -> None:
 
 
 @case
+@needs(our_promise)
 async def no_lost_cycle(bench: Bench) -> None:
     """Rows of equal length, back to back: one beat every cycle, in and out."""
     cfg = bench.cfg
@@ -48,6 +50,7 @@ async def no_lost_cycle(bench: Bench) -> None:
 
 
 @case
+@needs(our_promise)
 async def no_lost_cycle_mixed(bench: Bench) -> None:
     """The same with rows of mixed length: the input never waits."""
     cfg = bench.cfg

@@ -1,8 +1,8 @@
-"""Play one row again, alone; :mod:`.simulation.regression` starts it, and says what to play."""
+"""Play rows again; :mod:`.simulation.regression` starts it, and says what to play."""
 
 from __future__ import annotations
 
-from softmax_cosim.configs.stalls import Pattern, StallProfile, profile
+from softmax_cosim.configs.stalls import Pattern, StallProfile
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.tb.env import Bench, case
 from softmax_cosim.tb.pack import Beats
@@ -10,10 +10,10 @@ from softmax_cosim.tb.pack import Beats
 
 @case
 async def row(bench: Bench) -> None:
-    """The row that a failing test left behind, under the same stalls; or one of plain scores."""
+    """The rows that a failing test left behind, under the same stalls; or one of plain scores."""
     saved = bench.setup["replay"]
     if "q" in saved:
-        await bench.play(Rows.of([saved["q"]], [saved["keep"]]), profile(saved["stalls"]))
+        await bench.play(Rows.of([saved["q"]], [saved["keep"]]), saved["stalls"])
         return
     stalls = saved["stalls"]
     source, sink = (
@@ -21,4 +21,5 @@ async def row(bench: Bench) -> None:
         for side in ("source", "sink")
     )
     beats = Beats.from_ints(saved["beats"], bench.cfg.lanes * bench.cfg.in_w)
-    await bench.play(beats, StallProfile(stalls["name"], source, sink), saved["seed"])
+    played = await bench.play(beats, StallProfile(stalls["name"], source, sink), saved["seed"])
+    bench.record(played)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from softmax_cosim.configs.stalls import profile
 from softmax_cosim.tb.env import Bench, case, each
-from softmax_cosim.tb.pack import pack
+from softmax_cosim.tb.needs import backpressure, needs, resets
 from softmax_cosim.tb.stimulus import LENGTHS, rows
 
 _RESETS = 20
@@ -12,13 +11,14 @@ _RESETS = 20
 
 @each(stalls=["none", "light", "none/heavy"])
 @case
+@needs(resets, backpressure)
 async def in_flight(bench: Bench, stalls: str) -> None:
     """Reset after any number of cycles of traffic; :meth:`Signal.reset` sees that it is quiet."""
     cfg, rng = bench.cfg, bench.rng
     latest = 4 * cfg.max_beats + 60
     for _ in range(_RESETS):
         flood = rows(cfg, rng, [cfg.max_len] + LENGTHS["mixed"](cfg, rng) + [cfg.max_len] * 4)
-        bench.signal.start(pack(flood, cfg), profile(stalls), int(rng.integers(2**32)))
+        bench.start(flood, stalls, int(rng.integers(2**32)))
         await bench.signal.cycles(int(rng.integers(1, latest)))
         await bench.reset()
         await bench.finish()
@@ -26,15 +26,16 @@ async def in_flight(bench: Bench, stalls: str) -> None:
 
 
 @case
+@needs(resets)
 async def back_to_back(bench: Bench) -> None:
     """A reset of a single cycle, right behind a reset, and in the middle of an output row."""
     cfg, rng = bench.cfg, bench.rng
     for _ in range(4):
-        bench.signal.start(
-            pack(rows(cfg, rng, [cfg.max_len] * 2), cfg), profile("none"), int(rng.integers(2**32))
-        )
-        while not bench.signal.outlet.inside_row and not bench.signal.received:
+        bench.start(rows(cfg, rng, [cfg.max_len] * 2), "none", int(rng.integers(2**32)))
+        for _ in range(bench.signal.patience):
             await bench.signal.cycles(1)
+            if bench.signal.outlet.inside_row or bench.signal.received:
+                break
         await bench.signal.reset(cycles=1)
         await bench.reset()
         await bench.play(rows(cfg, rng, [1, min(cfg.lanes, cfg.max_len), 1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from softmax_cosim.configs.stalls import PATTERNS, Pattern, StallProfile
 from softmax_cosim.tb.env import Bench, case, each
+from softmax_cosim.tb.needs import backpressure, needs
 from softmax_cosim.tb.stimulus import LENGTHS, rows
 
 PACED = [name for name in PATTERNS if name != "stuck"]
@@ -11,6 +12,7 @@ PACED = [name for name in PATTERNS if name != "stuck"]
 
 @each(source=PACED, sink=PACED)
 @case
+@needs(backpressure)
 async def crossed(bench: Bench, source: str, sink: str) -> None:
     """Mixed rows under one pattern a side."""
     drawn = LENGTHS["mixed"](bench.cfg, bench.rng)
@@ -18,6 +20,7 @@ async def crossed(bench: Bench, source: str, sink: str) -> None:
 
 
 @case
+@needs(backpressure)
 async def stuck_sink(bench: Bench) -> None:
     """The sink is shut for thousands of cycles: everything fills up, nothing is lost."""
     drawn = [bench.cfg.max_len] * 3 + LENGTHS["mixed"](bench.cfg, bench.rng)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from softmax_cosim.tb.env import Bench, case, each
+from softmax_cosim.tb.needs import lengths as length_taken
+from softmax_cosim.tb.needs import masks as mask_taken
+from softmax_cosim.tb.needs import needs, our_promise
 from softmax_cosim.tb.stimulus import LENGTHS, MASKS, SCORES, near_edges, rows
 
 
 @each(length=LENGTHS)
 @case
+@needs(length_taken)
 async def lengths(bench: Bench, length: str) -> None:
     """Rows of one kind of length, back to back, masks mixed."""
     drawn = [min(n, bench.cfg.max_len) for n in LENGTHS[length](bench.cfg, bench.rng)]
@@ -16,6 +20,7 @@ async def lengths(bench: Bench, length: str) -> None:
 
 @each(mask=MASKS)
 @case
+@needs(mask_taken)
 async def masks(bench: Bench, mask: str) -> None:
     """Mixed lengths under one kind of mask."""
     drawn = LENGTHS["mixed"](bench.cfg, bench.rng)
@@ -28,10 +33,12 @@ async def scores(bench: Bench, kind: str) -> None:
     """Mixed lengths of one kind of score; without masks, then with."""
     drawn = LENGTHS["mixed"](bench.cfg, bench.rng)
     await bench.play(rows(bench.cfg, bench.rng, drawn, scores=kind, mask="none"))
-    await bench.play(rows(bench.cfg, bench.rng, drawn, scores=kind))
+    if bench.cfg.mask:
+        await bench.play(rows(bench.cfg, bench.rng, drawn, scores=kind))
 
 
 @case
+@needs(our_promise)
 async def sums_near_edges(bench: Bench) -> None:
     """Rows whose sum is a step or two away from another index of the reciprocal table."""
     await bench.play(near_edges(bench.cfg, bench.rng, 60))

@@ -99,8 +99,8 @@ def test_a_failure_keeps_the_rows_that_it_takes(
     assert sum(beat[3] for beat in saved["beats"]) == int(found[1]) + 1
     assert saved["draw"] == "6"
 
-    again = regression.run(built, CFG, [regression._REPLAY], draw=saved["draw"], replay=saved)
-    assert not again[regression._REPLAY].passed
+    again = regression.run(built, CFG, [regression.REPLAY], draw=saved["draw"], replay=saved)
+    assert not again[regression.REPLAY].passed
     monkeypatch.setattr(sys, "argv", ["regression", found[2]])
     monkeypatch.setattr(regression, "build", lambda *given, **options: built)
     assert regression.main() == 1

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import pytest
 
 from softmax_cosim.configs import Config
-from softmax_cosim.simulation.build import build, property_sources
 from softmax_cosim.simulation.regression import Outcome, run
+from softmax_cosim.verify.play import built
 
 Simulate = Callable[[Config, str], Outcome]
 
@@ -32,8 +32,7 @@ def simulate(request: pytest.FixtureRequest) -> Simulate:
 
     def outcome(cfg: Config, case: str) -> Outcome:
         if cfg.name not in outcomes:
-            built = build(cfg, extra_sources=property_sources())
-            outcomes[cfg.name] = run(built, cfg, selected[cfg.name], seed=seed)
+            outcomes[cfg.name] = run(built(cfg), cfg, selected[cfg.name], seed=seed)
         return outcomes[cfg.name][case]
 
     return outcome

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cocotb.regression import TestGenerator as Generator  # pytest would collect its own name
 from parameter_sets import PARAMETER_SETS
 
 from softmax_cosim.configs import Config
 from softmax_cosim.golden import split
 from softmax_cosim.simulation.regression import Outcome
-from softmax_cosim.tb import cases
-
-#: Started by hand, not part of the regression.
-_BY_HAND = {"softmax_cosim.tb.cases.replay"}
-
-
-def _cases() -> list[str]:
-    """Full names of all cocotb tests."""
-    modules = (
-        f"softmax_cosim.tb.cases.{module.name}" for module in pkgutil.iter_modules(cases.__path__)
-    )
-    return [
-        test.fullname
-        for module in modules
-        if module not in _BY_HAND
-        for value in vars(importlib.import_module(module)).values()
-        if isinstance(value, Generator)
-        for test in value.generate_tests()
-    ]
+from softmax_cosim.tb.catalogue import PREFIX, listed
 
 
 def _items() -> list[Any]:
@@ -40,10 +19,11 @@ def _items() -> list[Any]:
         pytest.param(
             cfg,
             case,
-            id=f"{cfg.name}-{case.removeprefix('softmax_cosim.tb.cases.')}",
+            id=f"{cfg.name}-{case.removeprefix(PREFIX)}",
         )
         for cfg in PARAMETER_SETS
-        for case in _cases()
+        for case, left_out in listed(cfg)
+        if not left_out
     ]
 
 

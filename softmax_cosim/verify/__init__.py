@@ -1,0 +1,1 @@
+"""``cosim verify``: the cases of ``tb/cases`` against any design, ours or somebody's own."""
