@@ -57,6 +57,7 @@ _FOOTER = """\
 endpackage : softmax_tables_pkg
 """
 _WORDS_PER_LINE = 8
+_LINES_PER_BLOCK = 32  # joining items one by one, as tools do, takes the square of their number
 _LINE_BITS = 20  # of an entry or a slope of split, whatever the format
 
 
@@ -74,9 +75,21 @@ def _array(name: str, table: np.ndarray, bits: int = 16) -> str:
     else:
         lines = [(str(j), _literal(row, bits)) for j, row in enumerate(table)]
     shape = "".join(f"[{size - 1}:0]" for size in table.shape)
-    body = [f"    {literal}{',' if k != '0' else ''}  // from {k}" for k, literal in lines]
     head = f"  localparam logic {shape}[{bits - 1}:0] {name} = {{"
-    return "\n".join([head, *reversed(body), "  };"])
+    return "\n".join([head, *_nested(lines), "  };"])
+
+
+def _nested(lines: list[tuple[str, str]]) -> list[str]:
+    """Items of a concatenation, last first; in blocks of their own where they are many."""
+    blocks = [lines[i : i + _LINES_PER_BLOCK] for i in range(0, len(lines), _LINES_PER_BLOCK)]
+    indent = "    " if len(blocks) == 1 else "      "
+    text: list[str] = []
+    for block in blocks:
+        body = [f"{indent}{literal},  // from {k}" for k, literal in block]
+        body[0] = body[0].replace(",  //", "  //")
+        closing = "    }," if text else "    }"
+        text += body if len(blocks) == 1 else [closing, *body, "    {"]
+    return text[::-1]
 
 
 def _split() -> list[str]:
