@@ -33,7 +33,8 @@ PROFILES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "fast": (["-O3", "-march=native"], ["-O3", "-march=native"]),
 }
 
-#: One C++ file: half the compiler's time of several.
+#: One C++ file of all that Verilator wrote and all that is linked with it: Verilator's headers take
+#: longer to read than most designs to compile.
 _ALL = "Vtop__ALL"
 _LOG = "build.log"
 _SWITCHES = ("coverage", "system_c", "use_timing", "trace", "trace_fst", "trace_vcd", "trace_saif")
@@ -57,7 +58,7 @@ class Job:
     written: Mapping[str, str]
     """Further SystemVerilog: name and text of files to write."""
     cpp: Sequence[str]
-    """C++; absolute paths."""
+    """C++; absolute paths. Compiled in one piece: what is private in one is seen in the next."""
     arguments: Sequence[str]
     """For Verilator."""
     profile: str
@@ -107,17 +108,13 @@ class Job:
         sources = made["sources"]
         parts = (f"{kind}_{speed}" for kind in ("classes", "support") for speed in ("fast", "slow"))
         names = [Path(path).name for part in parts for path in sources.get(part, [])]
-        (work / f"{_ALL}.cpp").write_text("".join(f'#include "{name}"\n' for name in names))
+        pieces = "".join(f'#include "{path}"\n' for path in (*names, *self.cpp))
+        (work / f"{_ALL}.cpp").write_text(pieces, encoding="utf-8", errors="surrogateescape")
         objects = _library(work, self.top, [*compiler, *library], sources["global"])
-        units = {f"{_ALL}.o": f"{_ALL}.cpp"}
-        units |= {f"part{i}.o": path for i, path in enumerate(self.cpp)}
-        _run(
-            [[*compiler, *ours, "-c", "-o", unit, path] for unit, path in units.items()],
-            work,
-            self.top,
-        )
+        unit = f"{_ALL}.o"
+        _run([[*compiler, *ours, "-c", "-o", unit, f"{_ALL}.cpp"]], work, self.top)
         linker = _words(made["options"], "ldflags")
-        link = ["g++", *units, *objects, *linker, *toolchain.link_flags(), "-o", EXECUTABLE]
+        link = ["g++", unit, *objects, *linker, *toolchain.link_flags(), "-o", EXECUTABLE]
         _run([link], work, self.top)
         headers = _headers(work)
         for path in work.iterdir():
