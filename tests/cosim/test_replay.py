@@ -205,11 +205,11 @@ def test_an_interrupted_replay_reports_what_it_finished(tmp_path: Path):
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
-    deadline = time.monotonic() + 60
-    while not list(out.glob(".unfinished-*/rows.parquet")) and time.monotonic() < deadline:
+    while not list(out.glob(".unfinished-*/rows.parquet")):
+        assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate()
     assert process.returncode == 130, said
     assert "interrupted" in said
     assert summary(out)["runs"][0]["rows"] < 6 * 8 * 8 * 256

@@ -11,12 +11,16 @@ from softmax_cosim.eval import Metric, mean
 
 
 class Largest:
-    """Where is the largest of eight scores? Notes each step in the file that CALLS names."""
+    """Where is the largest of eight scores? Notes each step in the file that CALLS names.
+
+    STUCK_AT is the number of the step, counted in each process, that does not end.
+    """
 
     name = "largest"
     title = "the largest of eight"
     source = "drawn at random"
     batch = 7
+    calls = 0
 
     def __init__(self, **changes):
         self.metrics = (Metric("accuracy", "higher", "%", self.correct, mean),)
@@ -32,7 +36,9 @@ class Largest:
         if calls := os.environ.get("CALLS"):
             with Path(calls).open("a") as file:
                 file.write(f"{examples.start} {softmax is None} {os.getpid()}\n")
-        time.sleep(float(os.environ.get("SLOW", "0")))
+            self.calls += 1
+            if self.calls == int(os.environ.get("STUCK_AT", "0")):
+                time.sleep(3600)  # until it is killed
         answers = []
         for example in examples:
             scores = np.random.default_rng(example).normal(0, 2, (1, 8))

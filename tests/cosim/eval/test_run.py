@@ -169,18 +169,18 @@ def test_a_killed_run_goes_on(tmp_path):
     """Killed with SIGKILL: workers end too, what is written is kept, the rest is the same."""
     assert main(command(tmp_path / "whole")) == 0
     log = tmp_path / "calls"
-    environment = os.environ | {"CALLS": str(log), "SLOW": "0.25"}
+    environment = os.environ | {"CALLS": str(log), "STUCK_AT": "4"}
     line = [sys.executable, "-m", "softmax_cosim.cli", *command(tmp_path, "--jobs", "2")]
     root = Path(__file__).parents[3]
     process = subprocess.Popen(line, env=environment, cwd=root, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not log.is_file() or len(log.read_text().splitlines()) < 6:
-        assert time.monotonic() < deadline
+    while not log.is_file() or len(log.read_text().splitlines()) < 2 * 4:
+        assert process.poll() is None
         time.sleep(0.02)
     process.kill()
     process.wait()
     workers = {int(words.split()[2]) for words in log.read_text().splitlines()}
     assert len(workers) == 2
+    deadline = time.monotonic() + 300  # how long a busy machine may take
     while any(alive(worker) for worker in workers):
         assert time.monotonic() < deadline, "a worker outlives the run"
         time.sleep(0.02)
@@ -188,7 +188,7 @@ def test_a_killed_run_goes_on(tmp_path):
     done = sum(len(steps) - 1 for steps in cells(tmp_path).values())
     assert 0 < done < 3 * STEPS
     log.unlink()
-    subprocess.run(line, env=environment | {"SLOW": "0"}, cwd=root, check=True)
+    subprocess.run(line, env=environment | {"STUCK_AT": "0"}, cwd=root, check=True)
     assert len(log.read_text().splitlines()) == 3 * STEPS - done
     assert answers(tmp_path) == answers(tmp_path / "whole")
     assert without_time(results(tmp_path)) == without_time(results(tmp_path / "whole"))
@@ -212,7 +212,7 @@ def without_time(found):
 
 def test_an_interrupted_run_says_how_to_go_on(tmp_path):
     log = tmp_path / "calls"
-    environment = os.environ | {"CALLS": str(log), "SLOW": "0.25"}
+    environment = os.environ | {"CALLS": str(log), "STUCK_AT": "4"}
     process = subprocess.Popen(
         [sys.executable, "-m", "softmax_cosim.cli", *command(tmp_path)],
         env=environment,
@@ -223,12 +223,11 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path):
         # A shell that runs the tests in the background has them ignore the interrupt.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 60
     while not log.is_file() or len(log.read_text().splitlines()) < 4:
-        assert time.monotonic() < deadline
+        assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate()
     assert process.returncode == run.INTERRUPTED
     assert said == "interrupted; the same command goes on from here\n"
     assert not (tmp_path / "out" / "results.json").exists()
