@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -43,7 +44,7 @@ class Point:
     good: bool
     """It kept its promise."""
     unbeaten: bool
-    """No other good design has no more of both and less of one."""
+    """No other good design of the same function has no more of both and less of one."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Choice:
     points: tuple[Point, ...]
     missing: tuple[str, ...]
     """Designs of which the cost or the error is not known."""
+    apart: tuple[str, ...] = ()
+    """Designs of another function than most, whose errors are not to be held to the others'."""
 
     @property
     def unbeaten(self) -> list[Point]:
@@ -67,6 +70,8 @@ def choices(report: Report) -> list[Choice]:
 
 
 def _choice(cost: Cost, runs: Sequence[RunResult]) -> Choice:
+    functions = Counter(run.config.reference for run in runs)
+    most = max(functions, key=lambda name: (functions[name], name == "softmax"), default="")
     placed, missing = [], []
     for run in runs:
         spent, error = cost.of(run), _finite(run.total.l1)
@@ -74,7 +79,8 @@ def _choice(cost: Cost, runs: Sequence[RunResult]) -> Choice:
             missing.append(run.name)
         else:
             placed.append((run, spent, error))
-    good = [(spent, error) for run, spent, error in placed if run.exact]
+    held = [each for each in placed if each[0].exact and each[0].config.reference == most]
+    good = {run.name: (spent, error) for run, spent, error in held}
     points = [
         Point(
             run.name,
@@ -82,11 +88,13 @@ def _choice(cost: Cost, runs: Sequence[RunResult]) -> Choice:
             error,
             own=run.own is not None,
             good=run.exact,
-            unbeaten=run.exact and not any(_beats(other, (spent, error)) for other in good),
+            unbeaten=run.name in good
+            and not any(_beats(other, (spent, error)) for other in good.values()),
         )
         for run, spent, error in placed
     ]
-    return Choice(cost, tuple(points), tuple(missing))
+    apart = [run.name for run, _, _ in placed if run.config.reference != most]
+    return Choice(cost, tuple(points), tuple(missing), tuple(apart))
 
 
 def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:

@@ -80,10 +80,10 @@ def _error(run: RunResult) -> float:
 
 def _heads(runs: Sequence[RunResult]) -> list[list[tuple[str, AttentionMap]]]:
     """For each head that was kept, each design's name and what became of the head in it."""
-    found: dict[tuple[str, str, int, int], list[tuple[str, AttentionMap]]] = {}
+    found: dict[tuple[object, ...], list[tuple[str, AttentionMap]]] = {}
     for run in runs:
         for each in run.maps:
-            head = (each.trace, each.tensor, each.batch, each.head)
+            head = (each.trace, each.tensor, each.batch, each.head, run.config.reference)
             found.setdefault(head, []).append((run.name, each))
     return list(found.values())
 

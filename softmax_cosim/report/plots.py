@@ -112,18 +112,17 @@ def latencies(runs: Sequence[RunResult]) -> str:
 
 def _shared_latencies(runs: Sequence[RunResult]) -> str:
     """All in one panel; designs of one formula have a colour, and a line of the legend."""
-    alike: dict[str, list[RunResult]] = {}
+    alike: dict[tuple[str, int], list[RunResult]] = {}  # one in beats depends on the lanes
     for run in runs:
         formula = run.latency.formula
-        alike.setdefault(f"{run.name}, no formula" if formula is None else str(formula), []).append(
-            run
-        )
+        said = "no formula" if formula is None else str(formula)
+        alike.setdefault((said, run.config.lanes), []).append(run)
     crowded = sum(len(run.latency.pairs) for run in runs) > _VECTOR_POINTS
 
     def draw(figure: Figure) -> None:
         axis = figure.subplots()
         margins(figure, left=0.6, right=0.1, bottom=0.65 + 0.19 * len(alike), top=0.1)
-        for place, (formula, group) in enumerate(alike.items()):
+        for place, ((said, _), group) in enumerate(alike.items()):
             turn, kind = divmod(place, len(_SERIES))
             pairs = np.unique(np.concatenate([run.latency.pairs[:, :2] for run in group]), axis=0)
             axis.scatter(
@@ -135,7 +134,7 @@ def _shared_latencies(runs: Sequence[RunResult]) -> str:
                 linewidths=0,
                 rasterized=crowded,
             )
-            label = _named(formula, [run.name for run in group])
+            label = _named(said, [run.name for run in group])
             axis.plot(
                 *_alone(group[0], pairs),
                 color=_SERIES[kind],
@@ -164,9 +163,9 @@ def _alone(run: RunResult, pairs: Ints) -> tuple[Ints, Ints]:
     return lengths, run.latency.formula(lengths)
 
 
-def _named(formula: str, names: Sequence[str], most: int = 6) -> str:
+def _named(said: str, names: Sequence[str], most: int = 6) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{formula}:  {', '.join(names[:most])}{more}"
+    return f"{said}:  {', '.join(names[:most])}{more}"
 
 
 def _latency(axis: Any, run: RunResult) -> None:

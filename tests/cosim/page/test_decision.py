@@ -11,15 +11,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softmax_cosim import configs
+from softmax_cosim.paths import ROOT
 from softmax_cosim.report import Report, RunResult, area
 from softmax_cosim.report.area import nand_nor
 from softmax_cosim.report.decision import COSTS, Choice, Point, choices, representatives
 from softmax_cosim.report.html import render
+from softmax_cosim.report.plots import latencies
 from softmax_cosim.report.scatter import chart
 from softmax_cosim.report.text import outcome
 from tests.cosim.made_up import report_of, tally_of
@@ -69,6 +73,22 @@ def test_no_other_design_has_less_of_both_than_an_unbeaten_one(report: Report) -
     assert [point.name for point in choice.unbeaten] == ["cheap", "fine", "fine too"]
     assert choice.missing == ("unknown", "without rows")
     assert [point.name for point in choice.points if not point.good] == ["wrong"]
+
+
+def test_designs_of_another_function_are_beside_the_others(report: Report) -> None:
+    run = report.runs[0]
+    other = configs.load(str(ROOT / "examples" / "logsoftmax" / "logsoftmax.toml"))
+    runs = [
+        changed(run, "a", 0.5, 10),
+        changed(run, "b", 0.4, 20),
+        changed(run, "log", 0.1, 1, config=other),
+    ]
+    for some in (runs, runs[:1] + runs[2:]):  # of as many, softmax is the one that counts
+        choice = by_bytes(report, *some)
+        assert choice.apart == ("log",)
+        assert [point.name for point in choice.unbeaten] == [each.name for each in some[:-1]]
+        assert "not against them: log." in render(dataclasses.replace(report, runs=tuple(some)))
+    assert [point.name for point in by_bytes(report, runs[2]).unbeaten] == ["log"]
 
 
 def test_representatives_are_all_or_from_the_best_to_the_worst(report: Report) -> None:
@@ -175,6 +195,35 @@ def test_drawings_do_not_grow_with_the_number_of_designs(report: Report, number:
         assert f'id="design-design_{i}"' in page
         assert f'id="total-design_{i}"' in page
     assert len(page) < 2_000_000
+
+
+def test_designs_share_a_line_of_the_latencies_if_formula_and_lanes_are_the_same(
+    report: Report,
+) -> None:
+    run = report.runs[0]
+
+    def stated(name: str, lanes: int) -> RunResult:
+        latency = dataclasses.replace(run.latency, formula=Said())
+        config = run.config.replace(lanes=lanes)
+        return dataclasses.replace(run, name=name, config=config, latency=latency)
+
+    runs = [stated("a", 4), stated("b", 8), stated("c", 4), stated("d", 8), run]
+    told = html.unescape(latencies(runs))
+    assert re.findall(r">\s*([^<>\s][^<>]*:  [^<>]*?)\s*<", told) == [
+        "3*B:  a, c",
+        "3*B:  b, d",
+        f"{run.latency.formula}:  {run.name}",
+    ]
+
+
+class Said:
+    """A latency in beats, as a configuration says it."""
+
+    def __call__(self, length: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return 3 * length
+
+    def __str__(self) -> str:
+        return "3*B"
 
 
 def test_what_is_not_known_is_a_dash_and_never_0(report: Report) -> None:
