@@ -17,6 +17,8 @@ from softmax_cosim.report.html import render
 from tests.cosim.made_up import report_of, tally_of
 from tests.cosim.page.browser import Browser, find
 
+SHEET = 1032
+"""Pixels across a sheet of A4, laid crosswise, within its margins."""
 LONG = "a/folder/of/some/length/and_a_configuration_with_a_very_long_name_indeed"
 
 
@@ -250,6 +252,8 @@ def test_paper_shows_everything_and_no_buttons(browser: Browser, page: Path) -> 
     assert browser.run(f"{button}, '::after').content") == "none"
     assert "none" in browser.run(f"{button}).textDecorationLine")
     assert shown_chart(browser) == ["chart cost-latency"]
+    browser.size(SHEET)
+    assert overflow(browser) <= SHEET
     browser.media()
     sheets = base64.b64decode(browser.command("Page.printToPDF", preferCSSPageSize=True)["data"])
     assert sheets.startswith(b"%PDF")
