@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from softmax_cosim import cli
+from softmax_cosim import cli, configs
 from softmax_cosim.configs import UsageError
 from softmax_cosim.configs.design import Rtl
-from softmax_cosim.synth import area, flows, liberty
+from softmax_cosim.synth import area, flows, liberty, tools
 from softmax_cosim.synth.figures import gates_of
-from softmax_cosim.synth.unit import Unit
+from softmax_cosim.synth.unit import Unit, unit_of
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "synth" / "data" / "tiny.lib"
@@ -196,6 +196,16 @@ def test_the_example_on_an_ecp5(tmp_path, capsys):
     assert " levels" in figures["critical"]
     assert f"{figures['lut4']:,} LUT4" in capsys.readouterr().out
     assert area.AREA.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples").glob("*/*.toml")), ids=lambda path: path.stem
+)
+def test_every_example_is_read(path, tmp_path):
+    """And its loops unrolled; what follows takes minutes for some."""
+    unit = unit_of(configs.load(str(path)))
+    tools.yosys(tools.read(unit, tmp_path) + "write_rtlil read.il\n", tmp_path, "read")
+    assert f"module \\{unit.rtl.top}" in (tmp_path / "read.il").read_text()
 
 
 def test_the_example_stage_by_stage(capsys):

@@ -70,7 +70,7 @@ module bf16_softmax #(
       beat  <= '0;
     end else if (step) begin
       beat <= last ? '0 : beat + 1'b1;
-      if (last) state <= state.next();
+      if (last) state <= (state == LOAD) ? SUM : (state == SUM) ? OUT : LOAD;
       if (last && state == LOAD) final_beat <= beat;
     end
   end
@@ -95,9 +95,11 @@ module bf16_softmax #(
       automatic logic [9:0] octave = power.octave + 10'(shift);
       if ((beat == '0 && i == 0) || x > top_next) top_next = x;
       sum_next += 26'({power.mantissa, 4'b0} >> power.octave);
-      while (!product[24] && product != '0) begin
-        product <<= 1;
-        octave += 1'b1;
+      for (int unsigned k = 0; k < 2; k++) begin
+        if (!product[24]) begin
+          product <<= 1;
+          octave += 1'b1;
+        end
       end
       m_data[i] = (octave < 10'd127) ? {1'b0, 8'(10'd127 - octave), 7'b0} : '0;
       if (octave < 10'd127) m_data[i] += 16'((25'(product[23:0]) + 25'h10000) >> 17);

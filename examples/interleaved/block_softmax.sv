@@ -56,7 +56,14 @@ module block_softmax #(
       beat  <= '0;
     end else if (step) begin
       beat <= last ? '0 : beat + 1'b1;
-      if (last) state <= state.next();
+      if (last) begin
+        case (state)
+          LOAD: state <= SUM;
+          SUM: state <= DIVIDE;
+          DIVIDE: state <= OUT;
+          default: state <= LOAD;
+        endcase
+      end
       if (last && state == LOAD) final_beat <= beat;
     end
   end

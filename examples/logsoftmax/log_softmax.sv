@@ -70,7 +70,7 @@ module log_softmax #(
       beat  <= '0;
     end else if (step) begin
       beat <= last ? '0 : beat + 1'b1;
-      if (last) state <= state.next();
+      if (last) state <= (state == LOAD) ? SUM : (state == SUM) ? OUT : LOAD;
     end
   end
 

