@@ -273,6 +273,11 @@ class Config:
         return self.design.tolerance if self.design else 0
 
     @property
+    def longer(self) -> str:
+        """What becomes of rows that are too long: ``refuse`` them, or ``leave out``."""
+        return self.design.longer if self.design else "refuse"
+
+    @property
     def reference(self) -> str:
         """What is computed of a row of floats: ``softmax``, or ``module:function``."""
         return self.design.reference if self.design else "softmax"

@@ -46,6 +46,10 @@ class Broken(RuntimeError):
         super().__init__(message)
         self.results = results
 
+    def __reduce__(self) -> tuple[type[Broken], tuple[str, Results]]:
+        """Both go along to another process."""
+        return type(self), (str(self), self.results)
+
 
 class NoProgress(Broken):
     """The design stopped taking or giving data; the message names the row and the handshakes."""

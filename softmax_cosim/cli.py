@@ -10,19 +10,20 @@ from pathlib import Path
 from softmax_cosim import console
 from softmax_cosim.arguments import count, numbers
 from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.golden.exchange import Broken
 from softmax_cosim.paths import built_in
 
 __all__ = ["main"]
 
-BAD_INPUT, UNFORESEEN, INTERRUPTED = 2, 3, 130
+FAILED, BAD_INPUT, UNFORESEEN, INTERRUPTED = 1, 2, 3, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        Its exit code: 0, 1 for a mismatch or a broken limit, 2 for bad input, 3 for what is a
-        fault of ours, 130 when interrupted.
+        Its exit code: 0, 1 for a mismatch, a broken limit or a design that fails, 2 for bad input,
+        3 for what is a fault of ours, 130 when interrupted.
     """
     with console.unbreakable():
         try:
@@ -35,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return INTERRUPTED
         except SystemExit:  # argparse has said what is wrong, or what was asked
             raise
+        except Broken as error:
+            print(f"cosim: {error}", file=sys.stderr)
+            return FAILED
         except BaseException as error:  # a panic of a library written in Rust is no Exception
             print(f"cosim: {console.crash(error)}", file=sys.stderr)
             return UNFORESEEN

@@ -27,6 +27,7 @@ from softmax_cosim.account import Account
 from softmax_cosim.configs import MAX_LEN_LIMIT, Config, UsageError
 from softmax_cosim.golden import reference, shell
 from softmax_cosim.golden.compare import apart
+from softmax_cosim.golden.exchange import Broken
 from softmax_cosim.golden.quantise import Clipping, checked, quantise
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.golden.softmax import Outputs
@@ -270,7 +271,11 @@ class Rtl(Engine):
         draw: str,
     ) -> Floats:
         """Compare one part's results with the golden model, whose first row is ``start``."""
-        results = future.result()
+        try:
+            results = future.result()
+        except Broken as broken:
+            where = f"{self.config.name}: {current_layer.get() or 'softmax'}, from row {start}"
+            raise type(broken)(f"{where}: {broken}", broken.results) from None
         count = self.count
         count.cycles += int(results.last_out.max() - results.first_in.min()) + 1
         differs = apart(self.config, golden.y if golden else None, results.y).reshape(shape)

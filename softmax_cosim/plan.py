@@ -19,6 +19,7 @@ from softmax_cosim import configs
 from softmax_cosim.arguments import spans
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.names import distinct_files, ends
+from softmax_cosim.report.model import LeftOut
 from softmax_cosim.selection import Picked, Selection, slices
 from softmax_cosim.trace import Trace
 
@@ -65,6 +66,19 @@ class Planned:
     """The file's own without suffix, likewise."""
     picked: Picked
 
+    def fitting(self, cfg: Config) -> list[int]:
+        """The layers whose rows a design takes; rows of a layer are of one length."""
+        shapes = self.trace.shapes
+        return [layer for layer in self.picked if shapes[layer][-1] <= cfg.max_len]
+
+    def left_out(self, cfg: Config) -> list[LeftOut]:
+        """What it is asked to play and does not take."""
+        return [
+            LeftOut(str(self.trace.path), f"layer.{layer}.scores", len(rows), length)
+            for layer, rows in self.picked.items()
+            if len(rows) and (length := self.trace.shapes[layer][-1]) > cfg.max_len
+        ]
+
     def slices(self, layer: int) -> Iterator[npt.NDArray[np.int64]]:
         """The rows of a layer to play, in bounded pieces."""
         return slices(self.picked[layer], self.trace.shapes[layer][-1])
@@ -100,21 +114,26 @@ class Plan:
             Planned(trace, name, selection.of(trace))
             for trace, name in zip(traces, ends([trace.path for trace in traces]), strict=True)
         ]
+        plan = cls(tuple(designs), tuple(planned), (*twice, *again))
         for design in designs:
-            for trace in traces:
-                trace.check_fits(design.cfg)
-        return cls(tuple(designs), tuple(planned), (*twice, *again))
+            plan._check_lengths(design.cfg)
+        return plan
 
-    @property
-    def rows(self) -> int:
-        """Rows that each design is to play."""
-        return sum(len(rows) for planned in self.traces for rows in planned.picked.values())
+    def _check_lengths(self, cfg: Config) -> None:
+        """Refuse rows that are too long, or all of them where those are left out."""
+        if cfg.longer != "leave out":
+            for planned in self.traces:
+                planned.trace.check_fits(cfg)
+        elif not self.rows(cfg):
+            raise UsageError(
+                f"{cfg.name} takes rows of at most {cfg.max_len} elements, and all of these are "
+                "longer, so all are left out; name a trace of shorter rows"
+            )
 
-    @property
-    def slices(self) -> int:
-        """Slices that they are cut into."""
+    def rows(self, cfg: Config) -> int:
+        """Rows that a design is to play."""
         return sum(
-            1 for planned in self.traces for layer in planned.picked for _ in planned.slices(layer)
+            len(planned.picked[layer]) for planned in self.traces for layer in planned.fitting(cfg)
         )
 
     def key(self, design: Design, planned: Planned) -> str:

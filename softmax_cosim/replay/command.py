@@ -83,7 +83,7 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
         with _progress(terminal) as progress, suppress(Interrupted):  # a build under way
             ready = _as_built(plan, args, progress) if simulate else iter(plan.designs)
             for design in ready:
-                task = progress.add_task(design.name, total=plan.rows, unit="rows")
+                task = progress.add_task(design.name, total=plan.rows(design.cfg), unit="rows")
                 player = Player(design, plan, args, folder, outputs, simulate)
                 with closing(player.play()) as played, suppress(Interrupted):
                     for done in played:

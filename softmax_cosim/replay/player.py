@@ -70,6 +70,7 @@ class Player:
             draws=self._draws,
             table_bytes=tables.table_bytes(cfg),
             formula=_formula(cfg),
+            left_out=[left for planned in plan.traces for left in planned.left_out(cfg)],
         )
         self._picture = Picture()
         self._again = Reproducer(design, args)
@@ -94,6 +95,7 @@ class Player:
             return
         with self._pool() as pool, closing(self._again):
             pool.start()
+            self._tally.built(pool.build.warnings, str(pool.build.log))
             self._begun = time.perf_counter()
             ahead: deque[Callable[[], int]] = deque()
             for finish in self._submitted(pool):
@@ -144,7 +146,7 @@ class Player:
     def _slices(self) -> Iterator[Slice]:
         """Everything that is planned, in bounded pieces."""
         for planned in self._plan.traces:
-            for layer in planned.trace.layers(planned.picked):
+            for layer in planned.trace.layers(planned.fitting(self._cfg)):
                 for picked in planned.slices(layer.index):
                     yield Slice.of(self._design, planned, layer, picked)
 
@@ -216,6 +218,8 @@ class Player:
             if (batch.trace, batch.tensor, int(batch.row[place])) in self._told:
                 continue
             failure, fails = wrong(measured, place)
+            if broken and batch.lost[place]:  # what ended it is told once, with the first it cost
+                failure, broken = dataclasses.replace(failure, what=f"lost: {broken}"), ""
             failure = dataclasses.replace(failure, draw=draw)
             failure = self._again(failure, part, place, [draw], fails)
             if failure.element is not None and self._explains:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from softmax_cosim.configs import Config
 from softmax_cosim.report.model import Report
-from softmax_cosim.report.text import count
+from softmax_cosim.report.text import count, input_format
 
 __all__ = ["LayerClipping", "clipping_of", "clipping_warnings"]
 
@@ -30,9 +30,9 @@ def clipping_warnings(found: Iterable[LayerClipping]) -> list[str]:
 
     Of the configurations of one format, that of which it moves most rows speaks.
     """
-    worst: dict[tuple[str, int, int, bool], LayerClipping] = {}
+    worst: dict[tuple[str, str, float, bool], LayerClipping] = {}
     for one in found:
-        key = one.layer, one.config.in_w, one.config.frac, one.config.recentre
+        key = one.layer, str(one.config.inputs), one.config.scale, one.config.recentre
         if one.moved and (key not in worst or one.moved > worst[key].moved):
             worst[key] = one
     return [_sentence(one) for one in worst.values()]
@@ -59,6 +59,6 @@ def _sentence(one: LayerClipping) -> str:
     remedy = "fewer fraction bits" if config.recentre else "recentre = true, or fewer fraction bits"
     rows = "1 row" if one.moved == 1 else f"{count(one.moved)} rows"
     return (
-        f"{one.layer}: {beyond} at Q{config.in_w - config.frac}.{config.frac}, which moves the "
+        f"{one.layer}: {beyond} at {input_format(config)}, which moves the "
         f"probabilities of {rows} ({config.name}); try {remedy} (cosim calibrate)"
     )

@@ -15,6 +15,7 @@ from softmax_cosim.report.area import nand_nor
 from softmax_cosim.report.clipping import clipping_of, clipping_warnings
 from softmax_cosim.report.decision import choices, representatives
 from softmax_cosim.report.model import AttentionMap, Report, RunResult
+from softmax_cosim.report.notes import notes
 from softmax_cosim.report.scatter import chart
 
 __all__ = ["environment", "render", "write_html"]
@@ -41,6 +42,7 @@ def environment(*folders: Path, **drawings: Callable[..., str]) -> jinja2.Enviro
         verdict=text.verdict,
         drawn=text.drawn,
         amount=_shown(text.amount),
+        input_format=text.input_format,
         count=_shown(text.count),
         figure=_shown(text.figure),
         percent=_shown(text.percent),
@@ -71,6 +73,7 @@ def render(report: Report) -> str:
         shown=shown,
         heads=_heads(shown)[: max(_MAPS // max(len(shown), 1), 1)],
         worst_each=max(_WORST_ROWS // max(len(shown), 1), 1),
+        notes=notes(report),
     )
 
 

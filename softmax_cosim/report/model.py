@@ -318,6 +318,17 @@ class OwnDesign:
 
 
 @dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """Rows of a tensor that were asked for, and are longer than the design takes."""
+
+    trace: str
+    tensor: str
+    rows: int
+    length: int
+    """Elements of each."""
+
+
+@dataclasses.dataclass(frozen=True)
 class PowerUp:
     """What became of a sample of the rows, played from several power-up draws."""
 
@@ -371,6 +382,15 @@ class RunResult:
     """None without a simulator."""
     broken: int = 0
     """Batches in which the design broke the rules of its streams."""
+    left_out: tuple[LeftOut, ...] = ()
+    filled_rows: int = 0
+    """Rows that were driven longer than they are."""
+    added_rows: int = 0
+    """Rows that were driven to fill up blocks."""
+    build_warnings: int = 0
+    """Of Verilator, about the sources of a design of somebody's own."""
+    build_log: str = ""
+    """Where they stand."""
 
     @property
     def exact(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from softmax_cosim.configs import Config
+from softmax_cosim.golden import framing
 from softmax_cosim.golden.metrics import Errors, RowErrors, TableHits
 from softmax_cosim.report.model import (
     AttentionMap,
@@ -20,6 +21,7 @@ from softmax_cosim.report.model import (
     Formula,
     Ints,
     Latency,
+    LeftOut,
     Merit,
     OwnDesign,
     PowerUp,
@@ -120,6 +122,7 @@ class Tally:
         name: str | None = None,
         own: OwnDesign | None = None,
         draws: Sequence[str] = (),
+        left_out: Sequence[LeftOut] = (),
     ) -> None:
         """Start empty.
 
@@ -130,11 +133,15 @@ class Tally:
             name: of the run; that of the configuration when not given.
             own: what a design of the user's own consists of.
             draws: the power-up draws that rows are played from; none without a simulator.
+            left_out: rows that were asked for and are too long.
         """
         self._config, self._table_bytes, self._formula = config, table_bytes, formula
         self._name, self._own = name or config.name, own
         self._draws = tuple(draws)
         self._drawn = self._unsettled = self._broken = 0
+        self._filled = self._added = 0
+        self._left_out = tuple(left_out)
+        self._build = (0, "")
         self._sums = _Sums()
         self._tensors: dict[tuple[str, str, str], _Sums] = {}
         self._pairs: Ints = np.empty((0, 3), dtype=np.int64)
@@ -150,7 +157,11 @@ class Tally:
         key = (batch.trace, batch.model, batch.tensor)
         self._sums.add(batch, whole)
         self._tensors.setdefault(key, _Sums()).add(batch, whole)
-        self._beats += int((-(-batch.length // self._config.lanes)).sum())
+        driven = framing.driven_lengths(self._config, batch.length)
+        size = self._config.rows_per_block
+        self._beats += int((-(-driven // self._config.lanes))[::size].sum())
+        self._filled += int(np.count_nonzero(driven > batch.length * size))
+        self._added += -len(batch) % size
         self._predicted += int(batch.predicted.sum())
         self._prediction_errors += int(batch.mispredicted.sum())
         self._add_latency(batch.length, batch.latency, whole)
@@ -166,6 +177,10 @@ class Tally:
     def breaks(self) -> None:
         """Count a batch in which the design broke the rules of its streams."""
         self._broken += 1
+
+    def built(self, warnings: int, log: str) -> None:
+        """Tell how many warnings a design of somebody's own gave, and where they stand."""
+        self._build = (warnings, log)
 
     def fail(self, failure: Failure) -> None:
         """Describe a failing row; only the first few are kept, so don't describe many more."""
@@ -204,6 +219,11 @@ class Tally:
             own=self._own,
             power_up=PowerUp(self._draws, self._drawn, self._unsettled) if self._draws else None,
             broken=self._broken,
+            left_out=self._left_out,
+            filled_rows=self._filled,
+            added_rows=self._added,
+            build_warnings=self._build[0],
+            build_log=self._build[1],
         )
 
     def _add_latency(self, length: Ints, latency: Ints, whole: Bools) -> None:

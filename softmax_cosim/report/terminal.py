@@ -11,6 +11,7 @@ from rich.text import Text
 
 from softmax_cosim.report.clipping import clipping_of, clipping_warnings
 from softmax_cosim.report.model import Report, RunResult
+from softmax_cosim.report.notes import notes
 from softmax_cosim.report.text import count, drawn, figure, seconds, verdict
 
 __all__ = ["print_report", "print_warnings"]
@@ -55,6 +56,8 @@ def print_report(report: Report, console: Console, folder: Path | None = None) -
     for failure in [failure for run in report.runs for failure in run.failures][:_SHOWN_FAILURES]:
         console.print(Text(str(failure), style="red"), soft_wrap=True)
     print_warnings(clipping_warnings(clipping_of(report)), console)
+    for note in notes(report):
+        console.print(Text(note, style="dim"), soft_wrap=True)
     console.print(
         Text(verdict(report), style=_style(report)),
     )

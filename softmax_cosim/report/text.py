@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
+from softmax_cosim.configs import Config
 from softmax_cosim.report.model import Report, RunResult
 
-__all__ = ["amount", "count", "drawn", "figure", "outcome", "percent", "seconds", "verdict"]
+__all__ = [
+    *("amount", "count", "drawn", "figure", "input_format", "outcome", "percent", "seconds"),
+    "verdict",
+]
 
 _NOTHING = "–"
 
@@ -38,6 +42,12 @@ def amount(value: float | None) -> str:
 def percent(share: float) -> str:
     """A share of one as percent."""
     return _NOTHING if math.isnan(share) else f"{100 * share:.1f} %"
+
+
+def input_format(config: Config) -> str:
+    """How a score's number format is written: ``Q8.8``, or as a configuration names it."""
+    name = str(config.inputs)
+    return f"{name.upper()}" if name.startswith("q") else name
 
 
 def seconds(value: float) -> str:
@@ -111,12 +121,19 @@ _PROMISES = {
 }
 
 
+def _step(config: Config) -> str:
+    """What a tolerance counts: units in the last place where outputs are floats."""
+    return "ULP" if config.outputs.has_nan else "LSB"
+
+
 def _named(report: Report, promise: str) -> str:
     """The runs of a promise, where there are others."""
     if len(report.promises) == 1 and promise != "tolerance":
         return ""
     names = [
-        f"{run.name}, {run.config.tolerance} LSB" if promise == "tolerance" else run.name
+        f"{run.name}, {run.config.tolerance} {_step(run.config)}"
+        if promise == "tolerance"
+        else run.name
         for run in report.runs
         if run.promise == promise
     ]

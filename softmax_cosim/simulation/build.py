@@ -14,9 +14,9 @@ from pathlib import Path
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.paths import RTL, build_folder
-from softmax_cosim.simulation import power_up, toolchain, wrapper
+from softmax_cosim.simulation import joint, power_up, toolchain, wrapper
 from softmax_cosim.simulation.cache import kept
-from softmax_cosim.simulation.compile import EXECUTABLE, PROFILES, Job
+from softmax_cosim.simulation.compile import EXECUTABLE, LOG, PROFILES, Job
 
 __all__ = [
     "PROFILES",
@@ -39,6 +39,19 @@ class Build:
     executable: Path
     folder: Path
     top: str
+
+    @property
+    def log(self) -> Path:
+        """What the tools said when it was made."""
+        return self.folder / LOG
+
+    @property
+    def warnings(self) -> int:
+        """How many warnings Verilator gave of a design that is not ours."""
+        try:
+            return joint.warnings(self.log.read_text(errors="replace"))
+        except OSError:
+            return 0
 
     def command(
         self, *, draw: str = "1", waves: Path | None = None, plusargs: Sequence[str] = ()
@@ -151,10 +164,13 @@ def build(
     """
     toolchain.check()
     written: dict[str, str] = {} if public else {"ports.vlt": _ports_only(top)}
+    judge = None
     if sources is None:
         sources = rtl_sources()
         if cfg and cfg.design:
-            sources, args = _of_design(cfg, written), [*_reading(cfg), *args]
+            sources, reading = _of_design(cfg, written), _reading(cfg)
+            judge = joint.Joint(cfg, [*reading, *_absolute(sources)]).fault
+            args = [*reading, *args]
     values = (parameters_of(cfg) if cfg else {}) | dict(parameters or {})
     job = Job(
         top=top,
@@ -168,6 +184,7 @@ def build(
             *(f"-G{key}={literal(value)}" for key, value in values.items()),
         ],
         profile=profile,
+        judge=judge,
     )
     label = name or (cfg.name if cfg else top)
     root = (build_root or build_folder("sim")).resolve()

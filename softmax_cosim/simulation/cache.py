@@ -81,7 +81,7 @@ def kept(root: Path, name: str, key: object, make: Callable[[Path], Read]) -> Pa
             digest = _write_list(work, read)
         except UsageError:
             for path in work.iterdir():
-                if path.suffix != ".log":
+                if path.suffix not in (".log", ".sv"):  # what was said, and of what
                     path.unlink()
             raise
         except BaseException:

@@ -13,7 +13,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -22,7 +22,7 @@ from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.simulation import toolchain
 from softmax_cosim.simulation.cache import Interrupted, Read, kept, stopping
 
-__all__ = ["EXECUTABLE", "PROFILES", "Job"]
+__all__ = ["EXECUTABLE", "LOG", "PROFILES", "Job"]
 
 EXECUTABLE = "simulation"
 
@@ -36,7 +36,7 @@ PROFILES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
 #: One C++ file of all that Verilator wrote and all that is linked with it: Verilator's headers take
 #: longer to read than most designs to compile.
 _ALL = "Vtop__ALL"
-_LOG = "build.log"
+LOG = "build.log"
 _SWITCHES = ("coverage", "system_c", "use_timing", "trace", "trace_fst", "trace_vcd", "trace_saif")
 _MACROS = {"system_c": "SC", "use_timing": "TIMING"}
 _PAUSE, _GRACE_SECONDS = 0.02, 5.0
@@ -62,6 +62,9 @@ class Job:
     arguments: Sequence[str]
     """For Verilator."""
     profile: str
+    judge: Callable[[str, Path], str | None] | None = None
+    """Told what Verilator said, and the folder; says what is wrong that it does not mind, or what
+    it means."""
 
     @property
     def folders(self) -> list[str]:
@@ -101,7 +104,7 @@ class Job:
         """
         for name, text in self.written.items():
             (work / name).write_text(text, encoding="utf-8")
-        _run([self.verilate()], work, self.top)
+        self._verilated(work)
         made = _description(work)
         compiler = [*toolchain.compiler(), *_flags(made["options"])]
         ours, library = PROFILES[self.profile]
@@ -123,6 +126,22 @@ class Job:
         given = {*self.files, *self.cpp}
         found = [path for path in (*_verilated(work), *headers) if path not in given]
         return Read(sorted(given), found, [*self.folders, *toolchain.include_folders()])
+
+    def _verilated(self, work: Path) -> None:
+        """Run Verilator."""
+        failed: UsageError | None = None
+        try:
+            _run([self.verilate()], work, self.top)
+        except UsageError as error:
+            failed = error
+        log = work / LOG
+        said = log.read_text(errors="replace") if log.is_file() else ""
+        if self.judge and (fault := self.judge(said, work)):
+            written = [str(work / name) for name in self.written if name.endswith(".sv")]
+            where = f"the wrapper: {', '.join(written)}; the whole log: {log}"
+            raise UsageError(f"{fault} ({where})") from None
+        if failed:
+            raise failed
 
 
 def _description(work: Path) -> dict[str, Any]:
@@ -215,7 +234,7 @@ def _run(commands: Iterable[Sequence[str]], work: Path, top: str) -> None:
             for entry in running[:]:
                 if entry[0].poll() is not None:
                     running.remove(entry)
-                    _ended(*entry, work / _LOG, top)
+                    _ended(*entry, work / LOG, top)
             time.sleep(_PAUSE)
     finally:
         _end(running)

@@ -19,6 +19,7 @@ from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.simulation import autopsy, power_up
+from softmax_cosim.simulation.build import Build
 from softmax_cosim.simulation.simulator import Simulator
 
 __all__ = ["SHARD_ELEMENTS", "Pool", "default_jobs"]
@@ -88,6 +89,11 @@ class Pool:
             SimulatorCrash: one ended before it was ready.
         """
         list(self._threads.map(Simulator.start, self._simulators))
+
+    @property
+    def build(self) -> Build:
+        """What the processes run."""
+        return self._simulators[0].build
 
     def turn(self) -> int:
         """The place whose turn it is."""

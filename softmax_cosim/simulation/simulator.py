@@ -111,7 +111,7 @@ class Simulator:
         """``bulk`` only: rising clock edges of all batches since the process started."""
         self.draw = power_up.check(draw)
         self._waves = waves and waves.absolute()
-        self._build = build(
+        self.build = build(
             config,
             sources=sources,
             waves=traceable or waves is not None,
@@ -121,7 +121,7 @@ class Simulator:
             **(_bulk(run_ahead) if transport == "bulk" else {}),
         )
         # Where files are looked for that the design names.
-        self._folder = config.design.folder if config.design else self._build.folder
+        self._folder = config.design.folder if config.design else self.build.folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._seen = 0  # bytes of the log
@@ -167,12 +167,12 @@ class Simulator:
                 "memory": self._memory_fd,
                 "lifeline": pipe,
             }
-            environment = self._build.environment(
+            environment = self.build.environment(
                 "softmax_cosim.tb.server", results=Path(os.devnull)
             )
             with os.fdopen(pipe):
                 self._process = subprocess.Popen(
-                    self._build.command(draw=self.draw, waves=self._waves),
+                    self.build.command(draw=self.draw, waves=self._waves),
                     cwd=self._folder,
                     env=environment
                     # There are no assertions to rewrite, which would load pytest and its plugins.
