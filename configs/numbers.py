@@ -142,10 +142,11 @@ class Floating:
     def decode(self, codes: npt.ArrayLike) -> Reals:
         """Real values of patterns."""
         c = np.asarray(codes).astype(np.int64)
-        if self.name == "fp16":
-            return c.astype(np.uint16).view(np.float16).astype(np.float64)
-        wide = (c << (32 - self.bits)).astype(np.uint32)
-        return wide.view(np.float32).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN is one like any other
+            if self.name == "fp16":
+                return c.astype(np.uint16).view(np.float16).astype(np.float64)
+            wide = (c << (32 - self.bits)).astype(np.uint32)
+            return wide.view(np.float32).astype(np.float64)
 
     def rank(self, codes: npt.ArrayLike) -> Ints:
         """Codes as numbers in the order of their values, neighbours one apart; both zeros are 0."""

@@ -69,8 +69,11 @@ def test_what_it_gets_wrong_is_found(example: Path, tmp_path: Path):
         (("distance:distance", "elsewhere:distance"), "there is no"),
         (('"distance_top.sv"', '"missing.sv"'), "the source missing.sv does not exist"),
         (('top = "distance_top"\n', ""), "sources without top; name the top module"),
-        (('method = "custom"', 'method = "rexp"'), "top goes with a design of your own"),
-        (('top = "distance_top"', 'top = "nobody"'), "building softmax_tb failed"),
+        (
+            ('top = "distance_top"', 'top = "distance_top"\nmethod = "rexp"'),
+            "top goes with a design of your own",
+        ),
+        (('top = "distance_top"', 'top = "nobody"'), "no source has a module of this name"),
     ],
 )
 def test_what_is_wrong_with_it_is_said_in_a_sentence(
