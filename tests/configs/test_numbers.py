@@ -109,7 +109,7 @@ def test_no_number_stays_none(name: str):
     "name", ["q8", "8.8", "q.8", "Q8.8", "bfloat16", "", 8, None, "unorm", "fp8"]
 )
 def test_what_is_no_format_is_named(name: object):
-    with pytest.raises(UsageError, match="^x = .*; give a number format: qI.F, uqI.F"):
+    with pytest.raises(UsageError, match=r"^x = .*; give a number format: qI\.F, uqI\.F"):
         numbers.parse(name, "x")
 
 
