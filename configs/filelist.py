@@ -29,8 +29,9 @@ class FileList:
 def read(path: Path) -> FileList:
     """Read a list.
 
-    Paths are relative to the list they stand in; ``$NAME`` and ``${NAME}`` are taken from the
-    environment; ``//``, ``#`` and ``/* */`` begin comments.
+    Paths are relative to the list they stand in, or else (as simulators have it for ``-f``) to the
+    first one's folder; ``$NAME`` and ``${NAME}`` are taken from the environment; ``//``, ``#`` and
+    ``/* */`` begin comments.
 
     Raises:
         UsageError: a list or a file is missing, a list names itself, or an entry is not understood.
@@ -50,6 +51,8 @@ def _read(path: Path, found: FileList, inside: tuple[Path, ...]) -> None:
         raise UsageError(f"cannot read the file list {path}: {reason}") from None
     words = _words(path, text)
     for line, word in words:
+        if word in _SPELT:
+            word = _SPELT[word]
         if word in ("-f", "-F", "-y", "-v", "-I", "-D"):
             value = next(words, (line, ""))[1]
             if not value:
@@ -62,7 +65,12 @@ def _take(path: Path, line: int, word: str, found: FileList, inside: tuple[Path,
     """One entry, its value behind its option without a space."""
 
     def at(name: str) -> Path:
-        return Path(os.path.abspath(path.parent / name))  # noqa: PTH100 (links stay links)
+        name = name.replace('"', "")
+        here, first = (
+            Path(os.path.abspath(each.parent / name))  # noqa: PTH100 (links stay links)
+            for each in (path, (*inside, path)[0])
+        )
+        return first if first.exists() and not here.exists() else here
 
     plus = [part for part in word.split("+") if part]
     if word.startswith("+incdir+"):
@@ -84,19 +92,26 @@ def _take(path: Path, line: int, word: str, found: FileList, inside: tuple[Path,
         if not file.is_file():
             raise UsageError(f"{path}, line {line}: there is no file {file}")
         found.files.append(file)
-    else:
+    elif word not in _IDLE:
         raise UsageError(
             f"{path}, line {line}: {word!r} is not understood; "
             "a list may have files, +incdir+, +define+, +libext+, -y, -v, -f, -F, -I and -D"
         )
 
 
+#: Other spellings of options with a value behind them.
+_SPELT = {"-incdir": "-I", "-define": "-D", "-file": "-f", "-libdir": "-y"}
+#: What says nothing that is not so anyway.
+_IDLE = ("-sv", "-sverilog", "+systemverilogext+.sv", "+v2k")
+
+
 def _words(path: Path, text: str) -> Iterator[tuple[int, str]]:
     """Words of the list with their lines, comments taken out, variables put in."""
+    text = re.sub(r"\\\r?\n", " \n", text)  # words go on in the next line all the same
     text = re.sub(r"/\*.*?\*/", lambda found: "\n" * found[0].count("\n"), text, flags=re.DOTALL)
     for number, line in enumerate(text.splitlines(), 1):
-        for found in re.finditer(r'"([^"]*)"|(\S+)', re.sub(r"(^|\s)(//|#).*", "", line)):
-            word = found[1] if found[1] is not None else found[2]
+        for found in re.finditer(r'(?:"[^"]*"|[^\s"])+', re.sub(r"(^|\s)(//|#).*", "", line)):
+            word = re.sub(r'^"(.*)"$', r"\1", found[0])
             for variable in re.findall(r"\$\{?(\w+)\}?", word):
                 if variable not in os.environ:
                     raise UsageError(f"{path}, line {number}: ${variable} is not set")
