@@ -9,7 +9,7 @@ MODELS := onnx minilm translation torch training speech chemistry traces/models.
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test test-models test-families lint format bench synth netlist formal traces eval eval-small eval-handbook native clean
+.PHONY: help setup sim test test-all test-models test-families lint format bench synth netlist formal traces eval eval-small eval-handbook native clean
 .NOTPARALLEL:
 
 help: ## print this help
@@ -26,6 +26,10 @@ sim: ## replay the committed traces through the RTL and write reports/
 test: ## run every test, simulations included, but for those of tests/models
 	$(SETUP) test onnx
 	@$(BIN)/pytest -n auto $(ARGS)
+
+test-all: ## run every test but for those of tests/models, every row of the committed traces included
+	$(SETUP) test onnx
+	@$(BIN)/pytest -n auto --whole $(ARGS)
 
 test-models: ## run the tests that need torch and the packages of models
 	$(SETUP) test $(MODELS)

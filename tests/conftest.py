@@ -13,18 +13,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=1,
         help="everything random in the simulator tests is drawn from it (default 1)",
     )
+    parser.addoption(
+        "--whole",
+        action="store_true",
+        help="every row of the committed traces through every configuration",
+    )
+
+
+#: Tests that share nothing, each with a build of its own.
+_APART = re.compile(
+    r"tests/sim/test_(mutants|properties|registers)\.py::"
+    r"|::test_every_configuration_replays_the_committed_traces\["
+)
 
 
 # pytest-xdist's own way, --dist loadgroup, does nothing with pytest 9.2: it renames items through
 # an attribute that pytest no longer reads.
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """With ``-n``, a worker gets a whole parameter set of the RTL, or a whole file, at a time."""
+    """With ``-n``, a worker gets a whole parameter set of the RTL, or a whole file, at a time.
+
+    Files whose tests share nothing are cut up: no worker is left with a long one at the end.
+    """
     from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
     class BySimulation(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             one_set = re.search(r"::test_rtl\[(.+?)-\w+\.", nodeid)
-            return one_set.group(1) if one_set else nodeid.partition("::")[0]
+            if one_set:
+                return one_set.group(1)
+            return nodeid if _APART.search(nodeid) else nodeid.partition("::")[0]
 
     return BySimulation(config, log)

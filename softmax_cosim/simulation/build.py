@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 #: With ``public=False`` cocotb sees these signals of the top module and nothing else: its ports.
-_PORTS = ("*_i", "*_ni", "*_o", "*_axis_*")
+_PORTS = ("*_i", "*_ni", "*_o", "*_axis_*", "*_axil_*")
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import pytest
 
 from softmax_cosim import configs
 from softmax_cosim.configs import UsageError
-from softmax_cosim.paths import build_folder
 from softmax_cosim.simulation import toolchain
 from softmax_cosim.simulation.build import PROFILES, build, parameters_of, rtl_sources
 from softmax_cosim.simulation.cache import Read
 from softmax_cosim.simulation.compile import Job
+from tests.runtime import share_runtime
 
 TOY = """
 module toy #(parameter string KIND = "plus", parameter int STEP = 1) (
@@ -53,15 +53,8 @@ def toys(tmp_path_factory):
     folder = tmp_path_factory.mktemp("toys")
     (folder / "toy.sv").write_text(TOY)
     (folder / "toy_test.py").write_text(TOY_TEST)
-    share_runtime(build_folder("sim"), folder / "build")
+    share_runtime(folder / "build")
     return folder
-
-
-def share_runtime(there: Path, here: Path) -> None:
-    """Verilator's library, if it was compiled before: half a minute that is no matter here."""
-    here.mkdir()
-    for folder in there.glob("runtime-*"):
-        (here / folder.name).symlink_to(folder)
 
 
 @pytest.fixture
@@ -215,7 +208,7 @@ def test_a_build_of_a_folder_with_odd_characters_runs(with_headers, toys):
 def test_folders_with_odd_characters(toys, tmp_path):
     """The folder of the builds as well: nothing asks a shell or make."""
     odd = tmp_path / "my $HOME \"builds\" 'ü' #1; (%d)"
-    share_runtime(toys / "build", odd)
+    share_runtime(odd, toys / "build")
     simulate(make(toys, build_root=odd), toys, 41, hidden=True)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from softmax_cosim import cli, paths
 from softmax_cosim.configs import UsageError
+from tests.runtime import share_runtime
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +79,7 @@ def test_something_else_in_its_place(tmp_path: Path) -> None:
 def test_a_replay_builds_where_the_option_says(tmp_path: Path) -> None:
     words = [str(paths.ROOT / "traces" / "ocr_short.safetensors"), "--config", "split_uint2"]
     words += ["--max-rows", "5", "--out", str(tmp_path / "out")]
+    share_runtime(tmp_path / "mine" / "sim")
     assert cli.main(["replay", *words, "--build-dir", str(tmp_path / "mine")]) == 0
     (run,) = json.loads((tmp_path / "out" / "summary.json").read_text())["runs"]
     assert run["rows"] == 5

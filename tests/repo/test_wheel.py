@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.runtime import share_runtime
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "softmax_cosim"
 TRACE = ROOT / "traces" / "ocr_short.safetensors"
@@ -53,6 +55,7 @@ class Installed:
         self.cache = folder / "cache"
         self.away = folder / "away"
         self.away.mkdir(parents=True)
+        share_runtime(self.cache / "softmax-cosim" / "sim")
         assert run(sys.executable, "-m", "venv", "--without-pip", folder / "env").returncode == 0
         pip("--python", self.python, "install", wheel)
         # What it depends on stands in the environment of these tests, and need not be fetched.

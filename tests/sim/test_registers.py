@@ -11,7 +11,7 @@ from cocotb.regression import TestGenerator as Generator  # pytest would collect
 
 from softmax_cosim.configs import Config
 from softmax_cosim.simulation.build import build, rtl_sources
-from softmax_cosim.simulation.regression import run
+from softmax_cosim.simulation.regression import PROBE, run
 from softmax_cosim.tb.axil import BUILT_LOADABLE
 
 _MODULE = "softmax_cosim.tb.cases_axil.registers"
@@ -39,7 +39,13 @@ BUILDS = {
 @pytest.mark.parametrize("name", BUILDS)
 def test_registers(name: str, request: pytest.FixtureRequest) -> None:
     cfg, loadable = BUILDS[name]
-    built = build(cfg, top="softmax_axil", parameters={"LOADABLE": int(loadable)})
+    built = build(
+        cfg,
+        top="softmax_axil",
+        public=False,
+        extra_sources=[PROBE],
+        parameters={"LOADABLE": int(loadable)},
+    )
     seed = request.config.getoption("seed")
     outcomes = run(built, cfg, _CASES, seed=seed, further={BUILT_LOADABLE: str(int(loadable))})
     assert len(outcomes) == len(_CASES) > 10
@@ -94,7 +100,13 @@ def test_a_mutant_is_caught(name: str, tmp_path: Path) -> None:
     broken.write_text(text.replace(mutant.text, mutant.becomes))
     sources[at] = broken
     built = build(
-        cfg, top="softmax_axil", name="mutant", sources=sources, parameters={"LOADABLE": 1}
+        cfg,
+        top="softmax_axil",
+        name="mutant",
+        sources=sources,
+        public=False,
+        extra_sources=[PROBE],
+        parameters={"LOADABLE": 1},
     )
     case = next(
         full
