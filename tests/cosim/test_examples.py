@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,3 +88,13 @@ def test_an_example_keeps_its_promise(name: str, tmp_path: Path):
 def test_an_example_on_the_pins(name: str, tmp_path: Path):
     """Start and done, and blocks, as coroutines see them."""
     check(name, replay(name, tmp_path, "--transport", "signal"))
+
+
+def test_the_page_shows_the_configuration_of_an_example():
+    """And names examples that there are."""
+    page = (ROOT / "docs" / "own-rtl.md").read_text()
+    shown = page.partition("```toml\n")[2].partition("```")[0]
+    text = (ROOT / "examples" / "base2" / "base2.toml").read_text()
+    assert tomllib.loads(shown) == tomllib.loads(text)
+    last = {line.split("|")[-2] for line in page.splitlines() if line.startswith("| ")}
+    assert {name for cell in last for name in re.findall("`(.+?)`", cell)} == set(EXPECTED)

@@ -1,0 +1,112 @@
+"""Ways of speaking that no example has: echoes, so that what comes out is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from softmax_cosim import cli
+from softmax_cosim.paths import ROOT
+
+TRACE = str(ROOT / "traces" / "minilm_short.safetensors")
+GOLDEN = "def echo(cfg, rows):\n    return rows.q\n"
+
+#: A row at once, fp32; ready is a level that falls with the next start; the first lane is high.
+LEVEL = (
+    """\
+module echo(
+    input               clk,
+    input               rst,
+    input               start,
+    input      [16*32-1:0] x,
+    output reg          ready,
+    output reg [16*32-1:0] y
+);
+  reg [1:0] left;
+  always @(posedge clk) begin
+    if (start) y <= x;
+    if (rst) begin ready <= 1'b0; left <= 2'd0; end
+    else if (start) begin ready <= 1'b0; left <= 2'd3; end
+    else if (left != 0) begin left <= left - 1'b1; ready <= left == 1; end
+  end
+endmodule
+""",
+    """\
+input = "fp32"
+output = "fp32"
+lanes = 16
+length = 16
+latency = "4"
+[ports]
+reset = "rst"
+reset_active = "high"
+in_valid = "start"
+in_data = "x"
+out_valid = "ready"
+out_data = "y"
+first_lane = "high"
+[handshake]
+input = "start"
+output = "level"
+""",
+)
+#: More lanes than a row has elements, keep and last both ways, arrays of integers.
+WIDE = (
+    """\
+module echo #(parameter LANES = 40) (
+    input  logic             clk, rst_n, s_valid, s_last, m_ready,
+    input  logic [LANES-1:0] s_keep,
+    input  int               x [LANES],
+    output logic             s_ready, m_valid, m_last,
+    output logic [LANES-1:0] m_keep,
+    output int               y [LANES]
+);
+  assign s_ready = !m_valid || m_ready;
+  always_ff @(posedge clk) begin
+    if (!rst_n) m_valid <= 1'b0;
+    else if (s_ready) m_valid <= s_valid;
+    if (s_ready) begin
+      m_last <= s_last;
+      m_keep <= s_keep;
+      y <= x;
+    end
+  end
+endmodule
+""",
+    """\
+input = "q16.16"
+output = "q16.16"
+lanes = 40
+max_len = 64
+parameters = { LANES = "@lanes" }
+latency = "B"
+[ports]
+in_valid = "s_valid"
+in_ready = "s_ready"
+in_keep = "s_keep"
+in_last = "s_last"
+in_data = "x"
+out_valid = "m_valid"
+out_ready = "m_ready"
+out_keep = "m_keep"
+out_last = "m_last"
+out_data = "y"
+layout = "unpacked"
+""",
+)
+
+
+@pytest.mark.parametrize("way", [LEVEL, WIDE], ids=["level", "wide"])
+def test_an_echo_is_exact(way: tuple[str, str], tmp_path: Path):
+    source, config = way
+    (tmp_path / "echo.sv").write_text(source)
+    (tmp_path / "echo.py").write_text(GOLDEN)
+    about = 'top = "echo"\nsources = ["echo.sv"]\ngolden = "echo:echo"\n'
+    (tmp_path / "echo.toml").write_text(about + config)
+    words = ["replay", TRACE, "--config", str(tmp_path / "echo.toml"), "--max-rows", "60"]
+    assert cli.main([*words, "--out", str(tmp_path / "out")]) == 0
+    (run,) = json.loads((tmp_path / "out" / "summary.json").read_text())["runs"]
+    assert (run["rows"], run["mismatched_elements"], run["lost_rows"]) == (60, 0, 0)
+    assert run["latency"]["prediction_errors"] == 0
