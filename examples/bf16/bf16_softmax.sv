@@ -31,7 +31,7 @@ module bf16_softmax #(
   function automatic fixed_t fixed_of(input logic [15:0] x);
     automatic logic [19:0] magnitude = '1;  // 2^(exponent - 122) * mantissa
     if (x[14:7] < 8'd122) magnitude = 20'({|x[14:7], x[6:0]} >> (8'd122 - x[14:7]));
-    else if (x[14:7] < 8'd134) magnitude = 20'({1'b1, x[6:0]}) << (x[14:7] - 8'd122);
+    else if (x[14:7] < 8'd135) magnitude = 20'({1'b1, x[6:0]}) << (x[14:7] - 8'd122);
     return x[15] ? -fixed_t'({1'b0, magnitude}) : fixed_t'({1'b0, magnitude});
   endfunction
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -181,3 +183,21 @@ def test_one_length_and_blocks_leave_cases_out(tmp_path: Path) -> None:
         Case("streams.lengths/length=max_len", "", next(c.place for c in lengths if not c.left_out))
     ]
     assert "in blocks of 2" in left_out["identities.every_row_keeps_its_name"]
+
+
+def test_cases_are_items_of_pytest(folder: Folder) -> None:
+    folder.set(1)
+    words = ["--cosim", "faulty.toml", "-q", "-p", "no:randomly", "-rs"]
+    choice = ["-k", "max_len or padding or few_short"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words, *choice],
+        cwd=folder.path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 failed, 1 passed, 1 skipped" in done.stdout
+    assert "left out: the design takes no mask" in done.stdout
+    assert "element 15 (beat 15, lane 0)" in done.stdout
+    assert "shows it again: cosim verify" in done.stdout
