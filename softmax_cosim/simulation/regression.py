@@ -71,7 +71,8 @@ def run(
     replay: Mapping[str, Any] | None = None,
     further: Mapping[str, str] | None = None,
     extra: Mapping[str, object] | None = None,
-    ended: Callable[[str, Outcome], bool] = lambda name, outcome: True,
+    ended: Callable[[str, Outcome], None] = lambda name, outcome: None,
+    stop: Callable[[], bool] = lambda: False,
     timeout: float = 900,
 ) -> dict[str, Outcome]:
     """Run tests in one simulation.
@@ -88,8 +89,8 @@ def run(
         replay: the row to play again, for ``softmax_cosim.tb.cases.replay``.
         further: variables of the tests' environment; they see little of the caller's.
         extra: what else the :class:`.tb.env.Bench` finds in its ``setup``.
-        ended: told of each test that ends, while others run; the simulation is stopped when it
-            returns False.
+        ended: told of each test that ends, while others run.
+        stop: asked again and again whether the simulation is to be stopped.
         timeout: wall-clock seconds after which the simulation is killed.
 
     Returns:
@@ -124,7 +125,7 @@ def run(
                 stderr=subprocess.STDOUT,
                 process_group=0,
             )
-            code = _wait(process, log, ended, timeout)
+            code = _wait(process, log, ended, stop, timeout)
         text = log.read_text(errors="replace")
         # A property of the design that fails ends the simulation, of which cocotb knows no reason.
         broken = "".join(f"{line}\n" for line in _ASSERTION.findall(text))
@@ -154,7 +155,8 @@ def run(
 def _wait(
     process: subprocess.Popen[bytes],
     log: Path,
-    ended: Callable[[str, Outcome], bool],
+    ended: Callable[[str, Outcome], None],
+    stop: Callable[[], bool],
     timeout: float,
 ) -> object:
     """Tell of tests that end, until the simulation does; how it ended."""
@@ -165,8 +167,9 @@ def _wait(
             found = _told(log.read_text(errors="replace"))
             for name, outcome in found[told:]:
                 told += 1
-                if not ended(name, outcome):
-                    return "stopped"
+                ended(name, outcome)
+            if stop():
+                return "stopped"
             if code is not None:
                 return code
             if time.monotonic() - begun > timeout:

@@ -71,6 +71,7 @@ class Session:
     draws: Sequence[str] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _failed: int = 0
+    _stopped: bool = False
 
     def run(self, cases: Sequence[Case], tell: Callable[[Ended], None]) -> list[Ended]:
         """Play cases; each is told as it ends, and returned.
@@ -83,22 +84,23 @@ class Session:
         ends: list[Ended] = []
         first: dict[str, Outcome] = {}
 
-        def told(draw: str, case: Case, outcome: Outcome) -> bool:
+        def told(draw: str, case: Case, outcome: Outcome) -> None:
             with self._lock:
+                if self._over():
+                    return
                 if case.name == POWER_UP and outcome.passed and len(draws) > 1:
                     first[draw] = outcome
                     if len(first) < len(draws):
-                        return True
+                        return
                     outcome = self._compared(first, records)
                 if case.name == POWER_UP and any(e.case.name == POWER_UP for e in ends):
-                    return True  # it has failed from another draw
+                    return  # it has failed from another draw
                 ended = Ended(case, outcome.passed, _reason(outcome.text), outcome.seconds)
                 if not ended.passed:
                     self._failed += 1
                     ended = self._tried(ended, draw)
                 ends.append(ended)
                 tell(ended)
-                return self._failed < self.most
 
         try:
             with ThreadPoolExecutor(self.jobs) as pool:
@@ -106,33 +108,40 @@ class Session:
                     pool.submit(self._part, draw, part, records[draw], told)
                     for draw, part in _dealt(cases, draws)
                 ]
-                for part in parts:
-                    part.result()
+                try:
+                    for part in parts:
+                        part.result()
+                except BaseException:
+                    self._stopped = True  # or everybody would wait for the others
+                    raise
         finally:
             shutil.rmtree(folder)
         return ends
+
+    def _over(self) -> bool:
+        return self._stopped or self._failed >= self.most
 
     def _part(
         self,
         draw: str,
         cases: Sequence[Case],
         record: Path,
-        told: Callable[[str, Case, Outcome], bool],
+        told: Callable[[str, Case, Outcome], None],
     ) -> None:
         """Play cases in one simulation, and in another what came after the end of the first."""
         left = {PREFIX + case.name: case for case in cases}
         done: set[str] = set()
 
-        def ended(name: str, outcome: Outcome) -> bool:
+        def ended(name: str, outcome: Outcome) -> None:
             done.add(name)
-            return told(draw, left[name], outcome)
+            told(draw, left[name], outcome)
 
-        while left and self._failed < self.most:
+        while left and not self._over():
             outcomes = self._play(list(left), draw, record, ended)
             for name, outcome in outcomes.items():
-                if name not in done and outcome.ran and self._failed < self.most:
+                if name not in done and outcome.ran and not self._over():
                     ended(name, outcome)
-            if not done & set(left) and self._failed < self.most:  # it does not even begin
+            if not done & set(left) and not self._over():  # it does not even begin
                 name = next(iter(left))
                 ended(name, outcomes[name])
             left = {name: case for name, case in left.items() if name not in done}
@@ -142,7 +151,7 @@ class Session:
         tests: Sequence[str],
         draw: str,
         record: Path | None = None,
-        ended: Callable[[str, Outcome], bool] = lambda name, outcome: True,
+        ended: Callable[[str, Outcome], None] = lambda name, outcome: None,
         replay: Mapping[str, Any] | None = None,
     ) -> dict[str, Outcome]:
         extra = {
@@ -159,6 +168,7 @@ class Session:
             further=_FURTHER,
             extra=extra,
             ended=ended,
+            stop=self._over if record else lambda: self._stopped,
         )
 
     def _compared(self, first: Mapping[str, Outcome], records: Mapping[str, Path]) -> Outcome:
