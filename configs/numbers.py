@@ -45,6 +45,8 @@ class Fixed:
     one: float
     """The code that would be 1.0; it need not be one."""
 
+    step = "LSB"
+    """What neighbouring codes are apart, as a sentence has it."""
     has_nan = False
 
     @property
@@ -99,6 +101,7 @@ class Floating:
     """Bits of it that are stored."""
 
     signed = True
+    step = "ULP"
     has_nan = True
 
     @property

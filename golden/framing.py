@@ -93,10 +93,8 @@ class Frame:
 def frame(cfg: Config, rows: Rows) -> Frame:
     """How the design of a configuration takes these rows."""
     size = cfg.rows_per_block
-    lengths = np.full(len(rows), cfg.length) if cfg.length else rows.lengths
-    if _whole_beats(cfg):
-        lengths = -(-lengths // cfg.lanes) * cfg.lanes
-    lengths = np.concatenate([lengths, np.zeros(-len(rows) % size, np.int64)])
+    added = np.zeros(-len(rows) % size, np.int64)
+    lengths = np.concatenate([_filled(cfg, rows.lengths), added])
     # The rows of a block are of one length, the longest's.
     lengths = np.repeat(lengths.reshape(-1, size).max(axis=1), size)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -123,11 +121,14 @@ def driven_lengths(cfg: Config, lengths: Ints) -> Ints:
         cfg: the configuration.
         lengths: of the rows, [rows].
     """
+    return _filled(cfg, lengths) * cfg.rows_per_block
+
+
+def _filled(cfg: Config, lengths: Ints) -> Ints:
+    """Elements of rows that are filled up."""
     if cfg.length:
         lengths = np.full_like(lengths, cfg.length)
-    if _whole_beats(cfg):
-        lengths = -(-lengths // cfg.lanes) * cfg.lanes
-    return lengths * cfg.rows_per_block
+    return -(-lengths // cfg.lanes) * cfg.lanes if _whole_beats(cfg) else lengths
 
 
 def _whole_beats(cfg: Config) -> bool:

@@ -24,7 +24,7 @@ from softmax_cosim.account import Account
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.eval import Source, Task, load
 from softmax_cosim.eval.cells import Cell, line_of
-from softmax_cosim.simulation.pool import default_jobs
+from softmax_cosim.simulation.pool import default_jobs, waited
 
 __all__ = ["Planned", "make"]
 
@@ -111,7 +111,8 @@ def _build(built: Sequence[Config], progress: Progress) -> None:
         progress.advance(bar)
 
     with ThreadPoolExecutor(default_jobs()) as builders:
-        list(builders.map(build, built))
+        for future in [builders.submit(build, cfg) for cfg in built]:
+            waited(future)
 
 
 def _progress(terminal: Console) -> Progress:

@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -38,7 +38,7 @@ from softmax_cosim.replay.player import Player
 from softmax_cosim.report.summary import summary
 from softmax_cosim.simulation import power_up
 from softmax_cosim.simulation.cache import Interrupted, stopping
-from softmax_cosim.simulation.pool import default_jobs
+from softmax_cosim.simulation.pool import default_jobs, waited
 from softmax_cosim.simulation.simulator import Simulator
 from softmax_cosim.trace import Trace
 
@@ -131,20 +131,9 @@ def _as_built(plan: Plan, args: argparse.Namespace, progress: Progress) -> Itera
 
     builders = ThreadPoolExecutor(default_jobs())
     try:
-        yield from map(_waited, [builders.submit(build, design) for design in plan.designs])
+        yield from map(waited, [builders.submit(build, design) for design in plan.designs])
     finally:
         builders.shutdown(cancel_futures=True)
-
-
-def _waited(built: Future[Design]) -> Design:
-    """The result, waited for in bits.
-
-    Python looks for signals between two steps. One that comes right before a wait without end would
-    be seen when that ends: perhaps never.
-    """
-    while not built.done():
-        wait([built], timeout=0.1)
-    return built.result()
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def outcome(run: RunResult) -> str:
         return "not exact" if run.promise == "exact" else "promise broken"
     if run.cycles is None:
         return "golden alone"
-    return f"within {run.config.tolerance} LSB" if run.promise == "tolerance" else run.promise
+    return f"within {_tolerance(run.config)}" if run.promise == "tolerance" else run.promise
 
 
 def verdict(report: Report) -> str:
@@ -121,9 +121,8 @@ _PROMISES = {
 }
 
 
-def _step(config: Config) -> str:
-    """What a tolerance counts: units in the last place where outputs are floats."""
-    return "ULP" if config.outputs.has_nan else "LSB"
+def _tolerance(config: Config) -> str:
+    return f"{config.tolerance} {config.outputs.step}"
 
 
 def _named(report: Report, promise: str) -> str:
@@ -131,9 +130,7 @@ def _named(report: Report, promise: str) -> str:
     if len(report.promises) == 1 and promise != "tolerance":
         return ""
     names = [
-        f"{run.name}, {run.config.tolerance} {_step(run.config)}"
-        if promise == "tolerance"
-        else run.name
+        f"{run.name}, {_tolerance(run.config)}" if promise == "tolerance" else run.name
         for run in report.runs
         if run.promise == promise
     ]

@@ -7,11 +7,11 @@ import itertools
 import os
 import weakref
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -22,16 +22,30 @@ from softmax_cosim.simulation import autopsy, power_up
 from softmax_cosim.simulation.build import Build
 from softmax_cosim.simulation.simulator import Simulator
 
-__all__ = ["SHARD_ELEMENTS", "Pool", "default_jobs"]
+__all__ = ["SHARD_ELEMENTS", "Pool", "default_jobs", "waited"]
 
 #: Elements a shard of :meth:`Pool.run` holds at most, if it has more than one row. It does not
 #: depend on the number of processes, so neither do the results.
 SHARD_ELEMENTS = 2**18
+_BIT_SECONDS = 0.1
+
+_Result = TypeVar("_Result")
 
 
 def default_jobs() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def waited(future: Future[_Result]) -> _Result:
+    """The result of work in another thread, waited for in bits.
+
+    Python runs a signal's handler between two steps of the main thread. A signal that comes right
+    before a wait without end would be seen when that ends: perhaps never.
+    """
+    while not future.done():
+        wait([future], timeout=_BIT_SECONDS)
+    return future.result()
 
 
 class Pool:

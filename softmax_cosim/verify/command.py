@@ -79,7 +79,7 @@ def _about(cfg: Config) -> str:
     if not cfg.golden:
         promise = "no golden model: a row must give what it gives alone"
     elif cfg.tolerance:
-        promise = f"within {cfg.tolerance} LSB of {cfg.design.golden}"
+        promise = f"within {cfg.tolerance} {cfg.outputs.step} of {cfg.design.golden}"
     else:
         promise = f"exactly {cfg.design.golden}"
     return f"{cfg.design.rtl.top}, {cfg.inputs} to {cfg.outputs}, {cfg.lanes} lanes; {promise}"

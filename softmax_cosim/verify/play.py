@@ -19,6 +19,7 @@ from softmax_cosim.configs import Config
 from softmax_cosim.paths import build_folder
 from softmax_cosim.simulation import power_up, regression
 from softmax_cosim.simulation.build import Build, build, property_sources
+from softmax_cosim.simulation.pool import waited
 from softmax_cosim.simulation.regression import Outcome
 from softmax_cosim.verify.catalogue import POWER_UP, PREFIX, Case
 from softmax_cosim.verify.draws import keep, unlike
@@ -109,7 +110,7 @@ class Session:
                 ]
                 try:
                     for part in parts:
-                        part.result()
+                        waited(part)
                 except BaseException:
                     self._stopped = True  # or everybody would wait for the others
                     raise
