@@ -96,9 +96,74 @@ out_data = "y"
 layout = "unpacked"
 """,
 )
+#: A port a lane, nothing that says when, an input that is held, and no reset.
+AFTER = (
+    """\
+module echo(input clk, en, go, input [7:0] x0, x1, x2, x3, output reg [7:0] y0, y1, y2, y3);
+  reg [31:0] x;
+  always @(posedge clk) if (en) begin
+    x <= {x3, x2, x1, x0};
+    {y3, y2, y1, y0} <= x;
+  end
+endmodule
+""",
+    """\
+input = "q4.4"
+output = "q4.4"
+lanes = 4
+max_len = 64
+latency = "B + 1"
+[ports]
+reset = ""
+tie = { en = 1 }
+in_valid = "go"
+in_data = "x{lane}"
+out_data = "y{lane}"
+layout = "ports"
+[handshake]
+output = "after"
+after = 2
+""",
+)
+#: Blocks of rows in turns of a beat, of many lanes.
+BLOCKS = (
+    """\
+module echo #(parameter N = 128) (
+    input                clk, rst_n, s_valid, m_ready,
+    input      [N*4-1:0] x,
+    output               s_ready,
+    output reg           m_valid,
+    output reg [N*4-1:0] y
+);
+  assign s_ready = !m_valid || m_ready;
+  always @(posedge clk) begin
+    if (!rst_n) m_valid <= 1'b0;
+    else if (s_ready) m_valid <= s_valid;
+    if (s_ready) y <= x;
+  end
+endmodule
+""",
+    """\
+input = "q2.2"
+output = "q2.2"
+lanes = 128
+max_len = 256
+rows_per_block = 7
+block_order = "beats"
+latency = "B"
+[ports]
+in_valid = "s_valid"
+in_ready = "s_ready"
+in_data = "x"
+out_valid = "m_valid"
+out_ready = "m_ready"
+out_data = "y"
+""",
+)
+WAYS = {"level": LEVEL, "wide": WIDE, "after": AFTER, "blocks": BLOCKS}
 
 
-@pytest.mark.parametrize("way", [LEVEL, WIDE], ids=["level", "wide"])
+@pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
 def test_an_echo_is_exact(way: tuple[str, str], tmp_path: Path):
     source, config = way
     (tmp_path / "echo.sv").write_text(source)

@@ -173,6 +173,8 @@ def test_outcomes(report: Report) -> None:
         outcome(dataclasses.replace(run, mismatched_elements=None, cycles=None)) == "golden alone"
     )
     assert outcome(dataclasses.replace(run, rows=0)) == "no rows"
+    bf16 = configs.load(str(ROOT / "examples" / "bf16" / "bf16.toml"))
+    assert outcome(dataclasses.replace(run, config=bf16)) == "within 2 ULP"
 
 
 def many(report: Report, number: int) -> Report:
