@@ -11,7 +11,14 @@ from softmax_cosim import cli
 from softmax_cosim.paths import ROOT
 
 TRACE = str(ROOT / "traces" / "minilm_short.safetensors")
-GOLDEN = "def echo(cfg, rows):\n    return rows.q\n"
+GOLDEN = """
+import numpy as np
+
+def echo(cfg, rows):
+    place = np.arange(len(rows)) % cfg.rows_per_block
+    code = rows.q + np.repeat(place, rows.lengths)
+    return rows.q if cfg.rows_per_block == 1 else (code + 8) % 16 - 8
+"""
 
 #: A row at once, fp32; ready is a level that falls with the next start; the first lane is high.
 LEVEL = (
@@ -125,7 +132,8 @@ output = "after"
 after = 2
 """,
 )
-#: Blocks of rows in turns of a beat, of many lanes.
+#: Blocks of rows in turns of a beat, of many lanes; a row's place in its block is added, or the
+#: order would not matter.
 BLOCKS = (
     """\
 module echo #(parameter N = 128) (
@@ -135,11 +143,15 @@ module echo #(parameter N = 128) (
     output reg           m_valid,
     output reg [N*4-1:0] y
 );
+  reg [2:0] place;
+  integer i;
   assign s_ready = !m_valid || m_ready;
   always @(posedge clk) begin
     if (!rst_n) m_valid <= 1'b0;
     else if (s_ready) m_valid <= s_valid;
-    if (s_ready) y <= x;
+    if (!rst_n) place <= 3'd0;
+    else if (s_ready && s_valid) place <= (place == 6) ? 3'd0 : place + 1'b1;
+    if (s_ready) for (i = 0; i < N; i = i + 1) y[i*4+:4] <= x[i*4+:4] + {1'b0, place};
   end
 endmodule
 """,
@@ -147,7 +159,7 @@ endmodule
 input = "q2.2"
 output = "q2.2"
 lanes = 128
-max_len = 256
+length = 256
 rows_per_block = 7
 block_order = "beats"
 latency = "B"
