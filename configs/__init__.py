@@ -246,7 +246,7 @@ class Config:
     ) -> npt.NDArray[np.float64]:
         """Real values of raw outputs of any shape; ``exponent`` broadcasts to them."""
         values = self.outputs.decode(y)
-        if exponent is None:
+        if exponent is None or not exponent.any():
             return values
         scaled: npt.NDArray[np.float64] = np.ldexp(values, -exponent.astype(np.int32))
         return scaled

@@ -77,8 +77,8 @@ class Fixed:
 
     def decode(self, codes: npt.ArrayLike) -> Reals:
         """Real values of codes; bit patterns that are not sign-extended are taken as well."""
-        real: Reals = self.rank(codes) * (1 / self.one)
-        return real
+        raw = self.rank(codes) if self.signed else np.asarray(codes)
+        return np.multiply(raw, 1 / self.one, dtype=np.float64)
 
     def rank(self, codes: npt.ArrayLike) -> Ints:
         """Codes as numbers in the order of their values, neighbours one apart."""

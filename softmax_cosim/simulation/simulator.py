@@ -212,7 +212,6 @@ class Simulator:
             SimulatorCrash: the process died, or took longer than ``timeout``; the next call
                 starts a new one.
         """
-        profile(stalls)
         self._check_stalls(stalls)
         self.start()
         if framing.is_framed(self.config):
