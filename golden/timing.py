@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.configs.formula import Formula
+from softmax_cosim.configs.stalls import StallProfile
 from softmax_cosim.golden import split
 from softmax_cosim.golden.tables import lut_1e
 
-__all__ = ["Passes", "is_known", "passes", "predict", "stated"]
+__all__ = ["Passes", "holds", "is_known", "passes", "predict", "stated"]
 
 Cycles = npt.NDArray[np.int64]
 
@@ -71,6 +72,16 @@ def passes(cfg: Config) -> Passes:
 def is_known(cfg: Config) -> bool:
     """Whether anybody says how long a row takes: our model, or a design's own formula."""
     return cfg.design is None or bool(cfg.design.latency)
+
+
+def holds(cfg: Config, stalls: StallProfile) -> bool:
+    """Whether what is known of the cycles holds under these stalls.
+
+    With a sink that never stalls; what a design's own formula says, also only if the source does
+    not.
+    """
+    source = cfg.design is None or stalls.source.always_open
+    return is_known(cfg) and stalls.sink.always_open and source
 
 
 def stated(cfg: Config, lengths: npt.NDArray[np.int64]) -> Cycles:

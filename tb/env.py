@@ -27,7 +27,7 @@ from softmax_cosim.configs import Config
 from softmax_cosim.configs.stalls import PATTERNS, StallProfile, profile
 from softmax_cosim.golden.framing import frame
 from softmax_cosim.golden.rows import Rows
-from softmax_cosim.golden.timing import is_known, predict, stated
+from softmax_cosim.golden.timing import holds, predict, stated
 from softmax_cosim.tb.alone import Alone
 from softmax_cosim.tb.pack import Beats, malformed, pack, unpack, unpack_probabilities
 from softmax_cosim.tb.probe import Probe
@@ -135,10 +135,7 @@ class Bench:
     ) -> Mismatch | None:
         """What is wrong with rows, ``before`` of which were played since the last reset."""
         mismatch = board.judge(played.sent, played.received)
-        timed = is_known(self.cfg) and stalls.sink.always_open
-        if self.cfg.design is not None:
-            timed = timed and stalls.source.always_open
-        if not mismatch and not hang and timed:
+        if not mismatch and not hang and holds(self.cfg, stalls):
             mismatch = self._late(played, before)
         if not mismatch and not self.cfg.golden:
             mismatch = await self._alone.judge(

@@ -55,11 +55,7 @@ class Player:
         self._folder, self._outputs = folder, outputs
         self._simulate = simulate
         cfg = self._cfg = design.cfg
-        # Cycles are said of sinks that never stall; a formula of a design's own, of sources too.
-        stalls = profile(args.stalls)
-        self._predictable = timing.is_known(cfg) and stalls.sink.always_open
-        if cfg.design is not None:
-            self._predictable &= stalls.source.always_open
+        self._predictable = timing.holds(cfg, profile(args.stalls))
         jobs = args.jobs or default_jobs()
         given = tuple(args.power_up or power_up.draws(args.seed, max(jobs, power_up.FEWEST)))
         self._draws = given if simulate else ()
