@@ -157,7 +157,8 @@ class Design:
     ports: Ports | None = None
     """None for the ports and the five parameters of ``rtl/softmax_top.sv``."""
     input: str = "valid"
-    """``valid``: with each beat, or ``start``: a pulse with a row, and the next after its end."""
+    """``valid``: with each beat, or ``start``: a pulse with a row, and the next after its end; the
+    row stays at the input until then."""
     output: str = "valid"
     """``valid``: with each beat; ``done``: a pulse; ``level``: rises, and stays until the next row;
     ``after``: a number of cycles after the beat went in."""

@@ -89,6 +89,15 @@ _STATE = """
   end
 """
 
+_HELD = """
+  // A row that is started stays at the input until the next one is.
+  logic [LANES*(IN_W+2)-1:0] row, row_q;
+  logic [LANES*IN_W-1:0] row_tdata;
+  logic [LANES-1:0] row_tkeep, row_tuser;
+  assign row = take ? {{s_axis_tdata, s_axis_tkeep, s_axis_tuser}} : row_q;
+  assign {{row_tdata, row_tkeep, row_tuser}} = row;
+  always_ff @(posedge clk_i) row_q <= row;
+"""
 _LEVEL = """
   // It says that it is done until the next row: what counts is that it begins to.
   logic was_q;
@@ -186,6 +195,8 @@ class _Adapter:
         """The module's body."""
         ports = self.ports
         yield _STATE.format(depth=self._depth(), allow=self._allow())
+        if self._started:
+            yield _HELD.format()
         pins = {
             "in_ready": "in_ready",
             "in_busy": "in_busy",
@@ -211,15 +222,15 @@ class _Adapter:
         yield "    assign m_axis_tdata[i*OutW+:OutW] = OutW'(out_data[i*W+:W]);"
         yield "  end"
         yield ""
-        offered = "s_axis_tvalid && allow"
+        offered = "take" if self._started else "s_axis_tvalid && allow"
         joined: dict[str, str | None] = {
             ports.clock: "clk_i",
             ports.reset: "!rst_ni" if ports.reset_active == "high" else "rst_ni",
             ports.in_valid: offered,
             ports.in_first: f"{offered} && !inside_q",
             ports.in_last: "s_axis_tlast",
-            ports.in_keep: self._turned("s_axis_tkeep", "1"),
-            ports.in_mask: self._turned("s_axis_tuser", "1"),
+            ports.in_keep: self._turned(self._row("keep"), "1"),
+            ports.in_mask: self._turned(self._row("user"), "1"),
             ports.in_length: f"s_axis_tlength / {self.cfg.rows_per_block}",
             ports.out_ready: "m_axis_tready",
             **{getattr(ports, key): wire for key, wire in pins.items()},
@@ -227,6 +238,15 @@ class _Adapter:
         }
         joined.pop("", None)
         yield _instance(top, parameters, joined | dict(self._data()))
+
+    @property
+    def _started(self) -> bool:
+        """Whether it is started with a row, rather than offered beats."""
+        return self.design.input == "start"
+
+    def _row(self, signal: str) -> str:
+        """What goes in, of the row that the design is at."""
+        return f"row_t{signal}" if self._started else f"s_axis_t{signal}"
 
     def _depth(self) -> int:
         """Beats that may be under way: several of the longest rows."""
@@ -267,7 +287,7 @@ class _Adapter:
         yield "  logic [W-1:0] out_lanes[LANES];"
         lane = "LANES-1-i" if self.ports.first_lane == "high" else "i"
         yield "  for (genvar i = 0; i < LANES; i++) begin : gen_lanes"
-        yield f"    assign in_lanes[{lane}] = s_axis_tdata[i*IN_W+:IN_W];"
+        yield f"    assign in_lanes[{lane}] = {self._row('data')}[i*IN_W+:IN_W];"
         yield f"    assign out_data[i*W+:W] = out_lanes[{lane}];"
         yield "  end"
 
@@ -275,7 +295,7 @@ class _Adapter:
         """Ports of data, and what is joined to them."""
         ports = self.ports
         if ports.layout == "packed":
-            yield ports.in_data, self._turned("s_axis_tdata", "IN_W")
+            yield ports.in_data, self._turned(self._row("data"), "IN_W")
             yield ports.out_data, "out_lanes"
         elif ports.layout == "unpacked":  # lane by lane: the type of an element is the design's
             for port, lanes in ((ports.in_data, "in_lanes"), (ports.out_data, "out_lanes")):

@@ -20,7 +20,8 @@ def echo(cfg, rows):
     return rows.q if cfg.rows_per_block == 1 else (code + 8) % 16 - 8
 """
 
-#: A row at once, fp32; ready is a level that falls with the next start; the first lane is high.
+#: A row at once, fp32, looked at when there is time for it; ready is a level that falls with the
+#: next start; the first lane is high.
 LEVEL = (
     """\
 module echo(
@@ -33,7 +34,7 @@ module echo(
 );
   reg [1:0] left;
   always @(posedge clk) begin
-    if (start) y <= x;
+    if (left == 1) y <= x;
     if (rst) begin ready <= 1'b0; left <= 2'd0; end
     else if (start) begin ready <= 1'b0; left <= 2'd3; end
     else if (left != 0) begin left <= left - 1'b1; ready <= left == 1; end
