@@ -23,7 +23,7 @@ LAYOUTS = ("packed", "unpacked", "ports")
 INPUTS = ("valid", "start")
 OUTPUTS = ("valid", "done", "level", "after")
 _NAME = re.compile(r"[A-Za-z_][\w$]*")
-_LANE = "{lane}"
+_LANE = re.compile(r"\{lane(?:\+(\d{1,4}))?\}")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Ports:
     """Further inputs, held at these values."""
     layout: str = "packed"
     """Lanes of data as one vector, as an unpacked array, or as ports of which ``{lane}`` in the
-    name counts."""
+    name counts from 0, ``{lane+1}`` from 1."""
     first_lane: str = "low"
     """Where lane 0 lies in a vector: in the ``low`` or the ``high`` bits."""
 
@@ -96,13 +96,15 @@ class Ports:
             if not getattr(self, key):
                 raise UsageError(f"{where}: ports.{key} is missing; name the port")
         for key, name in self.names.items():
-            shown = name.replace(_LANE, "0") if key in ("in_data", "out_data") else name
+            shown = self.of_lane(name, 0) if key in ("in_data", "out_data") else name
             if not _NAME.fullmatch(shown):
                 raise UsageError(f"{where}: ports.{key} = {name!r} is no name of a port")
-            if key in ("in_data", "out_data") and (_LANE in name) != (self.layout == "ports"):
+            if key in ("in_data", "out_data") and bool(_LANE.search(name)) != (
+                self.layout == "ports"
+            ):
                 raise UsageError(
                     f"{where}: ports.{key} = {name!r} with layout {self.layout}; "
-                    f"{_LANE} in the name goes with layout ports"
+                    "{lane} in the name goes with layout ports"
                 )
         seen: dict[str, str] = {}
         for key, name in self.names.items():
@@ -115,6 +117,11 @@ class Ports:
             raise UsageError(f"{where}: ports.tie = {self.tie!r}; give {{port = number}}")
         if self.in_ready and self.in_busy:
             raise UsageError(f"{where}: ports.in_ready and ports.in_busy; name one of them")
+
+    @staticmethod
+    def of_lane(name: str, lane: int) -> str:
+        """The port of a lane, of a name with ``{lane}``."""
+        return _LANE.sub(lambda found: str(lane + int(found[1] or 0)), name)
 
     @property
     def names(self) -> dict[str, str]:

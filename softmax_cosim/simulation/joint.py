@@ -78,7 +78,7 @@ class Joint:
         """The port as the configuration has it."""
         names = self._ports.names if self._ports else {}
         for key, name in names.items():
-            if name == port or re.fullmatch(re.escape(name).replace(r"\{lane\}", r"\d+"), port):
+            if port in (Ports.of_lane(name, lane) for lane in range(self.cfg.lanes)):
                 return f"ports.{key} = {name!r}"
         return f"ports.tie.{port}" if self._ports else f"the port {port}"
 

@@ -303,8 +303,8 @@ class _Adapter:
                 yield port, f"'{{{each}}}"
         else:
             for lane in range(self.cfg.lanes):
-                yield ports.in_data.format(lane=lane), f"in_lanes[{lane}]"
-                yield ports.out_data.format(lane=lane), f"out_lanes[{lane}]"
+                yield ports.of_lane(ports.in_data, lane), f"in_lanes[{lane}]"
+                yield ports.of_lane(ports.out_data, lane), f"out_lanes[{lane}]"
 
 
 def _instance(top: str, parameters: Mapping[str, str], joined: Mapping[str, str | None]) -> str:

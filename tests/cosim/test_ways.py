@@ -107,11 +107,11 @@ layout = "unpacked"
 #: A port a lane, nothing that says when, an input that is held, and no reset.
 AFTER = (
     """\
-module echo(input clk, en, go, input [7:0] x0, x1, x2, x3, output reg [7:0] y0, y1, y2, y3);
+module echo(input clk, en, go, input [7:0] x0, x1, x2, x3, output reg [7:0] y1, y2, y3, y4);
   reg [31:0] x;
   always @(posedge clk) if (en) begin
     x <= {x3, x2, x1, x0};
-    {y3, y2, y1, y0} <= x;
+    {y4, y3, y2, y1} <= x;
   end
 endmodule
 """,
@@ -126,7 +126,7 @@ reset = ""
 tie = { en = 1 }
 in_valid = "go"
 in_data = "x{lane}"
-out_data = "y{lane}"
+out_data = "y{lane+1}"
 layout = "ports"
 [handshake]
 output = "after"
