@@ -26,11 +26,14 @@ __all__ = ["EXECUTABLE", "LOG", "PROFILES", "Job"]
 
 EXECUTABLE = "simulation"
 
+#: Functions begin at cache lines: where they fall by chance is worth up to a tenth of the speed.
+_FAST = ("-O3", "-march=native", "-falign-functions=64")
+
 #: Options of the compiler, for the design and for the run-time library: ``test`` compiles fast,
 #: ``fast`` runs fast.
 PROFILES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "test": (["-O1"], ["-O1"]),
-    "fast": (["-O3", "-march=native"], ["-O3", "-march=native"]),
+    "fast": (_FAST, _FAST),
 }
 
 #: One C++ file of all that Verilator wrote and all that is linked with it: Verilator's headers take
