@@ -251,9 +251,10 @@ class Signal:
         self._released = 0
         self._changed = Event()
         self._clock = Clock(dut.clk_i, PERIOD_NS, "ns")
-        # At once, for the model may see edges of a clock pin that wakes up high.
+        # At once: of a clock pin that wakes up high, some parts of a model would see an edge now.
+        dut.clk_i.set(Immediate(0))
         dut.rst_ni.set(Immediate(0))
-        self._clock.start()
+        self._clock.start(start_high=False)
         self.source = Source(dut, "s_axis", dut.clk_i)
         self.sink = Sink(dut, "m_axis", dut.clk_i)
         self.inlet = StreamMonitor(dut, "s_axis", dut.clk_i, self.cycle, self._saw(self.sent))

@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 #: Tests that share nothing but builds.
 _APART = re.compile(
-    r"tests/sim/test_(mutants|properties|registers|sanitizers)\.py::"
+    r"tests/sim/test_(mutants|properties|registers)\.py::"
     r"|tests/cosim/test_(replay_failures|replay_results|examples|new|driven|ways)\.py::"
     r"|::test_every_configuration_replays_the_committed_traces\["
 )

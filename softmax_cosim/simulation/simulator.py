@@ -118,7 +118,7 @@ class Simulator:
             profile=optimise,
             args=args,
             build_root=build_root,
-            **(_bulk(run_ahead) if transport == "bulk" else {}),
+            **(_bulk(run_ahead) if transport == "bulk" else {"public": False}),
         )
         # Where files are looked for that the design names.
         self._folder = config.design.folder if config.design else self.build.folder

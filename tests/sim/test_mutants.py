@@ -9,7 +9,7 @@ import pytest
 
 from softmax_cosim import configs
 from softmax_cosim.simulation.build import build, rtl_sources
-from softmax_cosim.simulation.regression import run
+from softmax_cosim.simulation.regression import PROBE, run
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
 LUT2D = configs.load("lut2d_uint8").replace(max_len=64)
@@ -175,7 +175,9 @@ def test_a_mutant_is_caught(name: str, tmp_path: Path) -> None:
     broken = tmp_path / mutant.file
     broken.write_text(text[hit].replace(mutant.line, mutant.becomes))
     sources = [broken if path == hit else path for path in text]
-    built = build(mutant.config, name="mutant", sources=sources)
+    built = build(
+        mutant.config, name="mutant", sources=sources, public=False, extra_sources=[PROBE]
+    )
     case = f"softmax_cosim.tb.cases.{mutant.case}"
     outcome = run(built, mutant.config, [case])[case]
     assert not outcome.passed

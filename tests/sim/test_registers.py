@@ -11,7 +11,7 @@ from cocotb.regression import TestGenerator as Generator  # pytest would collect
 
 from softmax_cosim.configs import Config
 from softmax_cosim.simulation.build import build, rtl_sources
-from softmax_cosim.simulation.regression import run
+from softmax_cosim.simulation.regression import PROBE, run
 from softmax_cosim.tb.axil import BUILT_LOADABLE
 
 _MODULE = "softmax_cosim.tb.cases_axil.registers"
@@ -42,6 +42,8 @@ def test_registers(name: str, request: pytest.FixtureRequest) -> None:
     built = build(
         cfg,
         top="softmax_axil",
+        public=False,
+        extra_sources=[PROBE],
         parameters={"LOADABLE": int(loadable)},
     )
     seed = request.config.getoption("seed")
@@ -102,6 +104,8 @@ def test_a_mutant_is_caught(name: str, tmp_path: Path) -> None:
         top="softmax_axil",
         name="mutant",
         sources=sources,
+        public=False,
+        extra_sources=[PROBE],
         parameters={"LOADABLE": 1},
     )
     case = next(
