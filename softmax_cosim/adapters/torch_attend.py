@@ -51,6 +51,12 @@ def attend(
         the function leaves it to the model.
     """
     torch = require("torch", "torch")
+    if torch.is_autocast_enabled(query.device.type):  # it would have the products in a half type
+        with torch.autocast(query.device.type, enabled=False):
+            return attend(
+                *(softmax, layer, query, key, value),
+                **{"mask": mask, "causal": causal, "scale": scale, "bias": bias},
+            )
     kind = query.dtype
     query, key, value = wide(query), wide(key), wide(value)
     if query.ndim > 2 and query.shape[-3] != key.shape[-3]:
@@ -87,6 +93,11 @@ def answer(softmax: Softmax, layer: str, scores: Any, keep: Any = None, axis: in
         Probabilities; None if the function leaves it to the model, or there are no scores.
     """
     torch = require("torch", "torch")
+    if scores.is_nested:  # rows of several lengths
+        within = axis - (axis > 0)
+        parts = [answer(softmax, layer, part, axis=within) for part in scores.unbind()]
+        whole = all(part is not None for part in parts)
+        return torch.nested.as_nested_tensor(parts) if whole else None
     if scores.numel() == 0:
         return None
     hidden = _lowest(scores)

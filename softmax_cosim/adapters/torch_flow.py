@@ -14,7 +14,7 @@ from typing import Any
 
 from softmax_cosim.adapters import require
 
-__all__ = ["Flow", "Heard", "Tag"]
+__all__ = ["COPIES", "LOG_SOFTMAXES", "Flow", "Heard", "Tag"]
 
 PRODUCTS = frozenset(
     (
@@ -24,10 +24,11 @@ PRODUCTS = frozenset(
 )
 SUMMANDS = ("addmm", "baddbmm", "addbmm", "addmv", "_addmm_activation")
 """Products whose first argument is added to them."""
+LOG_SOFTMAXES = ("_log_softmax", "log_softmax")
 SUMS = frozenset(
     (
         *("sum", "linalg_vector_norm", "norm", "cumsum", "scatter_add", "index_add"),
-        *("scatter_reduce", "logsumexp", "_log_softmax"),
+        *("scatter_reduce", "logsumexp", *LOG_SOFTMAXES),
     )
 )
 COPIES = frozenset(
@@ -48,6 +49,8 @@ class Heard:
     layer: str
     asked: bool = False
     """Whether the function was asked for it."""
+    scored: bool = False
+    """An exponential of a product of two activations."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,10 @@ class Flow:
             self._tags.pop(tensor, None)
 
     def follow(self, func: Any, args: Any, kwargs: Any, out: Any) -> Iterator[Heard]:
-        """Tag what an operator made; gives each softmax whose probabilities weighed activations."""
+        """Tag what an operator made; gives each softmax whose probabilities weighed activations.
+
+        And each exponential of scores that did.
+        """
         name, role = self.role(func)
         results = [t for t in self.tensors(out) if t.is_floating_point()]
         if not results:
@@ -111,6 +117,7 @@ class Flow:
             if activations:
                 for tag in factors:
                     yield from tag.probabilities
+                    yield from (heard for heard in tag.exponentials if heard.scored)
             self[results[0]] = Tag(
                 product=activations and len(factors) == 2,
                 exponentials=frozenset().union(*(tag.exponentials for tag in factors)),
@@ -128,6 +135,8 @@ class Flow:
             name = func.overloadpacket.__name__
             name = name.rstrip("_") if func._schema.is_mutable else name
             same = self._torch.Tag.pointwise in func.tags or func.is_view or name in COPIES
+            same |= name.startswith("_foreach_")
+            name = name.removeprefix("_foreach_")
             kind = "product" if name in PRODUCTS else "sum" if name in SUMS else "same" * same
             found = self._roles[func] = name, kind
         return found
@@ -162,15 +171,15 @@ class Flow:
 
     def _sum(self, name: str, args: Any, inputs: list[Any], tags: list[Tag]) -> Tag:
         place = 2 if name == "linalg_vector_norm" else 1
-        single = name in ("sum", "linalg_vector_norm", "logsumexp", "_log_softmax")
+        single = name in ("sum", "linalg_vector_norm", "logsumexp", *LOG_SOFTMAXES)
         dims = args[place] if single and len(args) > place else ()
         dims = dims if isinstance(dims, list | tuple) else (dims,)
         axis = dims[0] % inputs[0].ndim if len(dims) == 1 and inputs[0].ndim else None
         heard = frozenset().union(*(tag.exponentials for tag in tags))
-        if name in ("logsumexp", "_log_softmax"):
+        if name in ("logsumexp", *LOG_SOFTMAXES):
             heard = frozenset([Heard("")])
         return Tag(
-            product=name == "_log_softmax" and tags[0].product,
+            product=name in LOG_SOFTMAXES and tags[0].product,
             exponentials=heard if name == "sum" else frozenset(),
             sums=frozenset((one, axis) for one in heard),
         )

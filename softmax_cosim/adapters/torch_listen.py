@@ -8,6 +8,7 @@ Whatever a module calls, it ends in a few operators of torch's own, and those ar
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,14 +18,16 @@ from unittest.mock import patch
 
 from softmax_cosim.account import Account
 from softmax_cosim.adapters import require
-from softmax_cosim.adapters.torch_attend import answer, attend, refuse_dropout, wide
-from softmax_cosim.adapters.torch_flow import Flow, Heard, Tag
+from softmax_cosim.adapters.torch_attend import answer, attend, refuse_dropout
+from softmax_cosim.adapters.torch_flow import COPIES, LOG_SOFTMAXES, Flow, Heard, Tag
+from softmax_cosim.adapters.torch_written import Written
 from softmax_cosim.configs import UsageError
 from softmax_cosim.engines import Softmax
 
 __all__ = ["Listener"]
 
-SOFTMAXES = ("_softmax", "_safe_softmax")
+SOFTMAXES = ("_softmax", "_safe_softmax", "softmax")
+EXPONENTIALS = ("exp", "exp2", "expm1")
 FUSED = "_scaled_dot_product_flash_attention_for_cpu"
 """``scaled_dot_product_attention`` on a CPU, where it is not a product, a softmax, a product."""
 UNKNOWN = re.compile(r"attention|attn|transformer_encoder_layer|softmax(?!.*backward)")
@@ -37,6 +40,20 @@ ATTENTIONS = re.compile(r"(attn|attention|mha)s?[\d_]*$", re.IGNORECASE)
 OUTSIDE = "outside of the module"
 NOT_ATTENTION = "its scores are no products of queries and keys"
 LOG = "a log-softmax, of a classifier or a loss"
+WRITTEN = (
+    "it is written out as exponentials over a sum, in a form that cannot be replaced; "
+    "write it as torch.softmax"
+)
+WEIGHING = (
+    "its exponentials weigh values, and it was not seen how they are divided by their sum; "
+    "if that is a softmax, write it as torch.softmax"
+)
+
+
+OURS = frozenset(("aten", "prim", "prims", "higher_order"))
+"""Whose operators are known: torch's own."""
+HARMLESS = frozenset(("quantized", "mkldnn", "onednn", "torchvision", "torchaudio", "_quantized"))
+"""Whose operators hold no softmax."""
 
 
 class _Thread(threading.local):
@@ -49,6 +66,8 @@ class _Thread(threading.local):
         self.deaf = False
         self.unfused = False
         self.answered = 0
+        self.operators = 0
+        """That computed something so far."""
 
 
 class Listener:
@@ -66,7 +85,10 @@ class Listener:
         self.softmax, self.within, self.every = softmax, within, every
         self.account = Account()
         self.flow = Flow()
+        self._written = Written(self.flow)
         self.here = _Thread()
+        self._odd: dict[Heard, tuple[str, str]] = {}
+        """Exponentials that may become a softmax, or else were one that was missed: layer, why."""
         self._home = threading.get_ident()
         self._ran = False
         self._lock = threading.RLock()
@@ -123,8 +145,12 @@ class Listener:
 
     def _conclude(self) -> None:
         what = "the module" if self.within is None else type(self.within).__name__
+        for heard, (layer, why) in self._odd.items():
+            if not heard.asked:
+                self.account.missed.setdefault(layer or what, why)
+                self.account.other.pop(layer, None)
         if self._ran and not self.account.heard:
-            told = [f"{n} ({w})" for n, w in (self.account.missed | self.account.other).items()]
+            told = [f"{n} ({w})" for n, w in (self.account.other | self.account.missed).items()]
             raise UsageError(
                 f"no softmax of {what} was replaced or recorded although it ran: "
                 + ("; ".join(told) or "none was heard")
@@ -171,7 +197,7 @@ class Listener:
             return func(*args, **kwargs)
         if self.within is not None and not self.here.modules:
             if "softmax" in func.name():
-                self.account.other[OUTSIDE] = "runs where nothing was asked for"
+                self._outside(args[0])
             return func(*args, **kwargs)
         self._ran = True
         if self._torch.is_inference_mode_enabled():
@@ -184,7 +210,13 @@ class Listener:
         if not hasattr(func, "overloadpacket"):  # a higher-order operator
             self._refuse_unknown(func.name())
             return func(*args, **kwargs)
+        if func.namespace not in OURS | HARMLESS:
+            return self._inside(func, args, kwargs)
+        if func.name() == "aten::scaled_dot_product_attention":
+            with self._mode():
+                return func.decompose(*args, **kwargs)
         name, _ = self.flow.role(func)
+        self.here.operators += not (func.is_view or name in COPIES)
         if name in SOFTMAXES:
             return self._softmax(func, args, kwargs)
         if name == FUSED:
@@ -192,20 +224,69 @@ class Listener:
         if name in DROPOUTS:
             for heard in self.flow[args[0]].probabilities:
                 refuse_dropout(heard.asked, heard.layer)
+        common: set[Heard] = set()
         if name in ("exp", "div", "mul"):
             with self.muted():
-                found = self._completed(name, args)
+                found, common = self._written.completed(name, args)
             if found is not None:
+                self._no_logarithm()
                 return self._replaced(func, args, kwargs, *found)
-        if name == "_log_softmax":
+        if name in LOG_SOFTMAXES:
             self.account.other.setdefault(self.layer, LOG)
         else:
             self._refuse_unknown(func.name())
+        exponential = name in EXPONENTIALS or (name == "pow" and not hasattr(args[0], "dtype"))
+        given = [self.flow[one] for one in self.flow.tensors(args)] if exponential else []
         out = func(*args, **kwargs)
         for heard in self.flow.follow(func, args, kwargs, out):
             self._weighed(heard)
-        if name in ("exp", "exp2"):
-            self.flow.rename(out, exponentials=frozenset([Heard(self.layer)]))
+        if exponential:
+            one = Heard(self.layer, scored=any(tag.product for tag in given))
+            for result in self.flow.tensors(out):
+                self.flow.rename(result, exponentials=frozenset([one]))
+        with self.muted():
+            done = [self._normalised(result) for result in self.flow.tensors(out)]
+        if any(done):
+            return out
+        if common:
+            self._not_completed(args, common)
+        return out
+
+    def _outside(self, scores: Any) -> None:
+        """Note a softmax outside of every call of the module.
+
+        One of scores, in a method that was called by its name, is a part of the module all the
+        same; one of a generator, for the next word, is none.
+        """
+        modules, frame = set(self.within.modules()), sys._getframe()
+        while scores.ndim > 2 and frame.f_back is not None:
+            frame = frame.f_back
+            owner = next((frame.f_locals.get(name) for name in frame.f_code.co_varnames[:1]), None)
+            if isinstance(owner, self._torch.nn.Module) and owner in modules:
+                name = f"{type(owner).__name__}.{frame.f_code.co_name}"
+                self.account.missed[name] = (
+                    "it runs in a method that is called by its name; call the module itself, or "
+                    "listen to all that runs: torch_module.patched(softmax)"
+                )
+                return
+        self.account.other[OUTSIDE] = "runs where nothing was asked for"
+
+    def _inside(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Run an operator of somebody's own and listen to what that runs; name one that is mute."""
+        keys = self._torch._C
+        on = {t.device.type.upper() for t in self.flow.tensors((args, kwargs))} or {"CPU"}
+        before = self.here.operators
+        if len(on) > 1 or not hasattr(keys.DispatchKey, min(on)):
+            out = func(*args, **kwargs)
+        else:
+            key = keys.DispatchKeySet(getattr(keys.DispatchKey, min(on)))
+            with self._mode():
+                out = func.redispatch(key, *args, **kwargs)
+        if self.here.operators == before:
+            self._refuse_unknown(func.name())
+            self.account.missed[self.layer or func.name()] = (
+                f"it runs in {func.name()}, an operator of which nobody knows whether it holds one"
+            )
         return out
 
     def _refuse_unknown(self, name: str) -> None:
@@ -245,10 +326,10 @@ class Listener:
             out = func(*args, **kwargs)
         elif func._schema.is_mutable:
             with self.muted():
-                out = args[0].copy_(out)
+                out = func(*args, **kwargs).copy_(out)
         elif kinds := [t.dtype for t in (kwargs.get("dtype"),) if t is not None]:
             out = out.to(kinds[0])
-        self.flow[out] = Tag(probabilities=frozenset([heard]))
+        self._know(out, heard, scores)
         return out
 
     def _attention(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -274,66 +355,51 @@ class Listener:
 
     def _weighed(self, heard: Heard) -> None:
         """A softmax that the function was not asked for has weighed values, as attention does."""
-        if not heard.asked and heard.layer in self.account.other:
+        if heard.scored:
+            self._odd.setdefault(heard, (heard.layer, WEIGHING))
+        elif not heard.asked and heard.layer in self.account.other:
             del self.account.other[heard.layer]
             self.account.missed[heard.layer] = (
                 "its probabilities weigh values; name the module that holds it: "
                 "torch_module.patched(softmax, within=...)"
             )
 
-    def _completed(self, name: str, args: Any) -> tuple[Any, int] | None:
-        """The scores and axis of a softmax that an operator completes, if it does.
+    def _normalised(self, result: Any) -> bool:
+        """Replace what exponentials have become if that is a softmax; whether it is."""
+        axis = self._written.axis(result)
+        if axis is None:
+            return False
+        heard = Heard(self.layer, self._wanted(result))
+        self._no_logarithm()
+        if heard.asked:
+            scores = self._written.logarithm(result)
+            found = self.ask(
+                heard.layer, lambda: answer(self.softmax, heard.layer, scores, axis=axis)
+            )
+            if found is not None:
+                result.copy_(found)
+        else:
+            self.account.other[heard.layer] = NOT_ATTENTION
+        self._know(result, heard, result)
+        return True
 
-        Exponentials over their sum, whatever was done to both in between, are the softmax of the
-        exponentials' logarithms.
-        """
-        torch, flow = self._torch, self.flow
-        given = [one for one in args[:2] if isinstance(one, torch.Tensor)]
-        if name == "exp" and flow[given[0]].sums:
-            scores = given[0]
-            for _, axis in flow[scores].sums:
-                if axis is not None and axis < scores.ndim:
-                    sums = wide(scores).exp().sum(axis)
-                    if self._close(sums, torch.ones_like(sums), scores.dtype):
-                        if self.account.other.get(self.layer) == LOG:
-                            del self.account.other[self.layer]
-                        return scores, axis
-            return None
-        if len(given) < 2:
-            return None
-        over, under = given
-        if name == "mul":
-            over, under = sorted(given, key=lambda one: flow[one].inverse)
-            if not flow[under].inverse:
-                return None
-        elif flow[under].inverse:
-            return None
-        common = {heard for heard, _ in flow[under].sums} & flow[over].exponentials
-        if not common:
-            return None
-        for heard, axis in flow[under].sums:
-            if heard in common and axis is not None and axis < over.ndim:
-                sums = wide(over).sum(axis, keepdim=True)
-                divisor = wide(under).reciprocal() if name == "mul" else wide(under)
-                if self._close(sums, divisor, over.dtype):
-                    return wide(over).log(), axis
-        self._not_completed(over, common)
-        return None
+    def _know(self, result: Any, heard: Heard, source: Any) -> None:
+        """That these are probabilities, and that exponentials in their source are not missed."""
+        for one in self.flow[source].exponentials:
+            one.asked = True
+        self.flow[result] = Tag(probabilities=frozenset([heard]))
 
-    def _close(self, sums: Any, divisor: Any, kind: Any) -> bool:
-        """Whether sums are the divisor's, where there is anything to divide."""
-        rough = max(4 * self._torch.finfo(kind).eps, 1e-5)
-        near = (sums - divisor).abs() <= rough * sums
-        return bool((near | (sums == 0)).all())
+    def _no_logarithm(self) -> None:
+        """What was taken for a logarithm of probabilities has become these."""
+        if self.account.other.get(self.layer) == LOG:
+            del self.account.other[self.layer]
 
-    def _not_completed(self, over: Any, common: set[Heard]) -> None:
+    def _not_completed(self, args: Any, common: set[Heard]) -> None:
+        wanted = any(self._wanted(one) for one in self.flow.tensors(args))
         for heard in common:
             layer = heard.layer or self.layer
-            if self.every or self._wanted(over):
-                self.account.missed[layer] = (
-                    "it is written out as exponentials over a sum, in a form that cannot be "
-                    "replaced; write it as torch.softmax"
-                )
+            if self.every or wanted:
+                self._odd[heard] = layer, WRITTEN
             else:
                 self.account.other.setdefault(layer, NOT_ATTENTION)
 

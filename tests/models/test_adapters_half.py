@@ -73,6 +73,25 @@ def test_scores_beyond_the_range_of_float16(way):
     assert (replaced - plain).abs().max() < 0.02 * plain.abs().max()
 
 
+@pytest.mark.parametrize("own", ["eager", "sdpa"])
+def test_autocast_is_the_models_own_affair(own):
+    """It has the products of attention in half precision where the model wrote them so."""
+    model = llama(own, torch.float32, gain=8)
+    recorder, exact = Recorder(), Recorder(Float64())
+    with torch.no_grad():
+        true = model(IDS).logits
+        with torch.autocast("cpu", torch.bfloat16):
+            plain = model(IDS).logits
+            with huggingface.attention(model, recorder):
+                assert torch.equal(model(IDS).logits, plain)
+            with huggingface.attention(model, exact):
+                replaced = model(IDS).logits
+    scores = torch.from_numpy(exact.calls[0].scores)
+    assert not torch.equal(scores.bfloat16().float(), scores)
+    errors = [(one - true).square().mean().sqrt() for one in (replaced, plain)]
+    assert errors[0] < 1.2 * errors[1]
+
+
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
 def test_the_error_is_no_larger_than_torchs_own(dtype):
     """Against float64 on the same inputs, rounded as the output has to be."""
