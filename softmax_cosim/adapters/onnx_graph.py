@@ -101,7 +101,7 @@ class OnnxModel:
                 f"it was given {', '.join(feeds) or 'nothing'}"
             )
         if softmax is None:
-            outputs: list[Array] = self._plain.run(None, dict(feeds))
+            outputs: list[Array] = _ran(self._plain, None, feeds)
             return outputs
         self.account = self._opened()
         outputs = self._staged(feeds, softmax)
@@ -113,7 +113,7 @@ class OnnxModel:
         values = dict(feeds)
         for level, stage in enumerate(self._stages):
             if stage is not None:
-                made = stage.run(None, {i.name: values[i.name] for i in stage.get_inputs()})
+                made = _ran(stage, None, {i.name: values[i.name] for i in stage.get_inputs()})
                 values.update(zip((o.name for o in stage.get_outputs()), made, strict=True))
             for cut in (cut for there, cut in self._cuts if there == level):
                 answer = self._call(softmax, cut, values[cut.scores])
@@ -126,9 +126,10 @@ class OnnxModel:
 
     def _listen(self, feeds: Mapping[str, Array], softmax: Softmax) -> list[Array]:
         """The graph as it is; the softmax, which has heard its first layer, hears the others."""
-        tapped = self._tapped.run(list(self.layers), dict(feeds))
-        for (_, cut), scores in list(zip(self._cuts, tapped, strict=True))[1:]:
-            if self._call(softmax, cut, scores) is not None:
+        names = list(dict.fromkeys(self.layers))
+        tapped = dict(zip(names, _ran(self._tapped, names, feeds), strict=True))
+        for _, cut in self._cuts[1:]:
+            if self._call(softmax, cut, tapped[cut.scores]) is not None:
                 raise _undecided(cut.scores)
         return self.run(feeds)
 
@@ -166,8 +167,10 @@ class OnnxModel:
         )
 
     def _constant(self, scope: Scope, name: str) -> Array | None:
-        tensor = scope.constant(name)
-        return None if tensor is None else self._file.value(tensor)
+        found = scope.constant(name)
+        if isinstance(found, self._onnx.AttributeProto):
+            return np.asarray(self._onnx.helper.get_attribute_value(found))
+        return None if found is None else self._file.value(found)
 
     @cached_property
     def _version(self) -> int:
@@ -269,6 +272,20 @@ class OnnxModel:
             levels.append(level)
             of |= dict.fromkeys(node.output, level + (number in attention))
         return levels, sorted(cuts, key=lambda cut: cut[0])
+
+
+def _ran(session: Any, names: list[str] | None, feeds: Mapping[str, Array]) -> list[Array]:
+    """What a session makes of arrays.
+
+    Raises:
+        UsageError: onnxruntime refuses them.
+    """
+    try:
+        outputs: list[Array] = session.run(names, dict(feeds))
+    except Exception as error:  # onnxruntime's own have no common base
+        reason = " ".join(str(error).split())
+        raise UsageError(f"onnxruntime cannot run the graph on these inputs: {reason}") from None
+    return outputs
 
 
 def _undecided(layer: str) -> UsageError:

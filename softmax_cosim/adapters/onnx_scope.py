@@ -60,12 +60,23 @@ class Scope:
         return self.home(name)._users.get(name, [])
 
     def constant(self, name: str) -> Any:
-        """The TensorProto that stands for a name, None if that is computed or given."""
+        """The TensorProto that stands for a name, None if that is computed or given.
+
+        Of a constant that is written as a number or some numbers, the AttributeProto.
+        """
         home = self.home(name)
         maker = home._makers.get(name)
         if maker is not None and maker.op_type == "Constant":
-            return next((found.t for found in maker.attribute if found.name == "value"), None)
+            found = next(iter(maker.attribute), None)
+            return found.t if found is not None and found.name == "value" else found
         return home._constants.get(name)
+
+    def fixed(self, name: str) -> bool:
+        """Whether a tensor hangs on constants alone."""
+        maker = self.maker(name)
+        if maker is None:
+            return not name or self.constant(name) is not None
+        return all(self.fixed(given) for given in maker.input) and not any(subgraphs(maker))
 
     def enters(self, use: Use) -> Iterator[tuple[Scope, str]]:
         """As what tensors an input of a loop goes on in its body."""

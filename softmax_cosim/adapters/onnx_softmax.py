@@ -12,13 +12,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from softmax_cosim.adapters.onnx_scope import Scope, Use
-from softmax_cosim.adapters.onnx_written import Constant, Softmax, written
+from softmax_cosim.adapters.onnx_written import (
+    PRODUCTS,
+    SUMS,
+    WEIGHING,
+    Constant,
+    Softmax,
+    written,
+)
 from softmax_cosim.configs import UsageError
 
 __all__ = ["Survey", "survey"]
 
-PRODUCTS = ("Einsum", "Gemm", "MatMul")
-"""Parts of the names of what weighs values with probabilities."""
 WHOLE = (
     *("Cast", "CastLike", "Dropout", "Identity", "Where", "Clip", "Max", "Min"),
     *("Reshape", "Squeeze", "Transpose", "Unsqueeze", "Flatten", "Expand", "Tile"),
@@ -41,12 +46,16 @@ ENDS = (
     *("Shape", "Size", "If", "Loop", "Scan"),
 )
 """Weights that go in there do not come out."""
-SUMS = ("ReduceMean", "ReduceSum")
-"""After a multiplication with values, a product."""
 KNOWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 ROUTERS = ("MoE", "QMoE")
 GUESSES = 2
 """Operators that may do anything between a softmax and a product, before one stops looking."""
+ELEMENTS = (
+    *("Abs", "Ceil", "Celu", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish"),
+    *("LeakyRelu", "Mish", "Mod", "PRelu", "Pow", "Reciprocal", "Relu", "Round", "Selu", "Shrink"),
+    *("Sigmoid", "Sign", "Softplus", "Softsign", "Sqrt", "Swish", "Tanh", "ThresholdedRelu"),
+)
+"""They change each element, and leave each where it is: any number of them may be passed."""
 
 
 @dataclass
@@ -91,7 +100,11 @@ def _survey(scope: Scope, constant: Constant, found: Survey) -> None:
 def _sort(scope: Scope, number: int, softmax: Softmax, found: Survey) -> None:
     """Where one softmax belongs."""
     fate = _fate(scope, softmax.output)
-    if fate.product and not softmax.odd:
+    if softmax.late:
+        found.missed[softmax.scores] = softmax.odd
+    elif softmax.odd == WEIGHING and not fate.product:
+        pass  # an exponential that is no softmax's
+    elif fate.product and not softmax.odd:
         if scope.parent is not None:
             raise UsageError(
                 f"the ONNX graph has attention in a branch or loop ({scope.graph.name}), the "
@@ -194,9 +207,10 @@ def _uses(scope: Scope, name: str) -> Iterator[_Reached]:
     seen = set()
     while front:
         here, tensor, multiplied, through = front.pop()
-        if (id(here), tensor, multiplied, len(through)) in seen:
+        guessed = sum(passed not in ELEMENTS for passed in through)
+        if (id(here), tensor, multiplied, guessed, bool(through)) in seen:
             continue
-        seen.add((id(here), tensor, multiplied, len(through)))
+        seen.add((id(here), tensor, multiplied, guessed, bool(through)))
         for use in here.users(tensor):
             if use.node is None and use.scope.parent is not None:
                 front += [(s, n, multiplied, through) for s, n in use.scope.leaves(use.position)]
@@ -224,6 +238,10 @@ def _after(use: Use, through: tuple[str, ...]) -> tuple[str, ...] | None:
         return None
     if kind in WHOLE:
         return through
-    if kind in ENDS or any(word in kind for word in PRODUCTS) or len(through) == GUESSES:
+    if kind in ENDS or any(word in kind for word in PRODUCTS):
+        return None
+    if kind in ELEMENTS:
+        return through if kind in through else (*through, kind)
+    if sum(passed not in ELEMENTS for passed in through) == GUESSES:
         return None
     return (*through, kind)

@@ -16,18 +16,31 @@ __all__ = ["Constant", "Softmax", "written"]
 #: The value of a name in a scope, None if it is not constant.
 Constant = Callable[[Scope, str], npt.NDArray[Any] | None]
 
+PRODUCTS = ("Einsum", "Gemm", "MatMul")
+"""Parts of the names of what weighs values with probabilities."""
+SUMS = ("ReduceMean", "ReduceSum")
+"""After a multiplication with values, a product."""
 SAME = ("Cast", "Identity", "Dropout")
 """What leaves a tensor as it is."""
 LAYOUT = (*SAME, "Expand", "Reshape", "Unsqueeze")
 """What brings a row's sum or maximum to its row."""
 TINY = 1e-6
 """What may be added to a sum against division by zero."""
-REDUCED = ("ReduceSum", "ReduceL1", "ReduceMean", "ReduceLogSum", "ReduceLogSumExp", "MatMul")
+REDUCED = (
+    *("ReduceSum", "ReduceL1", "ReduceL2", "ReduceMean", "ReduceSumSquare", "ReduceLogSum"),
+    *("ReduceLogSumExp", "CumSum", "AveragePool", "GlobalAveragePool", "Conv", *PRODUCTS),
+)
 ELEMENTWISE = (
-    *("Add", "Clip", "Div", "Log", "Max", "Min", "Mul", "Neg", "Reciprocal", "Sub", "Where"),
+    *("Abs", "Add", "Clip", "Div", "Log", "Max", "Min", "Mul", "Neg", "Pow", "Reciprocal", "Sqrt"),
+    *("Sub", "Sum", "Where", "Concat", "Gather", "Slice", "Split", "Squeeze", "Tile", "Transpose"),
 )
 """What may stand between the parts of a softmax that is written out."""
 UNKNOWN = "written out in a form that is not known"
+LATE = "written out, its values weighed before its sum divides them"
+WEIGHING = (
+    "its exponentials weigh values, and how they are divided by their sum is written in a form "
+    "that is not known"
+)
 
 
 @dataclass(frozen=True)
@@ -45,25 +58,32 @@ class Softmax:
     """Why it cannot be replaced, if that is seen from how it is written."""
     pooling: bool = False
     """It weighs by a multiplication and a sum, along whatever axis."""
+    late: bool = False
+    """Values were weighed before it was complete."""
 
 
 def written(scope: Scope, constant: Constant) -> Iterator[Softmax]:
     """Every softmax among the nodes of a graph."""
     reader = _Reader(scope, constant)
+    ways = {
+        "Div": reader.quotient,
+        "Mul": reader.quotient,
+        "Exp": reader.exponential,
+        "LpNormalization": reader.normalisation,
+    }
     for number, node in enumerate(scope.nodes):
         if node.domain not in ("", "ai.onnx"):
             continue
         if node.op_type == "Softmax":
             yield Softmax(node.input[0], node.output[0], number, attribute(node, "axis"))
-            continue
-        found = None
-        if node.op_type in ("Div", "Mul"):
-            found = reader.quotient(node)
-        elif node.op_type == "Exp":
-            found = reader.exponential(node)
-        if found is not None:
+        elif node.op_type in ways and (found := ways[node.op_type](node)) is not None:
             scores, axis, odd = found
-            yield Softmax(scores, node.output[0], number, axis, odd)
+            late = odd == LATE
+            yield Softmax(scores, node.output[0], number, axis, odd, late=late)
+    for number, node in enumerate(scope.nodes):
+        if node.domain in ("", "ai.onnx") and reader.is_stray(node):
+            name = node.input[node.op_type == "Pow"]
+            yield Softmax(name, node.output[0], number, None, WEIGHING)
 
 
 Found = tuple[str, int | None, str]
@@ -75,41 +95,66 @@ class _Reader:
 
     def __init__(self, scope: Scope, constant: Constant) -> None:
         self._scope, self._constant = scope, constant
+        self._seen: set[str] = set()
+        """What goes into the exponentials of what was found."""
 
     def quotient(self, node: Any) -> Found | None:
         """``exp(z) / sum(exp(z))``, or the same times a reciprocal."""
         for top, bottom in self._fractions(node):
-            common = self._sources(top, ("Exp", "Pow"))
-            if common:
-                common &= self._sources(bottom, ("Exp", "Pow"), reduced=True)
+            summed = self._sources(bottom, reduced=True)
+            common, late = self._sources(top) & summed, False
+            if not common:
+                common, late = self._weighed(top) & summed, True
             if not common:
                 continue
+            self._seen |= common
             total = self._sum(bottom)
             exp = self._back(top)
+            if late:
+                return min(common), None, LATE
             if total is None or exp is None or exp.op_type != "Exp":
                 return min(common), None, UNKNOWN
-            summed, axis = total
-            if self._name(summed) != exp.output[0]:
+            summed_name, axis = total
+            if self._name(summed_name) != exp.output[0]:
                 return min(common), None, UNKNOWN
             return self._scores(exp.input[0], axis), axis, ""
         return None
+
+    def normalisation(self, node: Any) -> Found | None:
+        """``Exp`` and then ``LpNormalization`` of order 1."""
+        exp = self._back(node.input[0])
+        if exp is None or exp.op_type != "Exp" or attribute(node, "p", 2) != 1:
+            return None
+        self._seen.add(exp.input[0])
+        axis = attribute(node, "axis", -1)
+        return self._scores(exp.input[0], axis), axis, ""
+
+    def is_stray(self, node: Any) -> bool:
+        """Whether a node is an exponential of scores of which nothing was found."""
+        if node.op_type not in ("Exp", "Pow") or not self._exponentials(node):
+            return False
+        if self._exponentials(node) & self._seen:
+            return False
+        return self._is_scores(node.input[node.op_type == "Pow"])
 
     def exponential(self, node: Any) -> Found | None:
         """``exp(log_softmax(s))``, or ``exp(z - log(sum(exp(z))))``."""
         inner = self._back(node.input[0])
         if inner is None:
             return None
+        found: Found | None = None
         if inner.op_type == "LogSoftmax":
-            return inner.input[0], attribute(inner, "axis"), ""
-        if inner.op_type != "Sub":
-            return None
-        z, logarithm = inner.input
-        axis = self._logarithm(logarithm, self._name(z))
-        if axis is not None:
-            return self._scores(z, axis), axis, ""
-        if self._sources(logarithm, ("Exp", "ReduceLogSumExp"), reduced=True):
-            return z, None, UNKNOWN
-        return None
+            found = inner.input[0], attribute(inner, "axis"), ""
+        elif inner.op_type == "Sub":
+            z, logarithm = inner.input
+            axis = self._logarithm(logarithm, self._name(z))
+            if axis is not None:
+                found = self._scores(z, axis), axis, ""
+            elif self._sources(logarithm, ("Exp", "ReduceLogSumExp"), reduced=True):
+                found = z, None, UNKNOWN
+        if found is not None:
+            self._seen.add(node.input[0])
+        return found
 
     def _logarithm(self, name: str, z: str) -> int | None:
         """The axis, if the tensor is ``log(sum(exp(z)))``; with the maximum beside it or not."""
@@ -210,12 +255,15 @@ class _Reader:
             node = self._scope.maker(name)
         return name
 
-    def _sources(self, name: str, kinds: tuple[str, ...], reduced: bool = False) -> set[str]:
-        """What goes into the nearest of some operators, back from a tensor element by element.
+    def _sources(
+        self, name: str, kinds: tuple[str, ...] = ("Exp", "Pow"), reduced: bool = False
+    ) -> set[str]:
+        """What goes into the nearest exponentials, back from a tensor element by element.
 
         With ``reduced``, only what is reduced on the way.
         """
-        found, seen = set(), set()
+        found: set[str] = set()
+        seen = set()
         front = [(name, not reduced)]
         while front:
             here = front.pop()
@@ -225,15 +273,47 @@ class _Reader:
             seen.add(here)
             name, done = here
             kind = node.op_type
-            if kind in kinds and (done or kind in REDUCED):
-                position = 1 if kind == "Pow" else 0
-                if kind != "Pow" or self._constant(self._scope, node.input[0]) is not None:
-                    found.add(str(node.input[position]))
+            inputs = self._exponentials(node) if kind in ("Exp", "Pow") else set(node.input[:1])
+            if kind in kinds and inputs and (done or kind in REDUCED):
+                found |= inputs
             elif kind in REDUCED and not done:
                 front += [(name, True) for name in node.input]
             elif kind in ELEMENTWISE or kind in LAYOUT:
                 front += [(name, done) for name in node.input]
         return found
+
+    def _weighed(self, name: str) -> set[str]:
+        """What goes into exponentials that have weighed what stands in a tensor."""
+        node = self._back(name, LAYOUT)
+        weighs = node is not None and (
+            node.op_type in SUMS or any(word in node.op_type for word in PRODUCTS)
+        )
+        given = list(node.input) if weighs else []
+        return set().union(*(self._sources(each) for each in given))
+
+    def _exponentials(self, node: Any) -> set[str]:
+        """What a node raises a constant to the power of."""
+        if node.op_type == "Exp":
+            return {str(node.input[0])}
+        constant = self._constant(self._scope, node.input[0]) is not None
+        return {str(node.input[1])} if constant else set()
+
+    def _is_scores(self, name: str) -> bool:
+        """Whether a tensor comes, element by element, from a product of two that are computed."""
+        seen, front = set(), [name]
+        while front:
+            name = front.pop()
+            node = self._scope.maker(name)
+            if name in seen or node is None:
+                continue
+            seen.add(name)
+            if any(word in node.op_type for word in PRODUCTS):
+                factors = [each for each in node.input[:2] if not self._scope.fixed(each)]
+                if len(factors) == 2:
+                    return True
+            elif node.op_type in ELEMENTWISE or node.op_type in LAYOUT:
+                front += list(node.input)
+        return False
 
     def _tiny(self, name: str) -> bool:
         value = self._constant(self._scope, name)

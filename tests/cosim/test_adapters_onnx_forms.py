@@ -62,6 +62,11 @@ REPLACED = {
     "norm of order 1": EXP + "b = ReduceL1 <axes = [-1]> (a) c = Div (a, b)",
     "a constant axis": "k = Constant <value = int64[1] {3}> () " + EXP + "b = ReduceSum (a, k) "
     "c = Div (a, b)",
+    "an axis as a number": "k = Constant <value_ints = [3]> () " + EXP + "b = ReduceSum (a, k) "
+    "c = Div (a, b)",
+    "times one as a number over": "k = Constant <value_float = 1.0> () " + SUM + "r = Div (k, b) "
+    "c = Mul (a, r)",
+    "an operator for order 1": EXP + "c = LpNormalization <axis = -1, p = 1> (a)",
     "cast": EXP + "h = Cast <to = 1> (a) b = ReduceSum (h, axes) c = Div (h, b)",
     "logarithm and back": "a = LogSoftmax (t) c = Exp (a)",
     "logarithm of the sum": SUM + "l = Log (b) d = Sub (t, l) c = Exp (d)",
@@ -129,6 +134,22 @@ MISSED = {
     "mean": (EXP + "b = ReduceMean <axes = [-1]> (a) c = Div (a, b)", "written out"),
     "two axes": (EXP + "b = ReduceSum (a) c = Div (a, b)", "written out"),
     "sharpened": ("a = LogSoftmax (t) d = Mul (a, two) c = Exp (d)", "changed before Exp"),
+    "running sum": (
+        EXP
+        + "k = Constant <value_int = 3> () d = CumSum (a, k) four = Constant <value_ints = [4]> () "
+        "five = Constant <value_ints = [5]> () b = Slice (d, four, five, axes) c = Div (a, b)",
+        "written out",
+    ),
+    "average": (EXP + "b = AveragePool <kernel_shape = [1, 5]> (a) c = Div (a, b)", "written out"),
+    "of e": (
+        "e = Constant <value_float = 2.718282> () a = Pow (e, t) b = ReduceSum (a, axes) "
+        "c = Div (a, b)",
+        "written out",
+    ),
+    "through several": (
+        "a = Softmax (t) b = Sqrt (a) d = Abs (b) e = Ceil (d) c = Relu (e)",
+        "reaches a product through Sqrt, Abs, Ceil, Relu",
+    ),
     "through Relu": ("a = Softmax (t) c = Relu (a)", "reaches a product through Relu"),
     "through Conv": ("a = Softmax (t) c = Conv (a, w)", "reaches a product through Conv"),
 }
@@ -144,6 +165,43 @@ def test_it_is_named_as_missed(form):
     np.testing.assert_array_equal(outputs[1], model.run(FEEDS)[1])
     assert softmax.account.replaced == {"s": 1}
     assert list(softmax.account.missed) == ["t"]
+
+
+LATE = {
+    "product": "d = MatMul (a, v) z = Div (d, b)",
+    "product, times a reciprocal": "d = MatMul (a, v) r = Reciprocal (b) z = Mul (r, d)",
+    "multiplied and added up": "d = Mul (a, s) e = ReduceSum (d, axes) z = Div (e, b)",
+}
+
+
+@pytest.mark.parametrize("form", LATE)
+def test_values_weighed_before_the_division_are_missed(form):
+    model = graph(SUM + LATE[form])
+    assert model.layers == ("s",)
+    assert list(model.account.missed) == ["t"]
+    assert "weighed before its sum divides" in model.account.missed["t"]
+
+
+def test_exponentials_of_scores_whose_sum_is_not_found_are_missed():
+    scores = "k = Transpose <perm = [0, 1, 3, 2]> (t) m = MatMul ({}) a = Exp (m) "
+    halves = "f, g = Split <axis = 3> (a) b = Sum (f, g) c = Concat <axis = 3> (b, b) "
+    missed = graph(scores.format("t, k") + halves + "z = MatMul (c, t)").account.missed
+    assert list(missed) == ["m"]
+    assert missed["m"].startswith("its exponentials weigh values")
+    weights = "w2 = ConstantOfShape (shape) "
+    for form in (
+        weights + scores.format("t, w2") + "z = MatMul (a, v)",
+        "a = Exp (t) z = MatMul (a, v)",
+        scores.format("t, k") + "z = Add (a, a)",
+    ):
+        assert not graph(form).account.missed
+
+
+def test_inputs_that_the_graph_does_not_take_are_one_sentence():
+    feeds = FEEDS | {"t": FEEDS["t"].astype(np.float64)}
+    for softmax in (None, Float64()):
+        with pytest.raises(UsageError, match=r"cannot run the graph on these inputs: .*double"):
+            graph("a = Softmax (t) z = MatMul (a, v)").run(feeds, softmax)
 
 
 def test_a_trace_tells_the_account(tmp_path):
