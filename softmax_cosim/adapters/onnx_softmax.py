@@ -12,14 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from softmax_cosim.adapters.onnx_scope import Scope, Use
-from softmax_cosim.adapters.onnx_written import (
-    PRODUCTS,
-    SUMS,
-    WEIGHING,
-    Constant,
-    Softmax,
-    written,
-)
+from softmax_cosim.adapters.onnx_walk import PRODUCTS, SUMS, Constant
+from softmax_cosim.adapters.onnx_written import WEIGHING, Softmax, written
 from softmax_cosim.configs import UsageError
 
 __all__ = ["Survey", "survey"]

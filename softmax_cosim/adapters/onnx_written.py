@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from softmax_cosim.adapters.onnx_scope import Scope, attribute
+from softmax_cosim.adapters.onnx_walk import LAYOUT, Constant, Walk
 
-__all__ = ["Constant", "Softmax", "written"]
+__all__ = ["WEIGHING", "Softmax", "written"]
 
-#: The value of a name in a scope, None if it is not constant.
-Constant = Callable[[Scope, str], npt.NDArray[Any] | None]
-
-PRODUCTS = ("Einsum", "Gemm", "MatMul")
-"""Parts of the names of what weighs values with probabilities."""
-SUMS = ("ReduceMean", "ReduceSum")
-"""After a multiplication with values, a product."""
-SAME = ("Cast", "Identity", "Dropout")
-"""What leaves a tensor as it is."""
-LAYOUT = (*SAME, "Expand", "Reshape", "Unsqueeze")
-"""What brings a row's sum or maximum to its row."""
 TINY = 1e-6
 """What may be added to a sum against division by zero."""
-REDUCED = (
-    *("ReduceSum", "ReduceL1", "ReduceL2", "ReduceMean", "ReduceSumSquare", "ReduceLogSum"),
-    *("ReduceLogSumExp", "CumSum", "AveragePool", "GlobalAveragePool", "Conv", *PRODUCTS),
-)
-ELEMENTWISE = (
-    *("Abs", "Add", "Clip", "Div", "Log", "Max", "Min", "Mul", "Neg", "Pow", "Reciprocal", "Sqrt"),
-    *("Sub", "Sum", "Where", "Concat", "Gather", "Slice", "Split", "Squeeze", "Tile", "Transpose"),
-)
-"""What may stand between the parts of a softmax that is written out."""
 UNKNOWN = "written out in a form that is not known"
 LATE = "written out, its values weighed before its sum divides them"
 WEIGHING = (
@@ -95,34 +75,35 @@ class _Reader:
 
     def __init__(self, scope: Scope, constant: Constant) -> None:
         self._scope, self._constant = scope, constant
+        self._back = Walk(scope, constant)
         self._seen: set[str] = set()
         """What goes into the exponentials of what was found."""
 
     def quotient(self, node: Any) -> Found | None:
         """``exp(z) / sum(exp(z))``, or the same times a reciprocal."""
         for top, bottom in self._fractions(node):
-            summed = self._sources(bottom, reduced=True)
-            common, late = self._sources(top) & summed, False
+            summed = self._back.sources(bottom, reduced=True)
+            common, late = self._back.sources(top) & summed, False
             if not common:
-                common, late = self._weighed(top) & summed, True
+                common, late = self._back.weighed(top) & summed, True
             if not common:
                 continue
             self._seen |= common
             total = self._sum(bottom)
-            exp = self._back(top)
+            exp = self._back.node(top)
             if late:
                 return min(common), None, LATE
             if total is None or exp is None or exp.op_type != "Exp":
                 return min(common), None, UNKNOWN
             summed_name, axis = total
-            if self._name(summed_name) != exp.output[0]:
+            if self._back.name(summed_name) != exp.output[0]:
                 return min(common), None, UNKNOWN
             return self._scores(exp.input[0], axis), axis, ""
         return None
 
     def normalisation(self, node: Any) -> Found | None:
         """``Exp`` and then ``LpNormalization`` of order 1."""
-        exp = self._back(node.input[0])
+        exp = self._back.node(node.input[0])
         if exp is None or exp.op_type != "Exp" or attribute(node, "p", 2) != 1:
             return None
         self._seen.add(exp.input[0])
@@ -131,15 +112,15 @@ class _Reader:
 
     def is_stray(self, node: Any) -> bool:
         """Whether a node is an exponential of scores of which nothing was found."""
-        if node.op_type not in ("Exp", "Pow") or not self._exponentials(node):
+        if node.op_type not in ("Exp", "Pow") or not self._back.exponentials(node):
             return False
-        if self._exponentials(node) & self._seen:
+        if self._back.exponentials(node) & self._seen:
             return False
-        return self._is_scores(node.input[node.op_type == "Pow"])
+        return self._back.is_scores(node.input[node.op_type == "Pow"])
 
     def exponential(self, node: Any) -> Found | None:
         """``exp(log_softmax(s))``, or ``exp(z - log(sum(exp(z))))``."""
-        inner = self._back(node.input[0])
+        inner = self._back.node(node.input[0])
         if inner is None:
             return None
         found: Found | None = None
@@ -147,10 +128,10 @@ class _Reader:
             found = inner.input[0], attribute(inner, "axis"), ""
         elif inner.op_type == "Sub":
             z, logarithm = inner.input
-            axis = self._logarithm(logarithm, self._name(z))
+            axis = self._logarithm(logarithm, self._back.name(z))
             if axis is not None:
                 found = self._scores(z, axis), axis, ""
-            elif self._sources(logarithm, ("Exp", "ReduceLogSumExp"), reduced=True):
+            elif self._back.sources(logarithm, ("Exp", "ReduceLogSumExp"), reduced=True):
                 found = z, None, UNKNOWN
         if found is not None:
             self._seen.add(node.input[0])
@@ -158,28 +139,30 @@ class _Reader:
 
     def _logarithm(self, name: str, z: str) -> int | None:
         """The axis, if the tensor is ``log(sum(exp(z)))``; with the maximum beside it or not."""
-        node = self._back(name, LAYOUT)
+        node = self._back.node(name, LAYOUT)
         if node is None:
             return None
-        if node.op_type == "ReduceLogSumExp" and self._name(node.input[0]) == z:
+        if node.op_type == "ReduceLogSumExp" and self._back.name(node.input[0]) == z:
             return self._axis(node, name)
         if node.op_type == "Log":
             total = self._sum(node.input[0], brought=self._brought(name))
-            exp = None if total is None else self._back(total[0])
+            exp = None if total is None else self._back.node(total[0])
             if total and exp is not None and exp.op_type == "Exp":
-                return total[1] if self._name(exp.input[0]) == z else None
+                return total[1] if self._back.name(exp.input[0]) == z else None
         if node.op_type == "Add":
             for one, other in (tuple(node.input), tuple(node.input)[::-1]):
-                log = self._back(other, LAYOUT)
+                log = self._back.node(other, LAYOUT)
                 if log is None or log.op_type != "Log":
                     continue
                 total = self._sum(log.input[0], brought=self._brought(name))
-                exp = None if total is None else self._back(total[0])
-                shifted = None if exp is None else self._back(exp.input[0])
+                exp = None if total is None else self._back.node(total[0])
+                shifted = None if exp is None else self._back.node(exp.input[0])
                 if total is None or shifted is None or shifted.op_type != "Sub":
                     continue
-                same = self._name(shifted.input[0]) == z
-                if same and self._name(shifted.input[1], LAYOUT) == self._name(one, LAYOUT):
+                same = self._back.name(shifted.input[0]) == z
+                if same and self._back.name(shifted.input[1], LAYOUT) == self._back.name(
+                    one, LAYOUT
+                ):
                     return total[1]
         return None
 
@@ -189,7 +172,7 @@ class _Reader:
             yield node.input[0], node.input[1]
             return
         for top, other in (tuple(node.input), tuple(node.input)[::-1]):
-            inverse = self._back(other, LAYOUT)
+            inverse = self._back.node(other, LAYOUT)
             if inverse is None:
                 continue
             if inverse.op_type == "Reciprocal":
@@ -202,13 +185,13 @@ class _Reader:
     def _sum(self, name: str, brought: bool = False) -> tuple[str, int] | None:
         """What is summed, and along which axis, if the tensor is no more than a sum of rows."""
         brought = brought or self._brought(name)
-        node = self._back(name, LAYOUT)
+        node = self._back.node(name, LAYOUT)
         while node is not None and node.op_type in ("Add", "Clip", "Max"):
             large = [given for given in node.input if given and not self._tiny(given)]
             if len(large) != 1 or node.attribute or any(node.input[2:]):
                 return None
             brought = brought or self._brought(large[0])
-            node = self._back(large[0], LAYOUT)
+            node = self._back.node(large[0], LAYOUT)
         if node is None or node.op_type not in ("ReduceSum", "ReduceL1"):
             return None
         axis = self._axis(node, brought=brought)
@@ -216,11 +199,11 @@ class _Reader:
 
     def _scores(self, name: str, axis: int) -> str:
         """Without the row's maximum subtracted."""
-        node = self._back(name)
+        node = self._back.node(name)
         if node is not None and node.op_type == "Sub":
-            top = self._back(node.input[1], LAYOUT)
+            top = self._back.node(node.input[1], LAYOUT)
             if top is not None and top.op_type == "ReduceMax":
-                same = self._name(top.input[0]) == self._name(node.input[0])
+                same = self._back.name(top.input[0]) == self._back.name(node.input[0])
                 if same and self._axis(top, node.input[1]) == axis:
                     return str(node.input[0])
         return name
@@ -242,77 +225,6 @@ class _Reader:
             if node.op_type in ("Reshape", "Unsqueeze"):
                 return True
             node = self._scope.maker(node.input[0])
-        return False
-
-    def _back(self, name: str, through: tuple[str, ...] = SAME) -> Any:
-        """The node that makes a tensor, but for what only hands it on."""
-        return self._scope.maker(self._name(name, through))
-
-    def _name(self, name: str, through: tuple[str, ...] = SAME) -> str:
-        node = self._scope.maker(name)
-        while node is not None and node.op_type in through:
-            name = node.input[0]
-            node = self._scope.maker(name)
-        return name
-
-    def _sources(
-        self, name: str, kinds: tuple[str, ...] = ("Exp", "Pow"), reduced: bool = False
-    ) -> set[str]:
-        """What goes into the nearest exponentials, back from a tensor element by element.
-
-        With ``reduced``, only what is reduced on the way.
-        """
-        found: set[str] = set()
-        seen = set()
-        front = [(name, not reduced)]
-        while front:
-            here = front.pop()
-            node = self._scope.maker(here[0])
-            if here in seen or node is None:
-                continue
-            seen.add(here)
-            name, done = here
-            kind = node.op_type
-            inputs = self._exponentials(node) if kind in ("Exp", "Pow") else set(node.input[:1])
-            if kind in kinds and inputs and (done or kind in REDUCED):
-                found |= inputs
-            elif kind in REDUCED and not done:
-                front += [(name, True) for name in node.input]
-            elif kind in ELEMENTWISE or kind in LAYOUT:
-                front += [(name, done) for name in node.input]
-        return found
-
-    def _weighed(self, name: str) -> set[str]:
-        """What goes into exponentials that have weighed what stands in a tensor."""
-        node = self._back(name, LAYOUT)
-        weighs = node is not None and (
-            node.op_type in SUMS or any(word in node.op_type for word in PRODUCTS)
-        )
-        given = list(node.input) if weighs else []
-        return set().union(*(self._sources(each) for each in given))
-
-    def _exponentials(self, node: Any) -> set[str]:
-        """What a node raises a constant to the power of."""
-        if node.op_type == "Exp":
-            return {str(node.input[0])}
-        constant = self._constant(self._scope, node.input[0]) is not None
-        return {str(node.input[1])} if constant else set()
-
-    def _is_scores(self, name: str) -> bool:
-        """Whether a tensor comes, element by element, from a product of two that are computed."""
-        seen, front = set(), [name]
-        while front:
-            name = front.pop()
-            node = self._scope.maker(name)
-            if name in seen or node is None:
-                continue
-            seen.add(name)
-            if any(word in node.op_type for word in PRODUCTS):
-                factors = [each for each in node.input[:2] if not self._scope.fixed(each)]
-                if len(factors) == 2:
-                    return True
-            elif node.op_type in ELEMENTWISE or node.op_type in LAYOUT:
-                front += list(node.input)
         return False
 
     def _tiny(self, name: str) -> bool:
