@@ -83,7 +83,8 @@ def reference(
     """
     assert cfg.design is not None
     name = cfg.design.reference
-    found = np.asarray(_call(cfg.design, "reference", name, (scores, keep, offsets)))
+    given = scores.copy(), keep.copy(), offsets.copy()
+    found = np.asarray(_call(cfg.design, "reference", name, given))
     if found.shape != scores.shape or not np.isrealobj(found) or not np.isfinite(found).all():
         raise UsageError(
             f"{name} returned {found.dtype} of shape {found.shape}; "
@@ -96,8 +97,15 @@ def _codes(cfg: Config, rows: Rows) -> npt.NDArray[Any]:
     """What the function returns of rows as they are, as bit patterns."""
     assert cfg.design is not None
     name, form = cfg.design.golden, cfg.outputs
-    y = np.asarray(_call(cfg.design, "golden", name, (cfg, rows)))
+    # What a function may do to its arguments is done to nobody else's.
+    given = Rows(rows.q.copy(), rows.keep.copy(), rows.offsets.copy())
+    y = np.asarray(_call(cfg.design, "golden", name, (cfg, given)))
     if y.shape == rows.q.shape and np.issubdtype(y.dtype, np.floating):
+        if np.isnan(y).any():
+            raise UsageError(
+                f"{name} returned NaN, first for element {int(np.isnan(y).argmax())}; "
+                "it must return numbers, 0 where nothing is kept"
+            )
         y = form.encode(y)
     elif y.shape != rows.q.shape or not np.issubdtype(y.dtype, np.integer):
         raise UsageError(

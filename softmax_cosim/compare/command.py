@@ -89,6 +89,9 @@ def run(args: argparse.Namespace) -> int:
     )
     terminal = console.make()
     _print(before, after, terminal)
+    if limits and (cut := [each for each in (before, after) if each.interrupted]):
+        print(f"{cut[0].path} holds a part of a run, so --fail-on cannot be checked, and fails")
+        return 1
     return 0 if check.hold(limits, after.subjects, terminal, before.subjects) else 1
 
 
@@ -107,6 +110,7 @@ def _print(before: Reading, after: Reading, terminal: Console) -> None:
 
     for letter, reading in (("A", before), ("B", after)):
         made = f"commit {reading.commit}" if reading.commit else "commit unknown"
+        made += ", interrupted: a part of what was asked for" * reading.interrupted
         terminal.print(f"{letter}: {reading.path}, {made}", soft_wrap=True, highlight=False)
     for sentence in _unlike(before, after):
         terminal.print(Text(sentence, style="yellow"), soft_wrap=True)

@@ -35,6 +35,8 @@ class Reading:
     inputs: Mapping[str, str]
     """What it was made from, trace or task, with what tells one from another: a hash, a count."""
     subjects: Sequence[Subject]
+    interrupted: bool = False
+    """It holds a part of what was asked for."""
 
 
 def read(given: Path) -> Reading:
@@ -67,7 +69,7 @@ def read(given: Path) -> Reading:
         _check(subjects, commit)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is not whole ({error!r}); make the report anew") from None
-    return Reading(path, kind, commit, inputs, subjects)
+    return Reading(path, kind, commit, inputs, subjects, bool(found.get("interrupted")))
 
 
 def _file(given: Path) -> Path:

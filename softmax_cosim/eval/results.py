@@ -31,7 +31,8 @@ class CellResult:
     cycles: int | None
     """None unless the RTL computed them."""
     mismatches: int | None
-    """Rows in which RTL and golden model differ, likewise."""
+    """Rows in which RTL and golden model differ by more than the design allows, likewise; without
+    a golden model, those that hold what is no number, None without any."""
     first: str
     """The first of them, in words."""
     layers: Mapping[str, Clipping]
@@ -99,20 +100,56 @@ class Evaluation:
         return [cell for task in self.tasks for cell in task.cells]
 
     @property
+    def mismatches(self) -> int | None:
+        """Those of all cells; None where nothing was held against anything."""
+        known = [cell.mismatches for cell in self.cells if cell.mismatches is not None]
+        return sum(known) if known else None
+
+    @property
+    def idle(self) -> list[str]:
+        """Where nothing was replaced: each task and configuration."""
+        return [
+            f"{task.name} ({cell.config.name})"
+            for task in self.tasks
+            for cell in task.cells
+            if not cell.rows
+        ]
+
+    @property
     def exact(self) -> bool:
-        """No row in which RTL and golden model differ."""
-        return not any(cell.mismatches for cell in self.cells)
+        """No row in which RTL and golden model differ, and every softmax was asked."""
+        return not self.mismatches and not self.idle
 
 
 def verdict(found: Evaluation) -> str:
     """The one line that matters."""
     rows = sum(cell.rows for cell in found.cells)
-    bad = sum(cell.mismatches or 0 for cell in found.cells)
-    if bad:
-        return f"Not exact: {count(bad)} of {count(rows)} rows differ from the golden model"
-    if found.engine == "rtl":
+    if found.mismatches:
+        return (
+            f"Not exact: {count(found.mismatches)} of {count(rows)} rows differ from the golden "
+            "model"
+        )
+    if found.idle:
+        return f"Nothing was replaced in {', '.join(found.idle)}: the model asked for no softmax"
+    if found.engine != "rtl":
+        return f"{count(rows)} softmax rows, computed by the golden model"
+    held = {config.name: _held(config) for config in found.configs}
+    if set(held.values()) == {EXACT}:
         return f"Exact: every one of {count(rows)} rows through the RTL equals the golden model's"
-    return f"{count(rows)} softmax rows, computed by the golden model"
+    words = (f"{name} {how}" for name, how in held.items())
+    return f"{count(rows)} rows through the RTL: {', '.join(words)}"
+
+
+EXACT = "equals its golden model"
+
+
+def _held(config: Config) -> str:
+    """What the rows of a configuration were held against, and were."""
+    if not config.golden:
+        return "was held against no golden model"
+    if config.tolerance:
+        return f"is within {config.tolerance} {config.outputs.step} of its golden model"
+    return EXACT
 
 
 def warnings(found: Evaluation) -> list[str]:

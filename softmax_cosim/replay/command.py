@@ -109,6 +109,7 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
             traces=tuple(_info(planned.trace) for planned in plan.traces),
             runs=tuple(runs),
             commit=commit(),
+            interrupted=bool(stop),
         )
         folder.finish(finished)
     report.print_report(finished, terminal, args.out)

@@ -40,6 +40,7 @@ def environment(*folders: Path, **drawings: Callable[..., str]) -> jinja2.Enviro
     )
     made.globals.update(
         verdict=text.verdict,
+        words=text.words,
         drawn=text.drawn,
         amount=_shown(text.amount),
         input_format=text.input_format,

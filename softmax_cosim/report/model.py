@@ -465,11 +465,14 @@ class Report:
     runs: tuple[RunResult, ...]
     commit: str = ""
     """Of the checkout that made it, as :func:`.commit.commit` tells."""
+    interrupted: bool = False
+    """Not all that was asked for was played."""
 
     @property
     def exact(self) -> bool:
-        """There were runs, and every design kept its promise."""
-        return bool(self.runs) and all(run.exact for run in self.runs)
+        """There were runs, every design kept its promise, and nothing is left to play."""
+        kept = bool(self.runs) and all(run.exact for run in self.runs)
+        return kept and not self.interrupted
 
     @property
     def promises(self) -> set[str]:

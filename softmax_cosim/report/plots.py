@@ -54,6 +54,7 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "softmax",
     "font.size": 9,
+    "text.parse_math": False,  # a name may have a $
     "text.color": INK,
     "axes.edgecolor": _GRID,
     "axes.labelcolor": MUTED,

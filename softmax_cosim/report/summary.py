@@ -23,6 +23,7 @@ def summary(report: Report) -> dict[str, Any]:
     return {
         "version": VERSION,
         "commit": report.commit or None,
+        "interrupted": report.interrupted,
         "traces": [trace.path for trace in report.traces],
         "sha256": [trace.sha256 for trace in report.traces],
         "runs": [run_summary(run) for run in report.runs],

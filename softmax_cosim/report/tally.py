@@ -165,9 +165,10 @@ class Tally:
         self._predicted += int(batch.predicted.sum())
         self._prediction_errors += int(batch.mispredicted.sum())
         self._add_latency(batch.length, batch.latency, whole)
-        self._l1["datapath"] += _histogram(batch.datapath.l1[whole])
-        self._l1["total"] += _histogram(batch.total.l1[whole])
-        self._add_worst(batch, whole)
+        some = whole & (batch.active > 0)
+        self._l1["datapath"] += _histogram(batch.datapath.l1[some])
+        self._l1["total"] += _histogram(batch.total.l1[some])
+        self._add_worst(batch, some)
 
     def compare(self, *, rows: int, unsettled: int) -> None:
         """Count rows that were played from every draw, and those that did not come out alike."""

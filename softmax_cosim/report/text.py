@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
 
 from softmax_cosim.configs import Config
 from softmax_cosim.report.model import Report, RunResult
 
 __all__ = [
     *("amount", "count", "drawn", "figure", "input_format", "outcome", "percent", "seconds"),
-    "verdict",
+    *("verdict", "words"),
 ]
 
 _NOTHING = "–"
@@ -58,6 +60,11 @@ def seconds(value: float) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
+def words(command: str) -> list[str]:
+    """A command in pieces between which a line may end: none is cut within quotes."""
+    return re.findall(r"(?:'[^']*'|\"[^\"]*\"|\\.|\S)+", command)
+
+
 def drawn(report: Report) -> str:
     """From which power-up draws rows were played, and how many from all; empty if from none."""
     sentences = []
@@ -88,6 +95,9 @@ def outcome(run: RunResult) -> str:
 
 def verdict(report: Report) -> str:
     """The one line that matters."""
+    if report.interrupted:
+        finished = dataclasses.replace(report, interrupted=False)
+        return f"Interrupted: only {count(report.rows)} rows were finished. {verdict(finished)}"
     if not report.rows:
         return "Nothing was compared: there were no rows"
     if not report.simulated:

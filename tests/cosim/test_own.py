@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from softmax_cosim import cli, configs
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.configs.design import Design
+from softmax_cosim.golden.reference import of_scores
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import softmax
 from softmax_cosim.paths import ROOT
@@ -98,6 +101,7 @@ def test_what_is_wrong_with_it_is_said_in_a_sentence(
         ("return rows.q * 1j", "must return integers, or real numbers, of shape (2,)"),
         ("return rows.q[:1]", "must return integers, or real numbers, of shape (2,)"),
         ("return rows.q * 0 + 256", "outside 0..255"),
+        ("return rows.q * float('nan')", "returned NaN, first for element 0; it must return numb"),
     ],
 )
 def test_a_golden_function_that_returns_nonsense(body: str, sentence: str, tmp_path: Path):
@@ -125,6 +129,23 @@ def golden_files(folder: Path, **files: str) -> Config:
 
 MINE = "def golden(cfg, rows):\n    return rows.q * 0 + {}\n"
 ROWS = Rows.of([[1, 2]])
+
+
+def test_a_golden_function_may_use_up_its_arguments(tmp_path: Path):
+    """What is driven, and measured, stays what it was."""
+    body = "    y = rows.q & 255\n    rows.q[:], rows.keep[:] = 0, False\n    return y\n"
+    cfg = golden_files(tmp_path, mine=f"def golden(cfg, rows):\n{body}")
+    rows = Rows.of([[1, 2]])
+    assert softmax(cfg, rows).y.tolist() == softmax(cfg, rows).y.tolist() == [1, 2]
+    assert rows.keep.all()
+    scores = "    p = scores * 0\n    scores[:], keep[:] = 9, False\n    return p\n"
+    golden_files(tmp_path, mine=f"def golden(scores, keep, offsets):\n{scores}")
+    assert cfg.design is not None
+    cfg = cfg.replace(design=dataclasses.replace(cfg.design, reference="mine:golden"))
+    given = np.ones(2), np.ones(2, bool), np.array([0, 2])
+    assert of_scores(cfg, *given).tolist() == [0, 0]
+    assert given[0].all()
+    assert given[1].all()
 
 
 def test_a_golden_function_that_changes_is_another(tmp_path: Path):

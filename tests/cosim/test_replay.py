@@ -221,6 +221,7 @@ def test_an_interrupted_replay_reports_what_it_finished(tmp_path: Path):
     assert process.returncode == 130, said
     assert "interrupted" in said
     assert summary(out)["runs"][0]["rows"] < 6 * 8 * 8 * 256
+    assert "<title>Interrupted" in (out / "report.html").read_text()
 
 
 def _not_safetensors(path: Path) -> None:

@@ -181,7 +181,7 @@ MERIT_KEYS = {"max_lsb", "max_abs", "mean_abs", "l1", "kl", "row_sum_mean", "top
 
 def test_summary_has_exactly_the_promised_keys(good: Report) -> None:
     data = json.loads(json.dumps(summary(good), allow_nan=False))
-    assert set(data) == {"version", "commit", "traces", "sha256", "runs"}
+    assert set(data) == {"version", "commit", "interrupted", "traces", "sha256", "runs"}
     assert data["version"] == 1
     assert data["commit"] is None
     assert data["sha256"] == ["5f" * 32]
@@ -534,10 +534,58 @@ def test_rows_are_all_there_and_typed(tmp_path: Path, monkeypatch: pytest.Monkey
     assert table["tensor"] == [batch.tensor for batch in whole for _ in range(len(batch))]
     for name in ("row", "head", "query", "length", "active", "mismatched", "lost", "first_in"):
         assert table[name] == np.concatenate([getattr(batch, name) for batch in whole]).tolist()
-    assert table["l1"] == np.concatenate([batch.datapath.l1 for batch in whole]).tolist()
-    assert table["l1_total"] == np.concatenate([batch.total.l1 for batch in whole]).tolist()
+    without = np.concatenate([batch.lost | batch.error for batch in whole])
+    assert without.any()
+    for name, part in (("l1", "datapath"), ("l1_total", "total")):
+        figures = np.concatenate([getattr(batch, part).l1 for batch in whole])
+        assert table[name] == [None if no else l1 for no, l1 in zip(without, figures, strict=True)]
+    assert all((kl is None) == no for no, kl in zip(without, table["kl"], strict=True))
     assert table["last_out"][9] is table["latency"][9] is None
     assert table["latency"][11] == whole[0].last_out[11] - whole[0].first_in[11]
+
+
+def test_rows_with_nothing_kept_are_no_perfect_rows(tmp_path: Path) -> None:
+    """They have no distribution to be near to."""
+    config = configs.load("rexp_uint8")
+    batch = next(batches(config))
+    nothing = replace(batch, active=np.where(np.arange(len(batch)) < 7, 0, batch.active))
+    tally = Tally(config, table_bytes=0, formula=None)
+    tally.add(nothing)
+    run = tally.result(cycles=1, wall_s=1.0)
+    assert run.distribution.total.sum() == run.distribution.datapath.sum() == len(batch) - 7
+    assert {row.row for row in run.worst}.isdisjoint(range(7))
+    with RowsWriter(tmp_path / "rows.parquet") as writer:
+        writer.write("c", nothing)
+    kl = pq.read_table(tmp_path / "rows.parquet")["kl"].to_pylist()
+    assert [one is None for one in kl] == [True] * 7 + [False] * (len(batch) - 7)
+
+
+def test_an_interrupted_run_is_no_verdict(good: Report) -> None:
+    cut = replace(good, interrupted=True)
+    assert not cut.exact
+    page = render(cut)
+    assert "<title>Interrupted" in page
+    assert f"Interrupted: only {good.rows:,} rows were finished. Exact: every output" in page
+    assert 'class="verdict bad"' in page
+    assert summary(cut)["interrupted"] is True
+    assert summary(good)["interrupted"] is False
+
+
+def test_names_are_no_mathematics(good: Report) -> None:
+    run = replace(good.runs[0], name=r"a$\frac$ b")
+    for runs in ([run], [run] * 4):
+        assert r"a$\frac$ b" in render(replace(good, runs=tuple(runs)))
+
+
+def test_commands_keep_every_space(good: Report) -> None:
+    """Whoever copies one from the page gets what was tried."""
+    command = "cosim replay 'two  spaces.safetensors' --rows 1"
+    run = replace(
+        good.runs[0], failures=(Failure("t", "layer.0.scores", 1, 0, 0, 1, "lost", command),)
+    )
+    page = render(replace(good, runs=(run,)))
+    assert "<span>&#39;two  spaces.safetensors&#39;</span>" in page
+    assert "white-space: pre-wrap" in page
 
 
 def test_terminal_table_fits_100_columns(good: Report, bad: Report, empty: Report) -> None:

@@ -94,6 +94,18 @@ def test_a_limit_on_a_change_is_the_verdict(report, capsys):
     assert "total.l1" in capsys.readouterr().err
 
 
+def test_a_report_of_an_interrupted_run_is_no_measure(report, capsys):
+    whole = report("a", "split_uint8")
+    cut = report("b", "split_uint8", change=lambda found: found.update(interrupted=True))
+    for words in ([whole, cut], [cut, whole]):
+        capsys.readouterr()
+        assert main(["compare", *words]) == 0
+        assert "interrupted: a part of what was asked for" in capsys.readouterr().out
+        assert main(["compare", *words, "--fail-on", "total.l1 > 9"]) == 1
+        said = capsys.readouterr().out
+        assert "b/summary.json holds a part of a run, so --fail-on cannot be checked" in said
+
+
 def test_other_traces_are_told(report, capsys):
     before, after = report("a", "split_uint8"), report("b", "split_uint8", seed=6)
     capsys.readouterr()

@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from softmax_cosim import configs
+from softmax_cosim.account import Account
 from softmax_cosim.cli import main
 from softmax_cosim.eval import provenance, run
+from softmax_cosim.eval.results import CellResult, Evaluation, TaskResult, verdict
 
 FAKES = Path(__file__).parent / "fakes.py"
 CONFIGS = ("rexp_uint4", "split_uint8")
@@ -282,6 +286,36 @@ def test_a_mismatch_fails(tmp_path, capsys):
     assert "Not exact: 6 of 80 rows differ" in said
     assert [cell["mismatches"] for cell in results(tmp_path)["tasks"][0]["cells"]] == [3, 3]
     assert "row 4: expected 1, got 2" in (tmp_path / "out" / "results.html").read_text()
+
+
+def test_a_task_that_replaces_nothing_loses_nothing_and_says_so(tmp_path, capsys):
+    assert main(command(tmp_path, task="make_deaf", configs=("split_uint8",))) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Nothing was replaced in deaf (split_uint8): the model asked for no softmax" in said
+    page = (tmp_path / "out" / "results.html").read_text()
+    assert "<title>Nothing was replaced" in page
+
+
+@pytest.mark.parametrize(
+    ("golden", "sentence"),
+    [
+        ("", "280 rows through the RTL: mine was held against no golden model"),
+        ("golden = 'm:f'\ntolerance = 2\n", "280 rows .*: mine is within 2 LSB of its golden mod"),
+        ("golden = 'm:f'\n", "Exact: every one of 280 rows through the RTL equals the golden mod"),
+    ],
+)
+def test_the_verdict_says_what_the_rtl_was_held_against(tmp_path, golden, sentence):
+    (tmp_path / "m.py").write_text("")
+    (tmp_path / "m.sv").write_text("")
+    mine = tmp_path / "mine.toml"
+    mine.write_text(f"top = 'm'\nsources = ['m.sv']\nprecision = 'uint8'\n{golden}")
+    config = configs.load(str(mine))
+    none = None if not config.golden else 0
+    cell = CellResult(config, (), 1.0, 280, 2240, 9, none, "", {}, Account(), 1.0)
+    task = TaskResult("t", "t", "s", {}, 1, 1, (), 1.0, (cell,))
+    found = Evaluation("", datetime.now(UTC), "", {}, "rtl", 1.0, (task,))
+    assert re.match(sentence, verdict(found))
+    assert found.exact
 
 
 def test_through_the_rtl(tmp_path):
