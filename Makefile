@@ -9,7 +9,7 @@ MODELS := onnx minilm translation torch training speech chemistry traces/models.
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test test-all test-models test-families lint format bench synth netlist formal traces eval eval-small eval-handbook native clean
+.PHONY: help setup sim test test-all test-models test-families lint format bench synth netlist formal mutate traces eval eval-small eval-handbook native clean
 .NOTPARALLEL:
 
 help: ## print this help
@@ -24,11 +24,11 @@ sim: ## replay the committed traces through the RTL and write reports/
 	@$(BIN)/cosim replay traces/*.safetensors --config $(CONFIGS) $(ARGS)
 
 test: ## run every test, simulations included, but for those of tests/models
-	$(SETUP) test onnx
+	$(SETUP) test onnx mutate
 	@$(BIN)/pytest -n auto $(ARGS)
 
 test-all: ## run every test but for those of tests/models, every row of the committed traces included
-	$(SETUP) test onnx
+	$(SETUP) test onnx mutate
 	@$(BIN)/pytest -n auto --whole $(ARGS)
 
 test-models: ## run the tests that need torch and the packages of models
@@ -63,6 +63,10 @@ netlist: ## run part of the regression on gate netlists, and synth on designs of
 formal: ## prove the streams of small configurations; ARGS=--mutants breaks the RTL instead
 	$(SETUP) formal
 	@$(BIN)/python -m formal.run $(ARGS)
+
+mutate: ## break every source, a line at a time, and say which break no test sees; goes on where it stopped
+	$(SETUP) test onnx mutate
+	@$(BIN)/python -m mutation.run $(ARGS)
 
 traces: ## extract the committed traces again and say whether they agree
 	$(SETUP) onnx minilm traces/models.txt

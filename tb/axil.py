@@ -17,6 +17,7 @@ from cocotb.regression import TestGenerator
 from cocotb.task import Task
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
+from cocotbext.axi.axil_channels import AxiLiteAWTransaction, AxiLiteWTransaction
 
 from softmax_cosim.configs import Config
 from softmax_cosim.golden import registers
@@ -124,6 +125,16 @@ class RegisterBench(Bench):
     async def store(self, address: int, data: bytes) -> bool:
         """Write bytes within a word; whether it was refused."""
         return bool((await self.master.write(address, data)).resp == AxiResp.SLVERR)
+
+    async def put(self, address: int, word: int, strobes: int) -> bool:
+        """Write with any strobes, whatever the bytes are that they leave out; whether refused.
+
+        For several at a time; the master itself is to be idle.
+        """
+        write = self.master.write_if
+        await write.aw_channel.send(AxiLiteAWTransaction(awaddr=address))
+        await write.w_channel.send(AxiLiteWTransaction(wdata=word, wstrb=strobes))
+        return bool(int((await write.b_channel.recv()).bresp) == _SLVERR)
 
     async def read(self, name: str) -> int:
         """Read a register.

@@ -14,10 +14,10 @@ import sys
 from cocotb.regression import TestGenerator
 
 from softmax_cosim.configs import Config
-from softmax_cosim.tb import cases
+from softmax_cosim.tb import cases, cases_axil
 from softmax_cosim.tb.needs import missing
 
-__all__ = ["PREFIX", "listed"]
+__all__ = ["PREFIX", "listed", "of_registers"]
 
 PREFIX = f"{cases.__name__}."
 #: Started by hand.
@@ -36,6 +36,16 @@ def listed(cfg: Config) -> list[tuple[str, str]]:
                     (test.fullname, missing(cfg, test.func, test.kwargs))
                     for test in value.generate_tests()
                 ]
+    return found
+
+
+def of_registers() -> list[str]:
+    """Full name of each case of the core behind its register file."""
+    found = []
+    for module in pkgutil.iter_modules(cases_axil.__path__):
+        for value in vars(importlib.import_module(f"{cases_axil.__name__}.{module.name}")).values():
+            if isinstance(value, TestGenerator):
+                found += [test.fullname for test in value.generate_tests()]
     return found
 
 

@@ -96,7 +96,7 @@ def test_a_missing_tool_is_named_before_anything_else(machine, tool):
     "target",
     [
         *("setup", "sim", "test", "test-models", "lint", "format", "bench"),
-        *("synth", "netlist", "formal", "traces", "eval", "eval-small"),
+        *("synth", "netlist", "formal", "mutate", "traces", "eval", "eval-small"),
     ],
 )
 def test_every_target_looks_first(machine, target):

@@ -44,3 +44,17 @@ PARAMETER_SETS = [
     _set("split", "uint4", 2, in_w=4, frac=2, max_len=1),
     _set("split", "uint2", 16, row_exp=True, in_w=5, frac=1, max_len=70),
 ]
+
+
+def _axil(name: str, method: str, precision: str, **others: int | str | bool) -> Config:
+    return Config(name, method, precision, **others)  # type: ignore[arg-type]
+
+
+#: Of the core behind its registers: the set, and whether its tables can be loaded.
+REGISTER_SETS = {
+    "two passes": (_axil("axil_msb", "rexp", "uint8", lanes=4, max_len=50, index="msb"), True),
+    "three passes": (_axil("axil_rexp", "rexp", "int16", lanes=2, max_len=33, xs=16), True),
+    "lut2d": (_axil("axil_lut2d", "lut2d", "uint8", lanes=4, max_len=50, xs=20), True),
+    "split": (_axil("axil_split", "split", "uint8", lanes=4, max_len=50, row_exp=True), True),
+    "constant tables": (_axil("axil_const", "rexp", "uint4", lanes=8, max_len=50), False),
+}

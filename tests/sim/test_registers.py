@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from cocotb.regression import TestGenerator as Generator  # pytest would collect its own name
+from parameter_sets import REGISTER_SETS
 
-from softmax_cosim.configs import Config
 from softmax_cosim.simulation.build import build, rtl_sources
 from softmax_cosim.simulation.regression import PROBE, run
 from softmax_cosim.tb.axil import BUILT_LOADABLE
+from softmax_cosim.tb.catalogue import of_registers
 
-_MODULE = "softmax_cosim.tb.cases_axil.registers"
-_CASES = [
-    test.fullname
-    for value in vars(importlib.import_module(_MODULE)).values()
-    if isinstance(value, Generator)
-    for test in value.generate_tests()
-]
+_PREFIX = "softmax_cosim.tb.cases_axil."
+_CASES = of_registers()
 
 
-def _set(name: str, method: str, precision: str, **others: int | str | bool) -> Config:
-    return Config(name, method, precision, **others)  # type: ignore[arg-type]
-
-
-BUILDS = {
-    "two passes": (_set("axil_msb", "rexp", "uint8", lanes=4, max_len=50, index="msb"), True),
-    "three passes": (_set("axil_rexp", "rexp", "int16", lanes=2, max_len=33, xs=16), True),
-    "lut2d": (_set("axil_lut2d", "lut2d", "uint8", lanes=4, max_len=50, xs=20), True),
-    "split": (_set("axil_split", "split", "uint8", lanes=4, max_len=50, row_exp=True), True),
-    "constant tables": (_set("axil_const", "rexp", "uint4", lanes=8, max_len=50), False),
-}
-
-
-@pytest.mark.parametrize("name", BUILDS)
+@pytest.mark.parametrize("name", REGISTER_SETS)
 def test_registers(name: str, request: pytest.FixtureRequest) -> None:
-    cfg, loadable = BUILDS[name]
+    cfg, loadable = REGISTER_SETS[name]
     built = build(
         cfg,
         top="softmax_axil",
@@ -65,10 +46,18 @@ class Mutant(NamedTuple):
 
 MUTANTS = {
     "a latency of one more": Mutant(
-        "softmax_monitor.sv", "now_q - start", "now_q - start + 1", "read_while_rows_run", "instead"
+        "softmax_monitor.sv",
+        "now_q - start",
+        "now_q - start + 1",
+        "read_while_rows_run",
+        "instead",
     ),
     "a load in flight taken": Mutant(
-        "softmax_load.sv", "busy_i;", "1'b0;", "load_in_flight", "instead of Answer(refused=True"
+        "softmax_load.sv",
+        "busy_i;",
+        "1'b0;",
+        "load_in_flight",
+        "instead of Answer(refused=True",
     ),
     "a refused entry written": Mutant(
         "softmax_load.sv", "!busy_i && fits;", "1'b1;", "load_in_flight", "expected"
@@ -77,7 +66,11 @@ MUTANTS = {
         "softmax_regs.sv", "{8{write_strb_i[i]}}", "8'hFF", "strobes", "channel r"
     ),
     "tables that outlive a reset": Mutant(
-        "lookup_table.sv", "written_q <= '0;", "written_q <= written_q;", "load_and_play", ""
+        "lookup_table.sv",
+        "written_q <= '0;",
+        "written_q <= written_q;",
+        "load_and_play",
+        "",
     ),
     "a beat during a soft reset": Mutant(
         "softmax_axil.sv",
@@ -91,7 +84,7 @@ MUTANTS = {
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_caught(name: str, tmp_path: Path) -> None:
-    mutant, cfg = MUTANTS[name], BUILDS["lut2d"][0]
+    mutant, cfg = MUTANTS[name], REGISTER_SETS["lut2d"][0]
     sources = rtl_sources()
     at = next(n for n, path in enumerate(sources) if path.name == mutant.file)
     text = sources[at].read_text()
@@ -108,11 +101,7 @@ def test_a_mutant_is_caught(name: str, tmp_path: Path) -> None:
         extra_sources=[PROBE],
         parameters={"LOADABLE": 1},
     )
-    case = next(
-        full
-        for full in _CASES
-        if full == f"{_MODULE}.{mutant.case}" or full.startswith(f"{_MODULE}.{mutant.case}/")
-    )
+    case = next(full for full in _CASES if f"{full}/".startswith(f"{_PREFIX}{mutant.case}/"))
     outcome = run(built, cfg, [case])[case]
     assert not outcome.passed
     assert mutant.says in outcome.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import subprocess
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -260,6 +261,165 @@ def test_output_ahead_of_its_input_or_after_the_last_is_a_surplus(library: Any) 
     batch, results = play(library, early, THREE)
     assert batch.status == SURPLUS
     assert lost(results) == [True, True, True]
+
+
+class Answering(Design):
+    """Gives for the last beat of a row what the row's number picks of a list."""
+
+    tails: Sequence[Sequence[Beat]] = ()
+
+    def answer(self, beat: Beat) -> list[Beat]:
+        if not beat[3]:
+            return super().answer(beat)
+        row = sum(last for _, (_, _, _, last) in self.taken) - 1
+        return list(self.tails[row])
+
+
+def answering(*tails: Sequence[Beat]) -> Answering:
+    core = Answering(CFG, Gate(PATTERNS["none"], 0, SOURCE))
+    core.tails = tails
+    return core
+
+
+def test_the_exponent_and_the_error_are_those_of_the_last_beat(library: Any) -> None:
+    rows = make(CFG, [3, 12, 8, 5])
+    plain = 0b01110
+    core = answering(
+        [(0x030201, 0b111, 0b10110, 1)],
+        [(0, 0b1111, 0b11110, 1)],
+        [(0xFF << 56 | 9, 0xFF, 0b10101, 1)],  # whole, and called wrong
+        [(7, 0b11111, plain, 1)],
+    )
+    base = core.answer
+    core.answer = lambda beat: [  # type: ignore[method-assign]
+        (data, keep, user if last else 0b00011, last) for data, keep, user, last in base(beat)
+    ]
+    batch, results = play(library, core, rows)
+    assert batch.status == DONE
+    assert lost(results) == [False] * 4
+    assert list(results.error) == [False, False, True, False]
+    assert list(results.exponent) == [0b1011, 0b1111, 0b1010, 0b0111]
+    assert list(results.y[:3]) == [1, 2, 3]
+    low, high = rows.offsets[2:4]
+    assert not results.y[low:high].any(), "what came with an error flag is no result"
+    assert results.y[high] == 7
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        pytest.param([(0, 0, 0b1, 1)], id="an error beat behind data"),
+        pytest.param([(5, 0b1111, 0, 0), (0, 0, 0b1, 1)], id="an error beat too many"),
+        pytest.param([(0, 0, 0, 1)], id="an empty beat without the flag"),
+        pytest.param([(5, 0b1111, 0, 0), (0, 0, 0, 1)], id="a last that comes late"),
+    ],
+)
+def test_a_row_that_ends_otherwise_than_it_began_is_lost(library: Any, tail: list[Beat]) -> None:
+    whole = [(1, 0b1111, 0, 1)]
+    rows = make(CFG, [12, 12, 12])
+    batch, results = play(library, answering(whole, tail, whole), rows)
+    assert batch.status == DONE
+    assert lost(results) == [False, True, False]
+    assert list(results.first_out >= 0) == [True, False, True]
+    assert not results.error.any()
+    low, high = rows.offsets[1:3]
+    assert not results.y[low:high].any()
+    assert results.y[high + 8] == 1
+
+
+def test_an_empty_beat_with_more_to_come_is_no_error(library: Any) -> None:
+    rows = make(CFG, [4, 4])
+    core = answering([(0, 0, 0b1, 0), (9, 0b1111, 0, 1)], [(9, 0b1111, 0, 1)])
+    batch, results = play(library, core, rows)
+    assert batch.status == DONE
+    assert lost(results) == [True, False]
+    assert list(results.error) == [False, False]
+
+
+class Afterwards(Answering):
+    """Offers one more beat so many cycles after the last one went out; it is its own gate."""
+
+    after, quiet, beats = 0, 0, 0
+
+    def step(self) -> bool:
+        if len(self.given) >= self.beats:
+            self.quiet += 1
+            if self.quiet == self.after:
+                self.waiting.append((0, 0xFF, 0, 1))
+        return True
+
+
+@pytest.mark.parametrize("stalls", ["none", "stuck"])
+def test_what_comes_while_draining_is_a_surplus(library: Any, stalls: str) -> None:
+    rows = make(CFG, [12, 8])
+    found = {}
+    for after in range(1, 12):
+        core = Afterwards(CFG, Gate(PATTERNS["none"], 0, SOURCE))
+        core.tails = [(1, 0b1111, 0, 1)], [(1, 0xFF, 0, 1)]
+        core.after, core.beats, core.gate = after, 3, core  # type: ignore[assignment]
+        batch, results = play(library, core, rows, seed=3, stalls=stalls)
+        found[after] = batch.status
+        assert lost(results) == [False, False]
+        assert batch.edges == core.given[2] + (after if after <= 8 else 8) + 6
+    assert found == {after: SURPLUS if after <= 8 else DONE for after in found}
+
+
+def test_half_a_row_is_no_result(library: Any) -> None:
+    """A design that stops within a row, on both sides."""
+
+    class Stopping(Design):
+        def answer(self, beat: Beat) -> list[Beat]:
+            return super().answer(beat) if len(self.taken) <= 4 else []
+
+        def step(self) -> bool:
+            return len(self.taken) < 6
+
+    core = Stopping(CFG, Gate(PATTERNS["none"], 0, SOURCE))
+    core.gate = core  # type: ignore[assignment]
+    rows = make(CFG, [20, 20, 20])  # 3 beats each: 6 are taken, 4 come out
+    batch, results = play(library, core, rows)
+    assert batch.status == NO_PROGRESS
+    assert (batch.row_in, batch.beat_in, batch.row_out, batch.beat_out) == (2, 0, 1, 1)
+    assert lost(results) == [False, True, True]
+    assert list(results.first_out >= 0) == [True, False, False]
+    assert list(results.first_in >= 0) == [True, True, False]
+    assert not results.y[20:].any()
+    assert (batch.s_valid, batch.s_ready, batch.m_valid, batch.m_ready) == (1, 0, 0, 1)
+
+
+def test_a_row_of_which_not_all_beats_went_in(library: Any) -> None:
+    class Stopping(Design):
+        def step(self) -> bool:
+            return len(self.taken) < 4
+
+    core = Stopping(CFG, Gate(PATTERNS["none"], 0, SOURCE))
+    core.gate = core  # type: ignore[assignment]
+    batch, results = play(library, core, make(CFG, [20, 20]))
+    assert batch.status == NO_PROGRESS
+    assert (batch.row_in, batch.beat_in, batch.row_out, batch.beat_out) == (1, 1, 1, 1)
+    assert list(results.first_in >= 0) == [True, False]
+    assert list(results.last_in >= 0) == [True, False]
+    assert list(results.first_out >= 0) == [True, False]
+
+
+def test_a_batch_is_quiet_for_so_many_edges_of_reset(library: Any) -> None:
+    batch, results = play(library, design(CFG), THREE)
+    assert batch.edges == results.last_out[-1] + 5 + 1 + 8
+    over = ctypes.c_uint8()
+    assert batch.status == DONE
+    # Whatever the design does when a batch is over, nothing more is played.
+    before = bytes(batch)
+    nothing = [ctypes.c_uint8() for _ in range(4)]
+    words = [(ctypes.c_uint32 * 32)() for _ in range(5)]
+    reset_n, s_valid, s_last, m_ready = nothing
+    library.softmax_cycle(
+        *(1, 1, 1, words[0], 0, words[1]),
+        *map(ctypes.byref, (reset_n, s_valid, s_last)),
+        *words[2:],
+        *map(ctypes.byref, (ctypes.c_uint32(), m_ready, over)),
+    )
+    assert bytes(batch) == before
+    assert (reset_n.value, s_valid.value, m_ready.value) == (1, 0, 0)
 
 
 def test_no_progress_counts_from_the_last_beat(library: Any) -> None:

@@ -1,0 +1,164 @@
+"""``make mutate``: make mutants, find the test that sees each one, and write who was not seen.
+
+A run goes on where the last one stopped: what is in the results under the same seed and of the same
+text is not tried again. ``--again`` tries survivors once more, after tests were added.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from mutation import equivalent, page, plan
+from mutation.copy import Copy
+from mutation.mutant import Mutant, named
+from mutation.sample import everything, maker, sample, sources
+from mutation.verdict import SURVIVED, Ending, Record, append, read
+from softmax_cosim.configs import UsageError
+from softmax_cosim.paths import ROOT, built_in, checkout
+from softmax_cosim.simulation.cache import stopping
+
+BUILDS = ROOT / "build" / "mutation"
+REPORT = ROOT / "reports" / "mutation"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """0 if every mutant is seen or argued, 1 if not, 2 for bad input."""
+    parser = argparse.ArgumentParser(prog="python -m mutation.run", description=__doc__)
+    parser.add_argument("--module", nargs="*", default=[], help="only files with such a name")
+    parser.add_argument("--limit", type=int, default=600, help="mutants in all (default 600)")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample and of all tests")
+    parser.add_argument("--sets", type=int, default=0, help="sets a mutant (default 0: all)")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="at a time")
+    parser.add_argument("--again", action="store_true", help="try survivors once more")
+    parser.add_argument("--name", nargs="*", default=[], help="these mutants, tried in any case")
+    parser.add_argument("--list", action="store_true", help="show the mutants, and try none")
+    parser.add_argument("--page", action="store_true", help="write the page of what is known")
+    parser.add_argument("--out", type=Path, default=REPORT, help="folder of the results")
+    options = parser.parse_args(words)
+    try:
+        checkout("mutation")
+        return _run(options)
+    except UsageError as error:
+        print(f"mutate: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    if min(options.limit, options.jobs) < 1 or options.sets < 0:
+        raise UsageError("--limit and --jobs are 1 at least, --sets is 0 (all) or more")
+    entries = equivalent.load()
+    _check(entries)
+    if options.name:
+        chosen = [named(name, maker) for name in options.name]
+    else:
+        chosen = sample(sources(options.module), options.limit, options.seed)
+    if options.list:
+        for mutant in chosen:
+            before, after = mutant.diff
+            print(f"{mutant.name}\n  - {before}\n  + {after}")
+        return 0
+    results = options.out / "results.jsonl"
+    known = read(results)
+    waiting = [
+        mutant
+        for mutant in chosen
+        if options.name
+        or mutant.digest not in known
+        or (options.again and known[mutant.digest].status == SURVIVED)
+    ]
+    if not options.page:
+        print(f"mutate: {len(chosen)} mutants, {len(waiting)} to try", flush=True)
+        _try(waiting, options, results)
+    known = read(results)
+    done = [known[mutant.digest] for mutant in chosen if mutant.digest in known]
+    page.write(options.out, done, entries)
+    return _summary(done, entries, options.out, len(chosen) - len(done))
+
+
+def _check(entries: Sequence[equivalent.Equivalent]) -> None:
+    """Every entry of the list speaks of a mutant that there is.
+
+    Raises:
+        UsageError: one does not.
+    """
+    there = {file for file in sources() if any(entry.file == file for entry in entries)}
+    changes = [
+        (mutant.file, mutant.site.operator, *mutant.diff)
+        for mutants in everything(sorted(there))
+        for mutant in mutants
+        if any(mutant.line in entry.line for entry in entries if entry.file == mutant.file)
+    ]
+    for entry in equivalent.unmatched(entries, changes):
+        raise UsageError(
+            f"{equivalent.LIST.name}: {entry.file} has no line {entry.line!r} that "
+            f"{entry.operator} turns into {entry.becomes!r}; delete or correct the entry"
+        )
+
+
+def _try(waiting: Sequence[Mutant], options: argparse.Namespace, results: Path) -> None:
+    """Try mutants, each in a thread, and write each as it ends."""
+    from mutation.rtl import Judge  # cocotb and pyslang: nothing that a list needs
+
+    commit = _commit()
+    writing = threading.Lock()
+    copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
+    if any(not plan.simulated(mutant.file) for mutant in waiting):
+        for job in range(options.jobs):
+            copies.put(Copy(BUILDS / f"copy{job}"))
+    judge = Judge(BUILDS / "overlays", options.sets, options.seed)
+
+    def one(mutant: Mutant) -> tuple[Mutant, Ending]:
+        begun = time.monotonic()
+        if plan.simulated(mutant.file):
+            ending = judge.end_of(mutant)
+        else:
+            copy = copies.get()
+            try:
+                ending = copy.end_of(mutant, plan.stages(mutant.file))
+            finally:
+                copies.put(copy)
+        with writing:
+            append(results, Record.of(mutant, ending, time.monotonic() - begun, commit))
+        return mutant, ending
+
+    with built_in(BUILDS), ThreadPoolExecutor(options.jobs) as pool:
+        tries = [pool.submit(one, mutant) for mutant in waiting]
+        try:
+            for count, future in enumerate(as_completed(tries), start=1):
+                mutant, ending = future.result()
+                print(f"{count:4} {ending.status:14} {mutant.name}  {ending.by}", flush=True)
+        except BaseException:
+            stopping.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _summary(
+    done: Sequence[Record], entries: Sequence[equivalent.Equivalent], out: Path, left: int
+) -> int:
+    counts = Counter(page.standing(record, entries) for record in done)
+    print(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    print(f"mutate: score {page.score(counts)}; {left} not tried; {out / 'index.html'}")
+    return 1 if counts[SURVIVED] or left else 0
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=7"]
+    found = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    return found.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

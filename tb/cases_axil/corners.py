@@ -1,0 +1,196 @@
+"""What a master seldom does and a bus allows; every answer is held to the model by the watch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.handle import Immediate
+from cocotb.task import Task
+
+from softmax_cosim.configs.stalls import PATTERNS, StallProfile, profile
+from softmax_cosim.golden import registers, tables
+from softmax_cosim.golden.registers import WORD
+from softmax_cosim.tb.axil import RegisterBench, case
+from softmax_cosim.tb.env import each
+from softmax_cosim.tb.pack import pack
+from softmax_cosim.tb.stimulus import LENGTHS, rows
+
+_ALL = 2**WORD - 1
+_COUNTERS = ("ROWS", "ERRORS", "BEATS_IN", "BEATS_OUT", "STALLS_IN", "STALLS_OUT", "REFUSED")
+
+
+def _word(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**32))
+
+
+def _entries(bench: RegisterBench) -> list[tuple[int, int]]:
+    """Addresses and words of the default tables; none where tables are constant."""
+    return list(registers.entries(tables.default(bench.cfg))) if bench.loadable else []
+
+
+async def _everything_right(bench: RegisterBench) -> None:
+    """Read every register: the watch knows what each one holds."""
+    for name in bench.map.registers:
+        await bench.read(name)
+
+
+@case
+async def any_strobes(bench: RegisterBench) -> None:
+    """All sixteen strobes, over bytes that mean something where they say nothing."""
+    cfg, rng = bench.cfg, bench.rng
+    offsets = {name: register.offset for name, register in bench.map.registers.items()}
+    for strobes in rng.permutation(_ALL + 1).tolist():
+        await bench.peek(bench.map.windows["LUT_EXP"].offset)  # a fault to be cleared or kept
+        await bench.play(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)))
+        for name in ("SCRATCH", "FAULTS", *_COUNTERS):
+            assert not await bench.put(offsets[name], _word(rng) | 0x01010101, strobes)
+            await bench.read(name)
+        # the bit that asks for a soft reset stands in byte 0
+        assert not await bench.put(offsets["CONTROL"], 2**32 - 1 - strobes % 2, strobes & ~1)
+        assert not await bench.put(offsets["CONTROL"], 2**32 - 2, strobes)
+        await _everything_right(bench)
+        for address, word in _entries(bench)[:1]:
+            assert await bench.put(address, word, strobes) == (strobes != _ALL)
+            assert await bench.put(address, 2**31 | word, strobes)
+    await bench.play(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)))
+
+
+def _pauses(rng: np.random.Generator, share: float) -> Iterator[bool]:
+    while True:
+        yield bool(rng.random() < share)
+
+
+@each(answers=["at once", "late"])
+@case
+async def requests_before_answers(bench: RegisterBench, answers: str) -> None:
+    """Reads and writes in the same cycle, and further ones before the answers are fetched."""
+    cfg, rng = bench.cfg, bench.rng
+    write, read = bench.master.write_if, bench.master.read_if
+    share = 0.8 if answers == "late" else 0.0
+    for channel in (write.b_channel, read.r_channel):
+        channel.set_pause_generator(_pauses(rng, share))
+    for channel in (write.aw_channel, write.w_channel, read.ar_channel):
+        channel.set_pause_generator(_pauses(rng, 0.2))
+    control = bench.map.registers["CONTROL"].offset
+    places = [register.offset for register in bench.map.registers.values()]
+    places += [address for address, _ in _entries(bench)]
+    drawn = rows(cfg, rng, LENGTHS["few_short"](cfg, rng) * 2)
+    playing = cocotb.start_soon(bench.play(drawn, "bursty"))
+    for _ in range(12):
+        under_way: list[Task[Any]] = []
+        for _ in range(8):
+            address = int(rng.choice(places))
+            word = _word(rng) if rng.random() < 0.5 else int(rng.integers(cfg.m + 2))
+            strobes = _ALL if rng.random() < 0.5 else int(rng.integers(_ALL + 1))
+            if address != control:
+                under_way.append(cocotb.start_soon(bench.put(address, word, strobes)))
+            other = int(rng.choice(places)) + int(rng.integers(WORD))
+            under_way.append(cocotb.start_soon(bench.peek(other)))
+        for task in under_way:
+            await task
+    await playing
+    for channel in (write.aw_channel, write.w_channel, write.b_channel, read.ar_channel):
+        channel.clear_pause_generator()
+    read.r_channel.clear_pause_generator()
+    await _everything_right(bench)
+    await bench.play(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)))
+
+
+@case
+async def edges_of_tables(bench: RegisterBench) -> None:
+    """The first and the last entry of each window, of each table, of each row, and past them."""
+    cfg, rng, windows = bench.cfg, bench.rng, bench.map.windows.values()
+    entries = {address for address, _ in _entries(bench)}
+    beside = {address + step for address in entries for step in (-WORD, WORD)} - entries
+    edges = {address for address in entries if {address - WORD, address + WORD} & beside}
+    for window in windows:
+        end = window.offset + WORD * window.entries
+        edges |= {window.offset - WORD, window.offset, end - WORD, end}
+        # where an address would land if a bit more or less of it counted
+        edges |= {window.offset + (1 << bit) for bit in range(2, window.entries.bit_length() + 2)}
+    chosen = sorted(edges | beside)
+    if len(chosen) > 400:
+        chosen = sorted(edges) + rng.choice(sorted(beside), 200).tolist()
+    registers_there = {register.offset for register in bench.map.registers.values()}
+    for address in chosen:
+        if 0 <= address < 2**bench.map.address_width and address not in registers_there:
+            refused = await bench.poke(address, 0)
+            assert refused == (address not in entries), f"{address:#x}"
+    await bench.play(rows(cfg, rng, LENGTHS["mixed"](cfg, rng)))
+
+
+@case
+async def entries_as_rows_begin(bench: RegisterBench) -> None:
+    """A write taken in the cycle of a row's first beat, just before it, and just behind it."""
+    cfg, rng, entries = bench.cfg, bench.rng, _entries(bench)
+    wait, met = profile("none"), set()
+    for n in range(36 if entries else 0):
+        address, _ = entries[int(rng.integers(len(entries)))]
+        bench.signal.start(pack(rows(cfg, rng, [1]), cfg), wait, 0)
+        await bench.signal.cycles(n % 9)
+        met.add(await bench.poke(address, int(rng.integers(2)) * (n % 4 != 0)))
+        await bench.settle(1, wait, 0)
+    assert met == ({True, False} if entries else set())
+    await bench.play(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)))
+
+
+@case
+async def what_a_soft_reset_clears(bench: RegisterBench) -> None:
+    """Counters, latency, faults, tables; and what is asked in its very cycle counts for nothing."""
+    cfg, rng = bench.cfg, bench.rng
+    nowhere = bench.map.registers["LATENCY"].offset + WORD
+
+    async def ask(after: int) -> None:
+        await bench.signal.cycles(after)
+        for _ in range(3):
+            await bench.peek(nowhere)
+
+    for n in range(8):
+        await bench.write("SCRATCH", _word(rng))
+        for address, _ in _entries(bench):
+            await bench.poke(address, int(rng.integers(2)) if n % 2 else 0)
+        await bench.play(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)), "heavy")
+        await bench.peek(nowhere)
+        for address, _ in _entries(bench)[:1]:
+            await bench.poke(address, 2**32 - 1)
+        asking = cocotb.start_soon(ask(n))
+        await bench.soft_reset()
+        await asking
+        await _everything_right(bench)
+        await bench.play(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)))
+
+
+@case
+async def counters_wrap(bench: RegisterBench) -> None:
+    """Past 16 bits, and past 32; the cycle count behind the latency, too."""
+    cfg, rng = bench.cfg, bench.rng
+    counters, monitor = bench.dut.u_regs.u_counters, bench.dut.u_monitor
+    for start in (2**16 - 3, 2**24 - 3, 2**31 - 3, 2**32 - 3):
+        counters.count_q.value = Immediate(sum(start << 32 * n for n in range(len(_COUNTERS))))
+        monitor.now_q.value = Immediate(start)
+        bench.model.values |= dict.fromkeys(_COUNTERS, start)
+        await bench.play(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)), "heavy")
+        for _ in range(4):
+            await bench.peek(bench.map.registers["LATENCY"].offset + WORD)
+        await _everything_right(bench)
+
+
+@case
+async def full_backlog(bench: RegisterBench) -> None:
+    """As many rows of one beat as fit, all waiting for the output: none loses its start."""
+    cfg, rng = bench.cfg, bench.rng
+    room = 3 * cfg.max_beats + 80
+    closed = StallProfile("closed", PATTERNS["none"], PATTERNS["stuck"])
+    flood = rows(cfg, rng, [1] * room)
+    for seed in range(2):
+        bench.signal.start(pack(flood, cfg), closed, seed)
+        reading = cocotb.start_soon(bench.settle(room, closed, seed))
+        while not reading.done():
+            await bench.read("LATENCY")
+            await bench.read("STATUS")
+            await bench.signal.cycles(5)
+        await reading
+        await _everything_right(bench)
