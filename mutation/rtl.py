@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -53,7 +53,8 @@ class Setting:
 
     cfg: Config
     top: str
-    parameters: Mapping[str, int] = field(default_factory=dict)
+    loadable: bool | None = None
+    """Whether tables can be loaded, where that can be chosen."""
 
     @property
     def cases(self) -> Sequence[str]:
@@ -71,7 +72,12 @@ class Setting:
     @property
     def values(self) -> Mapping[str, str | int]:
         """Parameters of the top."""
-        return parameters_of(self.cfg) | dict(self.parameters)
+        return parameters_of(self.cfg) | dict(self.further)
+
+    @property
+    def further(self) -> Mapping[str, int]:
+        """Of those, what is not of the configuration."""
+        return {} if self.loadable is None else {"LOADABLE": int(self.loadable)}
 
     @property
     def extra(self) -> list[Path]:
@@ -82,10 +88,7 @@ class Setting:
 @cache
 def settings() -> list[Setting]:
     """All of the regression, the cheapest first."""
-    axil = [
-        Setting(cfg, "softmax_axil", {"LOADABLE": int(loadable)})
-        for cfg, loadable in REGISTER_SETS.values()
-    ]
+    axil = [Setting(cfg, "softmax_axil", loadable) for cfg, loadable in REGISTER_SETS.values()]
     core = [Setting(cfg, "softmax_top") for cfg in PARAMETER_SETS]
     return sorted([*axil, *core], key=lambda setting: setting.cost)
 
@@ -191,7 +194,7 @@ class Judge:
         ended: object = None,
         stop: object = None,
     ) -> dict[str, Outcome]:
-        loadable = str(setting.parameters.get("LOADABLE", 1))
+        loadable = str(setting.further.get("LOADABLE", 1))
         watching = {"ended": ended, "stop": stop} if ended else {}
         return run(
             built,
@@ -213,7 +216,8 @@ class Judge:
                 name=f"mutant-{overlay.parent.name}" if overlay else None,
                 sources=_sources(overlay, original),
                 extra_sources=setting.extra,
-                parameters=setting.parameters,
+                parameters=setting.further,
+                profile="once",
                 args=_LENIENT,
             )
         return None

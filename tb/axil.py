@@ -36,6 +36,8 @@ BUILT_LOADABLE = "COSIM_LOADABLE"
 
 P = ParamSpec("P")
 
+_LONGEST_MS = 2
+
 _SLVERR, _OKAY = int(AxiResp.SLVERR), int(AxiResp.OKAY)
 
 
@@ -220,7 +222,7 @@ def case(
 ) -> TestGenerator:
     """A cocotb test from a body: reset before it, and nothing left over after it."""
 
-    @cocotb.test
+    @cocotb.test(timeout_time=_LONGEST_MS, timeout_unit="ms")  # a bus that hangs says nothing
     @functools.wraps(body)
     async def test(dut: Any, *args: P.args, **parameters: P.kwargs) -> None:
         bench = RegisterBench(dut, body.__name__)

@@ -30,8 +30,10 @@ EXECUTABLE = "simulation"
 _FAST = ("-O3", "-march=native", "-falign-functions=64")
 
 #: Options of the compiler, for the design and for the run-time library: ``test`` compiles fast,
-#: ``fast`` runs fast.
+#: ``fast`` runs fast; ``once`` is for what runs once, and small designs, of which Python is the
+#: slower part anyway.
 PROFILES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
+    "once": (["-O0"], ["-O1"]),
     "test": (["-O1"], ["-O1"]),
     "fast": (_FAST, _FAST),
 }
