@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Its exit code: 0, 1 for a mismatch, a broken limit or a design that fails, 2 for bad input,
         3 for what is a fault of ours, 130 when interrupted.
     """
-    with console.unbreakable():
+    with console.unbreakable(), console.ending_is_interrupting():
         try:
             return _run(sys.argv[1:] if argv is None else argv)
         except UsageError as error:

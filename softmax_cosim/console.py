@@ -10,19 +10,24 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
-__all__ = ["WIDTH", "crash", "make", "unbreakable"]
+__all__ = ["WIDTH", "crash", "ending_is_interrupting", "make", "print_whole", "unbreakable"]
 
 #: Columns where there is no terminal to ask.
 WIDTH = 100
+#: Columns that a table's names may be folded to.
+_NAME = 12
 
 
 def make(*, stderr: bool = False) -> Console:
@@ -33,6 +38,43 @@ def make(*, stderr: bool = False) -> Console:
     if not console.is_terminal:
         console.width = WIDTH
     return console
+
+
+def print_whole(console: Console, table: Table) -> None:
+    """Print a table and cut nothing: where the terminal is too narrow, lines go on in the next."""
+    wide = console.measure(table, options=console.options.update(max_width=10_000))
+    if console.width >= wide.minimum + _NAME:
+        console.print(table)
+        return
+    from rich.segment import Segment, Segments
+
+    whole = console.options.update(width=wide.maximum, max_width=wide.maximum)
+    for line in console.render_lines(table, whole, pad=False):
+        console.print(Segments([*line, Segment.line()]), crop=False, soft_wrap=True, end="")
+
+
+@contextlib.contextmanager
+def ending_is_interrupting() -> Iterator[None]:
+    """Within the block, SIGTERM and a terminal that is closed are a :class:`KeyboardInterrupt`.
+
+    So nothing is left half-written. A run that was started to outlive its terminal does.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Stream:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from softmax_cosim.configs import UsageError
 
-__all__ = ["atomic_file", "check_writable", "sha256", "write_texts", "writing"]
+__all__ = ["atomic_file", "check_writable", "sha256", "stamp", "write_texts", "writing"]
 
 
 @contextlib.contextmanager
@@ -40,6 +40,15 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file's contents, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """What is another one after every change of a file; empty where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def write_texts(folder: Path, texts: Mapping[str, str]) -> None:

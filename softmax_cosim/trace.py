@@ -31,7 +31,7 @@ from safetensors import SafetensorError, safe_open
 
 from softmax_cosim import configs
 from softmax_cosim.configs import Config, UsageError
-from softmax_cosim.files import atomic_file
+from softmax_cosim.files import atomic_file, stamp
 from softmax_cosim.golden.quantise import check_finite, filled, unmasked
 
 __all__ = ["FORMAT", "VERSION", "Layer", "LayerRows", "Trace", "write"]
@@ -108,6 +108,7 @@ class Trace:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Read and check the header."""
         self.path = Path(path)
+        self._stamp = stamp(self.path)
         with self._open() as file:
             self.metadata = file.metadata() or {}
             self._check_metadata()
@@ -156,7 +157,8 @@ class Trace:
         """Read layer after layer, in rising order; ``only`` these when given.
 
         Raises:
-            UsageError: a layer that the trace has not got; a score that is NaN or +inf.
+            UsageError: a layer that the trace has not got; a score that is NaN or +inf; a file
+                that has changed.
         """
         chosen = self.check_layers(only)
         with self._open() as file:
@@ -164,8 +166,18 @@ class Trace:
                 name = f"layer.{index}.mask"
                 mask = file.get_tensor(name) if index in self._masked else None
                 layer = Layer(index, file.get_tensor(f"layer.{index}.scores"), mask)
+                self.check_same()
                 check_finite(layer.scores, f"{self.path}: {layer.name}")
                 yield layer
+
+    def check_same(self) -> None:
+        """Refuse to go on once the file is another one than that which was opened.
+
+        Raises:
+            UsageError: it was written again, or something else put in its place.
+        """
+        if stamp(self.path) != self._stamp:
+            raise UsageError(f"{self.path} changed while it was being read; run it again")
 
     def check_fits(self, cfg: Config) -> None:
         """Refuse a trace with rows longer than a configuration stores.

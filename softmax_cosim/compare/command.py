@@ -128,7 +128,7 @@ def _print(before: Reading, after: Reading, terminal: Console) -> None:
         for change in found:
             table.add_row(*map(Text, _cells(change)), style=_style(change))
     if table.row_count:
-        terminal.print(table)
+        console.print_whole(terminal, table)
     if same:
         terminal.print(f"unchanged: {same} of {len(now.keys() & was.keys())}", highlight=False)
     for letter, one, other in (("A", was, now), ("B", now, was)):

@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import inspect
 import platform
+import sys
 from pathlib import Path
 
 from softmax_cosim.eval import Task
@@ -28,11 +29,26 @@ def code(task: Task, kind: str) -> str:
     """SHA-256 of the code that the predictions come from."""
     patterns = (*SOURCES, *TASK_SOURCES, *(RTL_SOURCES if kind == "rtl" else ()))
     paths = {path for pattern in patterns for path in PACKAGE.glob(pattern) if path.is_file()}
-    paths.add(Path(inspect.getfile(type(task))))
+    own = Path(inspect.getfile(type(task))).resolve()
+    paths |= {own, *_beside(own)}
     digest = hashlib.sha256()
     for path in sorted(paths):
         digest.update(f"{path.name}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _beside(own: Path) -> set[Path]:
+    """What a user's own task has imported of what lies around it."""
+    if own.is_relative_to(PACKAGE):
+        return set()
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    paths = {Path(file).resolve() for file in files if isinstance(file, str)}
+    return {
+        path
+        for path in paths
+        if path.is_relative_to(own.parent) and path.suffix == ".py" and path.is_file()
+        if not {"site-packages", "dist-packages"} & set(path.relative_to(own.parent).parts)
+    }
 
 
 def versions() -> dict[str, str]:

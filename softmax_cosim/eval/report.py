@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from softmax_cosim.configs import Config
+from softmax_cosim.console import print_whole
 from softmax_cosim.eval.markdown import markdown
 from softmax_cosim.eval.results import CellResult, Evaluation, TaskResult, verdict, warnings
 from softmax_cosim.eval.statistics import RESAMPLES, SEED
@@ -161,7 +162,7 @@ def print_summary(found: Evaluation, console: Console, out: Path) -> None:
             for loss in losses
         ]
         table.add_row(Text(config.name), *cells)
-    console.print(table)
+    print_whole(console, table)
     console.print(Text("red: worse than float, and not by chance", style="dim"))
     for cell in found.cells:
         if cell.first:

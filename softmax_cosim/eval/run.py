@@ -88,6 +88,13 @@ def run(args: argparse.Namespace) -> int:
                 f"{sum(map(len, plan.values()))} cells",
                 style="yellow",
             )
+        kept = [p for cells in plan.values() for p in cells if p.cell.steps]
+        if kept:
+            terminal.print(
+                f"taken over from an earlier run, in whole or in part: {len(kept)} of "
+                f"{sum(map(len, plan.values()))} cells",
+                style="dim",
+            )
         begun = time.perf_counter()
         try:
             make(plan, chosen if args.engine == "rtl" else [], args.jobs, terminal)

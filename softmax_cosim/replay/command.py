@@ -190,9 +190,11 @@ def _versions() -> dict[str, str]:
 
 def _info(trace: Trace) -> report.TraceInfo:
     known = ("format", "version", "model", "source")
+    digest = sha256(trace.path)
+    trace.check_same()
     return report.TraceInfo(
         path=str(trace.path),
-        sha256=sha256(trace.path),
+        sha256=digest,
         model=trace.model,
         source=trace.source,
         metadata={key: value for key, value in trace.metadata.items() if key not in known},

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from softmax_cosim import configs, report
-from softmax_cosim.configs import Config
+from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.configs.stalls import profile
 from softmax_cosim.files import sha256
 from softmax_cosim.golden import own, tables, timing
@@ -57,12 +57,13 @@ class Player:
         cfg = self._cfg = design.cfg
         self._predictable = timing.holds(cfg, profile(args.stalls))
         jobs = args.jobs or default_jobs()
+        self._own = _own(design)
         given = tuple(args.power_up or power_up.draws(args.seed, max(jobs, power_up.FEWEST)))
         self._draws = given if simulate else ()
         self._tally = report.Tally(
             cfg,
             name=design.name,
-            own=_own(design),
+            own=self._own,
             draws=self._draws,
             table_bytes=tables.table_bytes(cfg),
             formula=_formula(cfg),
@@ -88,6 +89,7 @@ class Player:
         if not self._simulate:
             for part in self._slices():
                 yield self._finish(part, None)
+            self._check_own()
             return
         with self._pool() as pool, closing(self._again):
             pool.start()
@@ -100,12 +102,24 @@ class Player:
                     yield ahead.popleft()()
             while ahead:
                 yield ahead.popleft()()
+        self._tally.warned(pool.warnings)
+        self._check_own()
 
     def result(self) -> report.RunResult:
         """What was played so far."""
         for attention in self._picture.maps():
             self._tally.show(attention)
         return self._tally.result(cycles=self._cycles, wall_s=self._wall_s)
+
+    def _check_own(self) -> None:
+        """Refuse a verdict on files that became others meanwhile.
+
+        Raises:
+            UsageError: naming the first.
+        """
+        for was, now in zip(_files(self._own), _files(_own(self._design)), strict=True):
+            if was != now:
+                raise UsageError(f"{was.path} changed while it was being played; run it again")
 
     def _pool(self) -> Pool:
         """Simulators, one a power-up draw; one more that writes a waveform, if it is asked for."""
@@ -249,6 +263,13 @@ def _own(design: Design) -> report.OwnDesign | None:
         golden=own_design.golden,
         golden_file=_file(own.path_of(own_design)) if own_design.golden else None,
     )
+
+
+def _files(own_design: report.OwnDesign | None) -> list[report.SourceFile]:
+    if own_design is None:
+        return []
+    golden = [own_design.golden_file] if own_design.golden_file else []
+    return [own_design.file, *own_design.sources, *golden]
 
 
 def _file(path: Path) -> report.SourceFile:

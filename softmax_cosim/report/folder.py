@@ -64,7 +64,8 @@ class ReportFolder:
         with self.writing():
             write_html(report, self.staging / HTML)
             write_summary(report, self.staging / SUMMARY)
-            self._replace()
+            with _locked(self.out):
+                self._replace()
 
     def _replace(self) -> None:
         """Put the new files in the place of those of an earlier run; on failure, those stay."""

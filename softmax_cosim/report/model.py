@@ -391,6 +391,8 @@ class RunResult:
     """Of Verilator, about the sources of a design of somebody's own."""
     build_log: str = ""
     """Where they stand."""
+    warnings: tuple[tuple[str, int], ...] = ()
+    """What the design warned of while it ran, and how often; the most frequent first."""
 
     @property
     def exact(self) -> bool:

@@ -34,6 +34,10 @@ def _of(run: RunResult, report: Report) -> Iterator[str]:
     if run.build_warnings:
         some = "1 warning" if run.build_warnings == 1 else f"{run.build_warnings} warnings"
         yield f"{some} of Verilator about its sources, in {run.build_log}"
+    if run.warnings:
+        times = sum(number for _, number in run.warnings)
+        told = "once" if times == 1 else f"{count(times)} times"
+        yield f"the design warned {told} while it ran: {run.warnings[0][0]}"
     if design and design.rtl and report.simulated and not design.backpressure:
         yield "backpressure was not tried: the design has no ready at its output"
 

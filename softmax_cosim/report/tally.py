@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -142,6 +142,7 @@ class Tally:
         self._filled = self._added = 0
         self._left_out = tuple(left_out)
         self._build = (0, "")
+        self._warnings: tuple[tuple[str, int], ...] = ()
         self._sums = _Sums()
         self._tensors: dict[tuple[str, str, str], _Sums] = {}
         self._pairs: Ints = np.empty((0, 3), dtype=np.int64)
@@ -182,6 +183,10 @@ class Tally:
     def built(self, warnings: int, log: str) -> None:
         """Tell how many warnings a design of somebody's own gave, and where they stand."""
         self._build = (warnings, log)
+
+    def warned(self, warnings: Mapping[str, int]) -> None:
+        """Tell what the design warned of while it ran, and how often."""
+        self._warnings = tuple(sorted(warnings.items(), key=lambda found: -found[1]))
 
     def fail(self, failure: Failure) -> None:
         """Describe a failing row; only the first few are kept, so don't describe many more."""
@@ -225,6 +230,7 @@ class Tally:
             added_rows=self._added,
             build_warnings=self._build[0],
             build_log=self._build[1],
+            warnings=self._warnings,
         )
 
     def _add_latency(self, length: Ints, latency: Ints, whole: Bools) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from softmax_cosim.console import print_whole
 from softmax_cosim.report.clipping import clipping_of, clipping_warnings
 from softmax_cosim.report.model import Report, RunResult
 from softmax_cosim.report.notes import notes
@@ -44,7 +45,7 @@ def print_report(report: Report, console: Console, folder: Path | None = None) -
             table.add_column(header, overflow="fold")
     for run in report.runs:
         table.add_row(*_cells(run))
-    console.print(table)
+    print_whole(console, table)
     console.print()
     for formula, names in _formulas(report).items():
         parts = (

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import resource
 
-__all__ = ["limits", "missing_memory", "verdict"]
+__all__ = ["limits", "missing_memory", "verdict", "warnings"]
 
 #: An assertion, $error, $fatal or $stop; and $finish, of which Verilator says less.
 _STOPS = (
     re.compile(r"^(?:\[(?P<time>\d+)\] )?%(?:Error|Fatal): (?P<what>.+)$", re.MULTILINE),
     re.compile(r"^- (?P<what>.+:[1-9]\d*: Verilog \$finish)$", re.MULTILINE),  # line 0: cocotb
 )
+_WARNING = re.compile(r"^(?:\[\d+\] )?%Warning: (.+)$", re.MULTILINE)
 _MISSING = re.compile(r"^%Warning: (?P<file>.+?):\d+: \$readmem file not found", re.MULTILINE)
 
 #: Limits of the shell that a simulator may run into: option of ulimit, and its unit in bytes.
@@ -39,6 +40,11 @@ def missing_memory(log: str) -> str | None:
     """A file that the design wants in a memory, and that is not there."""
     found = _MISSING.search(log)
     return found["file"] if found else None
+
+
+def warnings(log: str) -> list[str]:
+    """What the design warned of, without the time: by $warning, or as a file is too short."""
+    return [found[1] for found in _WARNING.finditer(log)]
 
 
 def limits() -> str:

@@ -49,6 +49,8 @@ class Read:
     """Files that they looked for; likewise."""
     searched: Sequence[str] = ()
     """Folders in which they looked, besides those of the files; absolute paths."""
+    suffixes: Sequence[str] = ()
+    """Of modules' files that they looked for, besides ``.v`` and ``.sv``."""
 
 
 def kept(root: Path, name: str, key: object, make: Callable[[Path], Read]) -> Path:
@@ -115,7 +117,8 @@ def _write_list(work: Path, read: Read) -> str:
         "read": {file: _sha256(file) for file in files},
         "looked_up": looked_up,
         "searched": searched,
-        "there": _there(looked_up, searched),
+        "suffixes": list(read.suffixes),
+        "there": _there(looked_up, searched, read.suffixes),
         "made": {
             entry.name: _made(entry.path)
             for entry in os.scandir(work)
@@ -141,14 +144,15 @@ def _counts(folder: Path) -> bool:
         listed = json.loads((folder / _LIST).read_text())
         return (
             all(_sha256(file) == digest for file, digest in listed["read"].items())
-            and _there(listed["looked_up"], listed["searched"]) == listed["there"]
+            and _there(listed["looked_up"], listed["searched"], listed["suffixes"])
+            == listed["there"]
             and all(_made(str(folder / name)) == made for name, made in listed["made"].items())
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
-def _there(looked_up: Sequence[str], searched: Sequence[str]) -> list[str]:
+def _there(looked_up: Sequence[str], searched: Sequence[str], more: Sequence[str]) -> list[str]:
     """All files that a tool may find in ``searched`` by the names of those that were looked up.
 
     A new one among them may be found before the one that was read. The names are those of headers
@@ -160,7 +164,7 @@ def _there(looked_up: Sequence[str], searched: Sequence[str]) -> list[str]:
         if file.startswith(folder + os.sep)
     }
     names |= {os.path.splitext(name)[0] for name in names}  # noqa: PTH122
-    places = itertools.product(searched, sorted(names), ("", ".v", ".sv"))
+    places = itertools.product(searched, sorted(names), ("", ".v", ".sv", *more))
     paths = (f"{folder}{os.sep}{name}{extension}" for folder, name, extension in places)
     return sorted({path for path in paths if os.path.isfile(path)})  # noqa: PTH113
 

@@ -77,6 +77,12 @@ class Job:
         given = re.findall(r"(?:-I|-y\0|\+incdir\+)([^\0]+)", "\0".join(self.arguments))
         return [os.path.abspath(folder) for folders in given for folder in folders.split("+")]  # noqa: PTH100
 
+    @property
+    def suffixes(self) -> list[str]:
+        """Of files in which Verilator looks for modules, besides its own."""
+        given = "+".join(re.findall(r"(?<=\+libext\+)[^\0]+", "\0".join(self.arguments)))
+        return [f".{suffix.removeprefix('.')}" for suffix in given.split("+") if suffix]
+
     def verilate(self) -> list[str]:
         """Verilator's command line."""
         return [
@@ -130,7 +136,8 @@ class Job:
                 path.unlink()
         given = {*self.files, *self.cpp}
         found = [path for path in (*_verilated(work), *headers) if path not in given]
-        return Read(sorted(given), found, [*self.folders, *toolchain.include_folders()])
+        searched = [*self.folders, *toolchain.include_folders()]
+        return Read(sorted(given), found, searched, self.suffixes)
 
     def _verilated(self, work: Path) -> None:
         """Run Verilator."""

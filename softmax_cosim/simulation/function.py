@@ -11,6 +11,7 @@ import numpy.typing as npt
 from softmax_cosim import configs
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.golden.exchange import Broken
 from softmax_cosim.golden.quantise import quantise
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.simulation import power_up
@@ -71,6 +72,7 @@ class RtlSoftmax:
 
         Raises:
             UsageError: NaN or +inf, a mask that does not broadcast, rows longer than ``max_len``.
+            Broken: the design broke the stream's rules, or set a row's error flag.
             NoProgress: the design stopped taking or giving data.
             SimulatorCrash: a simulator died; the message holds its last output.
         """
@@ -87,6 +89,9 @@ class RtlSoftmax:
             return nothing
         offsets = np.arange(0, raw.q.size + 1, shape[-1], dtype=np.int64)
         results = self._pool.run(Rows(raw.q.reshape(-1), raw.keep.reshape(-1), offsets))
+        if results.error.any():
+            row = int(results.error.argmax())
+            raise Broken(f"{self.config.name}: row {row} came out with its error flag set", results)
         y = self.config.real(results.y.reshape(-1, shape[-1]), results.exponent[:, None])
         probabilities = y.reshape(shape).view(Probabilities)
         probabilities.latency = results.latency.reshape(shape[:-1])

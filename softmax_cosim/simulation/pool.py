@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import os
 import weakref
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -108,6 +109,14 @@ class Pool:
     def build(self) -> Build:
         """What the processes run."""
         return self._simulators[0].build
+
+    @property
+    def warnings(self) -> Counter[str]:
+        """What the design warned of in all processes, once they are closed."""
+        found = Counter[str]()
+        for simulator in self._simulators:
+            found.update(simulator.warnings)
+        return found
 
     def turn(self) -> int:
         """The place whose turn it is."""

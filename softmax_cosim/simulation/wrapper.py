@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.configs.design import Design, Ports, Rtl
@@ -124,7 +125,7 @@ def written(cfg: Config) -> str:
     assert design.rtl is not None
     ports, rtl = design.ports, design.rtl
     header = _HEADER.format(
-        file=design.file,
+        file=Path(design.file).name,  # wherever it lies, it is one build
         top=rtl.top,
         in_w=cfg.in_w,
         frac=cfg.frac,

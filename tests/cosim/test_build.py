@@ -130,6 +130,24 @@ def test_another_tool_version_makes_another_build(toys, monkeypatch):
     assert make(toys) != before
 
 
+def test_another_program_of_the_same_version_makes_another_build(monkeypatch, tmp_path):
+    """As a wrapper that adds an option."""
+    wrapper = tmp_path / "g++"
+    wrapper.write_text('#!/bin/sh\nexec /usr/bin/env -S g++ "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setattr(toolchain.shutil, "which", lambda name: str(tmp_path / name))
+    monkeypatch.setattr(toolchain, "version_of", lambda name: "12.2")
+    before = toolchain.fingerprint()
+    assert toolchain.fingerprint() == before
+    wrapper.write_text('#!/bin/sh\nexec /usr/bin/env -S g++ -Dodd "$@"\n')
+    assert toolchain.fingerprint() != before
+
+
+def test_further_suffixes_are_those_that_verilator_is_told_of():
+    job = Job("t", [], {}, [], ["-y", "a", "+libext+.core+soft", "+libext+v"], "test")
+    assert job.suffixes == [".core", ".soft", ".v"]
+
+
 @pytest.fixture(scope="module")
 def with_headers(tmp_path_factory, toys):
     """A real build that read headers of all kinds, none of which was named to it."""

@@ -117,6 +117,19 @@ def test_a_header_that_comes_to_stand_earlier(tmp_path: Path) -> None:
     assert kept(tmp_path / "kept", "name", 0, lambda work: read) != before
 
 
+def test_a_module_of_another_suffix_that_comes_to_stand_earlier(tmp_path: Path) -> None:
+    """``+libext+``: one may be looked for under several."""
+    folder = tmp_path / "early"
+    folder.mkdir()
+    (tmp_path / "part.core").write_text("")
+    read = Read([], [str(tmp_path / "part.core")], [str(folder)], [".core", ".soft"])
+    before = kept(tmp_path / "kept", "name", 0, lambda work: read)
+    (folder / "part.other").write_text("")
+    assert kept(tmp_path / "kept", "name", 0, lambda work: read) == before
+    (folder / "part.soft").write_text("")
+    assert kept(tmp_path / "kept", "name", 0, lambda work: read) != before
+
+
 def test_a_source_that_changes_meanwhile_is_refused(maker: Maker) -> None:
     def make(work: Path) -> Read:
         import time

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
+from rich.table import Table
 
-from softmax_cosim import cli, console, extract, replay
+from softmax_cosim import cli, console, extract, files, replay
 from softmax_cosim.calibration import command as calibrate
 from softmax_cosim.configs import UsageError
 from softmax_cosim.paths import ROOT
@@ -198,6 +202,37 @@ def test_what_nobody_foresaw_is_a_sentence_and_a_log(broken, tmp_path, capsys, e
 def test_an_interrupt_is_130(broken, capsys):
     assert broken(KeyboardInterrupt()) == 130
     assert capsys.readouterr().err == "cosim: interrupted\n"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_what_is_ended_leaves_nothing_half_written(name, monkeypatch, tmp_path, capsys):
+    def write_slowly(words):
+        with files.atomic_file(tmp_path / "mine") as temporary:
+            temporary.write_text("half")
+            os.kill(os.getpid(), getattr(signal, name))
+
+    monkeypatch.setattr(cli, "_run", write_slowly)
+    before = signal.signal(getattr(signal, name), signal.SIG_DFL)
+    try:
+        assert cli.main([]) == 130
+        assert signal.getsignal(getattr(signal, name)) == signal.SIG_DFL
+    finally:
+        signal.signal(getattr(signal, name), before)
+    assert capsys.readouterr().err == "cosim: interrupted\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("width", [20, 60, 200])
+def test_a_narrow_terminal_cuts_no_figure(width):
+    table = Table(box=None)
+    table.add_column("design", overflow="fold")
+    for head in ("rows", "wrong elements", "latency, cycles"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_row("split_uint8", "12,345,678", "0", "16 17 18 19")
+    there = Console(file=io.StringIO(), width=width)
+    console.print_whole(there, table)
+    line = "".join(there.file.getvalue().splitlines()[1:])
+    assert line.split() == ["split_uint8", "12,345,678", "0", "16", "17", "18", "19"]
 
 
 def test_bad_input_is_2(broken, capsys):

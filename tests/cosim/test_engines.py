@@ -12,6 +12,10 @@ import softmax_cosim as cosim
 from softmax_cosim import configs, engines
 from softmax_cosim.account import Account
 from softmax_cosim.configs import UsageError
+from softmax_cosim.golden.exchange import Broken
+from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.simulation import function
+from softmax_cosim.simulation.function import RtlSoftmax
 from softmax_cosim.trace import Trace
 
 CONFIG = configs.load("split_uint8_rowexp").replace(max_len=64)
@@ -193,6 +197,24 @@ def test_an_error_flag_is_a_mismatch(rtl, monkeypatch):
     rtl(SCORES, np.zeros(40, bool))
     assert rtl.count.mismatches == 1
     assert "row 2: came out with its error flag set" in rtl.count.first
+
+
+def test_a_function_of_rows_with_an_error_flag_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came out of them are no probabilities."""
+    monkeypatch.setattr(function, "Pool", lambda *_, **__: FlaggedPool())
+    softmax = RtlSoftmax("split_uint8")
+    with pytest.raises(Broken, match="split_uint8: row 1 came out with its error flag set"):
+        softmax(np.zeros((2, 4)))
+
+
+class FlaggedPool:
+    def run(self, rows: Rows) -> Results:
+        never = np.full(len(rows), 3)
+        flags = np.arange(len(rows)) == 1
+        return Results(np.zeros(len(rows.q), np.uint16), flags, flags * 0, *[never] * 4)
+
+    def close(self) -> None:
+        pass
 
 
 def test_longer_rows_take_a_longer_build():

@@ -31,6 +31,7 @@ from softmax_cosim.report import (
 )
 from softmax_cosim.report.clipping import LayerClipping, clipping_warnings
 from softmax_cosim.report.html import render
+from softmax_cosim.report.notes import notes
 from softmax_cosim.report.plots import latencies
 from softmax_cosim.report.rows import RowsWriter
 from softmax_cosim.report.summary import summary
@@ -569,6 +570,13 @@ def test_an_interrupted_run_is_no_verdict(good: Report) -> None:
     assert 'class="verdict bad"' in page
     assert summary(cut)["interrupted"] is True
     assert summary(good)["interrupted"] is False
+
+
+def test_what_a_design_warned_of_is_told(good: Report) -> None:
+    run = replace(good.runs[0], warnings=(("mine.sv:7: saturated", 1234), ("odd", 1)))
+    said = "the design warned 1,235 times while it ran: mine.sv:7: saturated"
+    assert f"rexp_uint8: {said}" in notes(replace(good, runs=(run,)))
+    assert said in render(replace(good, runs=(run,)))
 
 
 def test_names_are_no_mathematics(good: Report) -> None:

@@ -147,11 +147,13 @@ def test_without_clipping_there_is_no_warning(tmp_path, capsys):
     assert "Warnings" not in (out / "results.html").read_text()
 
 
-def test_a_second_run_computes_nothing(tmp_path, calls):
+def test_a_second_run_computes_nothing(tmp_path, calls, capsys):
     assert main(command(tmp_path)) == 0
     assert len(calls()) == 3 * STEPS
     before = results(tmp_path)
+    assert "taken over" not in capsys.readouterr().out
     assert main(command(tmp_path)) == 0
+    assert "taken over from an earlier run, in whole or in part: 3 of 3" in capsys.readouterr().out
     assert len(calls()) == 3 * STEPS
     assert results(tmp_path)["tasks"] == before["tasks"]
 
@@ -277,6 +279,24 @@ def test_code_that_changed_is_told(tmp_path, monkeypatch):
     assert provenance.code(task, "golden") == before != provenance.code(task, "rtl")
     monkeypatch.setattr(provenance, "SOURCES", provenance.SOURCES[1:])
     assert provenance.code(task, "golden") != before
+
+
+def test_what_a_users_task_imports_is_its_code(tmp_path, monkeypatch):
+    """Beside its file: with another one, what was computed before is of something else."""
+    from softmax_cosim.eval import load
+
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_task.py").write_text(f"import own_helper\n{FAKES.read_text()}")
+    helper = tmp_path / "own_helper.py"
+    helper.write_text("")
+    task = load("own_task:make")
+    before = provenance.code(task, "golden")
+    (tmp_path / "unrelated.py").write_text("1")
+    assert provenance.code(task, "golden") == before
+    helper.write_text("ONE = 1")
+    assert provenance.code(task, "golden") != before
+    for name in ("own_task", "own_helper"):
+        monkeypatch.delitem(sys.modules, name)
 
 
 def test_a_mismatch_fails(tmp_path, capsys):
