@@ -49,11 +49,20 @@ def _run(words: Sequence[str]) -> int:
         try:
             word.encode()
         except UnicodeEncodeError:
-            raise UsageError(f"{word!r} is no text in UTF-8; rename the file") from None
+            raise UsageError(_unreadable(word)) from None
     args = _parser().parse_args(words)
     with built_in(getattr(args, "build_dir", None)):
         code: int = args.run(args)
     return code
+
+
+def _unreadable(word: str) -> str:
+    try:
+        name = word.encode(errors="surrogateescape").decode()
+    except UnicodeDecodeError:
+        return f"{word!r} is no text in UTF-8; rename the file"
+    known = sys.getfilesystemencoding()
+    return f"the locale knows {known} alone, and {name!a} is in UTF-8; set PYTHONUTF8=1"
 
 
 def _parser() -> argparse.ArgumentParser:

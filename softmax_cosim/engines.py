@@ -196,11 +196,16 @@ class Golden(Engine):
             yield _real(golden_softmax(self.config, rows), part[0].shape, self.config)
 
 
+_Waiting = tuple[tuple[int, ...], Outputs | None, Future[Results], str, Future[Results] | None]
+"""A part that is under way: shape, golden outputs, results, draw, the same from another draw."""
+
+
 class Rtl(Engine):
     """A configuration, computed by its RTL under Verilator; every row is held to the golden model.
 
     The probabilities are those of the RTL. A row that differs from the golden model (in an output,
-    the row exponent or its error flag) is counted, and the first one described. Rows longer than
+    the row exponent or its error flag) is counted, and the first one described; without a golden
+    model, one that comes out otherwise from another power-up draw. Rows longer than
     ``max_len`` are played through the same design, built longer.
     """
 
@@ -243,15 +248,19 @@ class Rtl(Engine):
         Raises:
             Broken, NoProgress, SimulatorCrash: as :meth:`.simulation.simulator.Simulator.run`.
         """
-        waiting: deque[tuple[tuple[int, ...], Outputs | None, Future[Results], str]] = deque()
+        waiting: deque[_Waiting] = deque()
         start = 0
         try:
             for part in parts:
                 rows, place = self._driven(part, self.config), self._pool.turn()
                 future = self._pool.submit(rows, place=place)
-                golden = golden_softmax(self.config, rows) if self.config.golden else None
+                golden = twin = None
+                if self.config.golden:
+                    golden = golden_softmax(self.config, rows)
+                elif len(self._pool.draws) > 1:  # nothing else would tell that it hangs on them
+                    twin = self._pool.submit(rows)
                 draw = self._pool.draws[place]
-                waiting.append((part[0].shape, golden, future, draw))
+                waiting.append((part[0].shape, golden, future, draw, twin))
                 if len(waiting) > self._pool.jobs:
                     yield self._answer(start, *waiting[0])
                     start += waiting.popleft()[0][0]
@@ -259,8 +268,10 @@ class Rtl(Engine):
                 yield self._answer(start, *waiting[0])
                 start += waiting.popleft()[0][0]
         finally:
-            for _, _, future, _ in waiting:
+            for _, _, future, _, twin in waiting:
                 future.cancel()
+                if twin is not None:
+                    twin.cancel()
 
     def _answer(
         self,
@@ -269,10 +280,15 @@ class Rtl(Engine):
         golden: Outputs | None,
         future: Future[Results],
         draw: str,
+        twin: Future[Results] | None,
     ) -> Floats:
-        """Compare one part's results with the golden model, whose first row is ``start``."""
+        """Compare one part's results with the golden model, whose first row is ``start``.
+
+        Without one, with what came out of another process, from another power-up draw.
+        """
         try:
             results = future.result()
+            other = results if twin is None else twin.result()
         except Broken as broken:
             where = f"{self.config.name}: {current_layer.get() or 'softmax'}, from row {start}"
             raise type(broken)(f"{where}: {broken}", broken.results) from None
@@ -283,6 +299,7 @@ class Rtl(Engine):
         if golden is not None:
             odd |= results.exponent != golden.exponent
         wrong = differs.any(axis=-1) | odd
+        wrong |= (results.y != other.y).reshape(shape).any(axis=-1)
         if wrong.any() and not count.first:
             row = int(wrong.argmax())
             said = self._described(start, row, shape, golden, results)
@@ -298,7 +315,10 @@ class Rtl(Engine):
             return f"{where}: came out with its error flag set"
         got = results.y.reshape(shape)[row]
         if golden is None:
-            element = int(apart(self.config, None, got).argmax())
+            nothing = apart(self.config, None, got)
+            if not nothing.any():
+                return f"{where}: another answer than from another power-up draw"
+            element = int(nothing.argmax())
             return f"{where}, element {element}: 0x{got[element]:x} is no number"
         if results.exponent[row] != golden.exponent[row]:
             return f"{where}: expected exponent {golden.exponent[row]}, got {results.exponent[row]}"

@@ -45,8 +45,10 @@ class Design:
     ) -> str:
         """What plays these rows of a layer; from these power-up draws when given."""
         power_up = f" --power-up {','.join(draws)}" if draws else ""
+        path = str(trace.path)
+        path = f"./{path}" if path.startswith("-") else path  # or it would be an option
         return (
-            f"cosim {self.verb} {shlex.quote(str(trace.path))} "
+            f"cosim {self.verb} {shlex.quote(path)} "
             f"--config {shlex.quote(self.given)} {self.options}{power_up} "
             f"--layers {layer} --rows {spans(rows)}"
         )

@@ -40,6 +40,7 @@ FORMAT = "attention-trace"
 VERSION = "1"
 
 _NAME = re.compile(r"layer\.(0|[1-9]\d*)\.(scores|mask)")
+_NEARLY = re.compile(r"layers?\.\d+\.(scores?|masks?)", re.IGNORECASE)
 _DTYPES = {"float16": "F16", "float32": "F32", "float64": "F64", "bool": "BOOL"}
 _SCORE_DTYPES = ("F16", "F32", "F64")
 
@@ -112,6 +113,7 @@ class Trace:
         with self._open() as file:
             self.metadata = file.metadata() or {}
             self._check_metadata()
+            self._check_names(file.keys())
             found = {
                 name: (file.get_slice(name).get_dtype(), tuple(file.get_slice(name).get_shape()))
                 for name in file.keys()  # noqa: SIM118 - not a mapping
@@ -229,6 +231,15 @@ class Trace:
             if not self.metadata.get(key):
                 raise UsageError(
                     f"{self.path}: metadata {key} is missing; say which {key} the scores are from"
+                )
+
+    def _check_names(self, names: Iterable[str]) -> None:
+        """Refuse what is nearly a name of ours: a layer or its mask would be left out."""
+        for name in names:
+            if _NEARLY.fullmatch(name) and not _NAME.fullmatch(name):
+                raise UsageError(
+                    f"{self.path}: the tensor {name} is nearly one of ours; call it "
+                    "layer.<i>.scores or layer.<i>.mask, without zeros before the number"
                 )
 
     def _check_tensors(self, found: Mapping[str, tuple[str, Shape]]) -> dict[int, Shape]:

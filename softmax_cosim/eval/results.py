@@ -125,10 +125,11 @@ def verdict(found: Evaluation) -> str:
     """The one line that matters."""
     rows = sum(cell.rows for cell in found.cells)
     if found.mismatches:
-        return (
-            f"Not exact: {count(found.mismatches)} of {count(rows)} rows differ from the golden "
-            "model"
+        golden = all(config.golden for config in found.configs)
+        how = (
+            "differ from the golden model" if golden else "are wrong, or hang on the power-up draw"
         )
+        return f"Not exact: {count(found.mismatches)} of {count(rows)} rows {how}"
     if found.idle:
         return f"Nothing was replaced in {', '.join(found.idle)}: the model asked for no softmax"
     if found.engine != "rtl":

@@ -21,6 +21,9 @@ __all__ = ["RESAMPLES", "SEED", "Baseline", "Figure", "Loss"]
 
 RESAMPLES, SEED = 1000, 0
 _MIDDLE = (0.025, 0.975)
+FEWEST = 5
+"""Examples from which an interval of 95 % can be told: fewer fall to one side by chance alone in
+more than 1 run of 20."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Loss:
     absolute: float
     """In the metric's unit."""
     low: float
-    """Ends of the 95 % interval of the absolute loss."""
+    """Ends of the 95 % interval of the absolute loss; NaN with fewer examples than allow one."""
     high: float
     relative: float
     """Share of the baseline's value; NaN where that is 0."""
@@ -88,12 +91,15 @@ class Baseline:
         agreeing, out_of = (sum(column) for column in zip(*counts, strict=True))
         return agreeing / out_of if out_of else math.nan
 
-    @staticmethod
-    def _loss(metric: Metric, base: tuple[float, Floats], value: float, drawn: Floats) -> Loss:
+    def _loss(
+        self, metric: Metric, base: tuple[float, Floats], value: float, drawn: Floats
+    ) -> Loss:
         sign = -1 if metric.better == "higher" else 1
         absolute = sign * (value - base[0])
         relative = absolute / abs(base[0]) if base[0] else math.nan
-        return Loss(metric, value, absolute, *_interval(sign * (drawn - base[1])), relative)
+        enough = len(self._predictions) >= FEWEST
+        ends = _interval(sign * (drawn - base[1])) if enough else (math.nan, math.nan)
+        return Loss(metric, value, absolute, *ends, relative)
 
 
 def _resampled(

@@ -107,6 +107,12 @@ def test_a_name_that_is_no_text(tmp_path):
     assert done.stderr == r"cosim: '\udcff.safetensors' is no text in UTF-8; rename the file" "\n"
 
 
+def test_a_name_that_the_locale_does_not_know(capsys):
+    """Python hands over the bytes of one in such disguise."""
+    assert cli.main(["score", "m\udcc3\udca4sk", "--config", "rexp_uint8"]) == 2
+    assert "'m\\xe4sk' is in UTF-8; set PYTHONUTF8=1" in capsys.readouterr().err
+
+
 def test_brackets_are_no_markup(tmp_path, capsys):
     folder = tmp_path / "a[" / "red]"
     folder.mkdir(parents=True)

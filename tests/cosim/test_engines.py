@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -207,11 +208,56 @@ def test_a_function_of_rows_with_an_error_flag_is_broken(monkeypatch: pytest.Mon
         softmax(np.zeros((2, 4)))
 
 
+def test_without_a_golden_model_draws_are_held_to_each_other(tmp_path, monkeypatch) -> None:
+    for name in ("mine.sv", "mine.py"):
+        (tmp_path / name).write_text("")
+    mine = tmp_path / "mine.toml"
+    mine.write_text("top = 'mine'\nsources = ['mine.sv']\nprecision = 'uint8'\n")
+    monkeypatch.setattr(engines, "Pool", DrawnPool)
+    with engines.Rtl(str(mine)) as rtl:
+        rtl(np.zeros((3, 4)))
+    assert rtl.count.mismatches == 1
+    assert rtl.count.first.endswith(
+        "softmax, row 2: another answer than from another power-up draw (power-up draw zeros)"
+    )
+    mine.write_text(mine.read_text() + "golden = 'mine:golden'\n")
+    monkeypatch.setattr(engines, "golden_softmax", lambda _, rows: results_of(rows))
+    with engines.Rtl(str(mine)) as rtl:
+        rtl(np.zeros((3, 4)))
+    assert rtl.count.mismatches == 0
+
+
+def results_of(rows: Rows, flagged: int = -1) -> Results:
+    never = np.full(len(rows), 3)
+    flags = np.arange(len(rows)) == flagged
+    return Results(np.zeros(len(rows.q), np.uint16), flags, flags * 0, *[never] * 4)
+
+
+class DrawnPool:
+    """The last element comes out otherwise in every process but the first."""
+
+    jobs, draws = 2, ("zeros", "ones", "7")
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self._turn = -1
+
+    def turn(self) -> int:
+        self._turn += 1
+        return self._turn
+
+    def submit(self, rows: Rows, place: int | None = None) -> Future[Results]:
+        results, future = results_of(rows), Future()
+        results.y[-1] = self.turn() if place is None else place
+        future.set_result(results)
+        return future
+
+    def close(self) -> None:
+        pass
+
+
 class FlaggedPool:
     def run(self, rows: Rows) -> Results:
-        never = np.full(len(rows), 3)
-        flags = np.arange(len(rows)) == 1
-        return Results(np.zeros(len(rows.q), np.uint16), flags, flags * 0, *[never] * 4)
+        return results_of(rows, flagged=1)
 
     def close(self) -> None:
         pass

@@ -169,6 +169,15 @@ def test_other_tensors_are_left_alone(path):
     assert list(Trace(path).shapes) == [0]
 
 
+@pytest.mark.parametrize(
+    "name", ["layer.01.scores", "Layer.1.scores", "layer.0.masks", "layers.0.mask", "layer.1.score"]
+)
+def test_what_is_nearly_a_name_of_ours_is_refused(path, name):
+    """A mask that is not heeded gives other scores, a layer that is not seen gives none."""
+    foreign(path, {"layer.0.scores": scores(), name: scores()})
+    assert f"the tensor {name} is nearly one of ours; call it layer.<i>.scores" in refusal(path)
+
+
 # --- bad input ---------------------------------------------------------------------------------
 
 

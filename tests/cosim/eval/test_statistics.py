@@ -58,6 +58,15 @@ def test_the_interval_is_the_one_that_theory_gives():
     assert loss.absolute - loss.low == pytest.approx(half, rel=0.1)
 
 
+@pytest.mark.parametrize("count", [1, 4, 5])
+def test_few_examples_say_nothing_of_chance(count):
+    """All of four are worse in 1 of 16 runs of nothing but chance."""
+    (loss,) = Baseline(Numbers(HIGHER), [1.0] * count).losses([0.0] * count)
+    assert loss.absolute == 1
+    assert loss.significant == (count == 5)
+    assert math.isnan(loss.low) == math.isnan(loss.high) == (count < 5)
+
+
 def test_two_examples_are_drawn_in_four_ways():
     """0, 1/2, 1/2 or 1: the middle 95 % reach from 0 to 1."""
     (figure,) = Baseline(Numbers(HIGHER), [0.0, 1.0]).figures
@@ -81,7 +90,7 @@ def test_the_terms_of_an_example_are_made_once_and_belong_to_it():
 
 
 def test_the_same_predictions_lose_nothing():
-    predictions = [(1.0, 2.0), (0.0, 3.0)]
+    predictions = [(1.0, 2.0), (0.0, 3.0)] * 3
     base = Baseline(Numbers(RATE), predictions)
     (loss,) = base.losses(predictions)
     assert (loss.value, loss.absolute, loss.low, loss.high, loss.relative) == (0.2, 0, 0, 0, 0)
