@@ -7,6 +7,7 @@ tensors and waveforms.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ from softmax_cosim.selection import Picked, Selection, slices
 from softmax_cosim.trace import Trace
 
 __all__ = ["Design", "Plan", "Planned"]
+
+
+LONGEST = 200
+"""Bytes of a name that one of a file is made of: file systems have names of 255."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,12 @@ class Design:
 
     @property
     def file(self) -> str:
-        """The name as that of a file."""
-        return self.name.replace("%", "%25").replace("/", "%2F")
+        """The name as that of a file; of a very long one the end, and what tells it from others."""
+        name = self.name.replace("%", "%25").replace("/", "%2F")
+        end = name.encode(errors="surrogateescape")[-LONGEST:].decode(errors="ignore")
+        if end == name:
+            return name
+        return f"{hashlib.sha256(name.encode()).hexdigest()[:12]}-{end}"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from softmax_cosim import configs
 from softmax_cosim.names import distinct_files, ends
+from softmax_cosim.plan import Design
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,17 @@ from softmax_cosim.names import distinct_files, ends
 )
 def test_ends_tell_files_apart(paths: list[str], names: list[str]):
     assert ends([Path(path) for path in paths]) == names
+
+
+def test_names_are_those_of_files_however_long():
+    cfg = configs.load("split_uint8")
+    folders = ["ü" * 150, "x" * 249]
+    names = ["split_uint8", "a/b%", *(f"{one}{folder}/n" for one in "ab" for folder in folders)]
+    files = [Design(cfg, name, name, "replay", "").file for name in names]
+    assert files[:2] == ["split_uint8", "a%2Fb%25"]
+    assert len(set(files)) == len(files)
+    assert all(len(f"{file}.vcd".encode()) < 255 for file in files)
+    assert all(file.endswith("%2Fn") for file in files[2:])
 
 
 def test_a_file_is_taken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
