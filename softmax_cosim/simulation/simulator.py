@@ -37,6 +37,8 @@ __all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash", "Stopped"]
 
 _DPI = TB / "dpi"
 _TAIL_LINES = 20
+#: Warnings of a design that are told apart: one may hold numbers, and be another one each time.
+_WARNINGS = 100
 _START_SECONDS, _STOP_SECONDS = 600.0, 10.0
 _BROKEN = {cls.__name__: cls for cls in (Broken, NoProgress)}
 
@@ -311,7 +313,9 @@ class Simulator:
         size = os.fstat(self._log.fileno()).st_size
         start, self._seen = self._seen, size
         text = os.pread(self._log.fileno(), size - start, start).decode(errors="replace")
-        self.warnings.update(autopsy.warnings(text))
+        for warning in autopsy.warnings(text):
+            known = warning in self.warnings or len(self.warnings) < _WARNINGS
+            self.warnings[warning if known else "others"] += 1
         return text
 
     def _read(self, size: int) -> bytes:
