@@ -117,6 +117,8 @@ class Listener:
                 for kind in fused:
                     forward = self._unfused(kind.forward, allow)
                     stack.enter_context(patch.object(kind, "forward", forward))
+            leaving = self._leaving(torch.Tensor.numpy)
+            stack.enter_context(patch.object(torch.Tensor, "numpy", leaving))
             stack.enter_context(self._mode())
             yield self.account
         self._conclude()
@@ -402,6 +404,22 @@ class Listener:
                 self._odd[heard] = layer, WRITTEN
             else:
                 self.account.other.setdefault(layer, NOT_ATTENTION)
+
+    def _leaving(self, numpy: Callable[..., Any]) -> Callable[..., Any]:
+        """``Tensor.numpy``, that tells of scores that a module hands to it."""
+
+        @wraps(numpy)
+        def wrapped(tensor: Any, *args: Any, **kwargs: Any) -> Any:
+            here = self.here
+            if not here.deaf and here.modules and self.flow[tensor].product:
+                self._odd[Heard(self.layer)] = (
+                    self.layer,
+                    "its scores are handed to numpy, where a softmax cannot be heard; "
+                    "write it as torch.softmax",
+                )
+            return numpy(tensor, *args, **kwargs)
+
+        return wrapped
 
     def _unfused(
         self, forward: Callable[..., Any], allow: Callable[[bool], None]

@@ -196,6 +196,26 @@ def test_exponentials_that_weigh_values_are_named(way):
         model.odd(X)
 
 
+@torch.no_grad()
+def test_scores_that_leave_torch_are_named():
+    def by_numpy(s, x):
+        e = np.exp(np.asarray(s))
+        return torch.from_numpy(e / e.sum(-1, keepdims=True)) @ x
+
+    model = Beside(by_numpy)
+    with (
+        pytest.warns(MissedSoftmax, match="of odd stayed float: its scores are handed to numpy"),
+        torch_module.patched(Float64(), model) as account,
+    ):
+        model(X)
+    assert account.replaced == {"plain": 1}
+    before = torch.Tensor.numpy
+    with torch_module.patched(Float64(), model.plain) as account:
+        (model.plain(X) @ X.mT).numpy()  # of no module
+    assert not account.missed
+    assert torch.Tensor.numpy is before
+
+
 def test_exponentials_of_anything_else_are_none():
     """As of a variance, or of a decay: no scores, no softmax."""
     model = Beside(lambda s, x: (x.mean(-1, keepdim=True).exp() * x) @ x.mT)
