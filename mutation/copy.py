@@ -5,6 +5,7 @@ A copy holds what git knows of, or would. Only there a file is changed, and put 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
@@ -19,13 +20,14 @@ from pathlib import Path
 from mutation.mutant import Mutant
 from mutation.verdict import KILLED, SAME, SURVIVED, UNBUILT, Ending
 from softmax_cosim.paths import ROOT
+from softmax_cosim.simulation.cache import Interrupted, stopping
 
 __all__ = ["Copy"]
 
 #: Quiet, in the order of the files, until the first failure; nothing kept for the next run.
 _PYTEST = (
     *("-x", "-q", "--no-header", "--tb=line", "--hypothesis-seed=0"),
-    *("-p", "no:randomly", "-p", "no:cacheprovider"),
+    *("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "mutation.unshrunk"),
 )
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?\.py(?:::\S+)?)", re.MULTILINE)
 #: What says of a mutant that it is none: the tools do not take it.
@@ -57,18 +59,17 @@ class Copy:
     def end_of(self, mutant: Mutant, plan: Sequence[Sequence[str]]) -> Ending:
         """Try a mutant in one stage of its tests after the other."""
         path = self.folder / "tree" / mutant.file
-        for tests in plan:
-            self._measured(tests)
         if mutant.file.endswith(".cpp") and self._same_code(mutant):
             return Ending(SAME, "g++")
-        self._write(path, mutant.text)
-        try:
-            for tests in plan:
+        for tests in plan:
+            self._measured(tests)
+            self._write(path, mutant.text)
+            try:
                 found = self._run(tests, max(_LEAST_SECONDS, _PATIENCE * self._took[tests]))
-                if found:
-                    return found
-        finally:
-            self._write(path, mutant.source)
+            finally:
+                self._write(path, mutant.source)
+            if found:
+                return found
         return Ending(SURVIVED, " ".join(word for tests in plan for word in tests))
 
     def _measured(self, tests: Sequence[str]) -> None:
@@ -103,13 +104,23 @@ class Copy:
             stderr=subprocess.STDOUT,
             process_group=0,
         )
+        begun = time.monotonic()
+        said = b""
         try:
-            said = process.communicate(timeout=limit)[0].decode(errors="replace")
-        except subprocess.TimeoutExpired:
-            return Ending(KILLED, "time limit", f"{' '.join(tests)} took more than {limit:.0f} s")
+            while process.returncode is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    said = process.communicate(timeout=1)[0]
+                if stopping.is_set():
+                    raise Interrupted
+                if process.returncode is None and time.monotonic() - begun > limit:
+                    why = f"{' '.join(tests)} took more than {limit:.0f} s"
+                    return Ending(KILLED, "time limit", why)
         finally:
             _ended(process)
-        if process.returncode == 0:
+        return self._failure(tests, process.returncode, said.decode(errors="replace"))
+
+    def _failure(self, tests: Sequence[str], code: int, said: str) -> Ending | None:
+        if code == 0:
             return None
         if _UNBUILT.search(said):
             return Ending(UNBUILT, " ".join(tests))
@@ -123,12 +134,12 @@ class Copy:
         return made[0] is not None and made[0] == made[1]
 
     def _compiled(self, mutant: Mutant, text: bytes) -> bytes | None:
-        command = ["g++", "-std=c++17", "-O1", "-x", "c++", "-", "-c", "-o", "/dev/stdout"]
+        """The object file; None if there is none."""
+        target = self.folder / "object.o"
+        command = ["g++", "-std=c++17", "-O1", "-x", "c++", "-", "-c", "-o", str(target)]
         command += ["-I", str((self.folder / "tree" / mutant.file).parent)]
-        done = subprocess.run(
-            command, input=text, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
-        )
-        return done.stdout if done.returncode == 0 else None
+        done = subprocess.run(command, input=text, stderr=subprocess.DEVNULL, check=False)
+        return target.read_bytes() if done.returncode == 0 else None
 
 
 def _ended(process: subprocess.Popen[bytes]) -> None:

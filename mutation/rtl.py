@@ -34,6 +34,7 @@ from softmax_cosim.simulation.build import (
     property_sources,
     rtl_sources,
 )
+from softmax_cosim.simulation.cache import Interrupted, stopping
 from softmax_cosim.simulation.compile import Job
 from softmax_cosim.simulation.regression import Outcome, run
 from softmax_cosim.tb.axil import BUILT_LOADABLE
@@ -162,10 +163,14 @@ class Judge:
                 if not outcome.passed and not failed and self._passes(setting, case):
                     failed.append((case, outcome))
 
-            outcomes = self._run(setting, built, setting.cases, ended, lambda: bool(failed))
+            outcomes = self._run(
+                setting, built, setting.cases, ended, lambda: bool(failed) or stopping.is_set()
+            )
             for case, outcome in outcomes.items():
                 if outcome.ran:
                     ended(case, outcome)
+            if stopping.is_set():
+                raise Interrupted
             if not failed and not any(outcome.ran for outcome in outcomes.values()):
                 ended(setting.cases[0], outcomes[setting.cases[0]])
         finally:

@@ -37,7 +37,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--module", nargs="*", default=[], help="only files with such a name")
     parser.add_argument("--limit", type=int, default=600, help="mutants in all (default 600)")
     parser.add_argument("--seed", type=int, default=1, help="of the sample and of all tests")
-    parser.add_argument("--sets", type=int, default=0, help="sets a mutant (default 0: all)")
+    parser.add_argument(
+        "--sets", type=int, default=0, help="sets, or runs of pytest, a mutant (0: all)"
+    )
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="at a time")
     parser.add_argument("--again", action="store_true", help="try survivors once more")
     parser.add_argument("--name", nargs="*", default=[], help="these mutants, tried in any case")
@@ -126,7 +128,7 @@ def _try(waiting: Sequence[Mutant], options: argparse.Namespace, results: Path) 
         else:
             copy = copies.get()
             try:
-                ending = copy.end_of(mutant, plan.stages(mutant.file))
+                ending = copy.end_of(mutant, plan.stages(mutant.file)[: options.sets or None])
             finally:
                 copies.put(copy)
         with writing:

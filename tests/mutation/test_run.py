@@ -10,7 +10,7 @@ import pytest
 from mutation import equivalent, page, python, run
 from mutation.copy import Copy
 from mutation.equivalent import Equivalent
-from mutation.mutant import Mutant, mutants_of
+from mutation.mutant import Mutant, Site, mutants_of
 from mutation.verdict import KILLED, SAME, SURVIVED, UNBUILT, Ending, Record, append, read
 from softmax_cosim.configs import UsageError
 
@@ -58,6 +58,18 @@ def test_a_mutant_that_never_ends_is_killed(
     endless = Mutant("toy.py", type(site)(2, 5, "endless", lambda: hanging), 0, SOURCE)
     ending = Copy(tmp_path / "work", project).end_of(endless, TESTS)
     assert (ending.status, ending.by) == (KILLED, "time limit")
+
+
+@pytest.mark.parametrize(
+    ("text", "status"), [(b"int f(int x) { return x - 0; }\n", SAME), (b"int g() ;\n", SURVIVED)]
+)
+def test_the_same_object_code_is_no_mutant(
+    project: Path, tmp_path: Path, text: bytes, status: str
+) -> None:
+    source = b"int f(int x) { return x; }\n"
+    (project / "toy.cpp").write_bytes(source)
+    changed = Mutant("toy.cpp", Site(1, 1, "by hand", lambda: text), 0, source)
+    assert Copy(tmp_path / "work", project).end_of(changed, ()).status == status
 
 
 def test_results_outlive_a_line_cut_short(tmp_path: Path) -> None:
