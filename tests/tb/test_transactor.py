@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import subprocess
 from collections import deque
 from collections.abc import Sequence
@@ -37,21 +38,36 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return ctypes.CDLL(str(target))
 
 
-def empty_results(rows: Rows) -> Results:
-    """Arrays for the results of a batch, not filled in."""
+#: What memory holds before a batch, and keeps around its results.
+OLD, AROUND = 0x5A, 8
 
-    def per_row(dtype: type[np.generic]) -> Any:
-        return np.empty(len(rows), dtype)
+
+def empty_results(rows: Rows) -> Results:
+    """Arrays for the results of a batch, cut out of larger ones that hold something else."""
+
+    def room(count: int, dtype: type[np.generic]) -> Any:
+        return np.full(count + 2 * AROUND, OLD, np.uint8).astype(dtype)[AROUND : count + AROUND]
 
     return Results(
-        y=np.empty(len(rows.q), np.uint16),
-        error=per_row(np.bool_),
-        exponent=per_row(np.uint8),
-        first_in=per_row(np.int64),
-        last_in=per_row(np.int64),
-        first_out=per_row(np.int64),
-        last_out=per_row(np.int64),
+        y=room(len(rows.q), np.uint16),
+        error=room(len(rows), np.uint8).view(np.bool_),
+        exponent=room(len(rows), np.uint8),
+        first_in=room(len(rows), np.int64),
+        last_in=room(len(rows), np.int64),
+        first_out=room(len(rows), np.int64),
+        last_out=room(len(rows), np.int64),
     )
+
+
+def untouched_around(results: Results) -> bool:
+    """Whether nothing was written beside the results."""
+    for found in dataclasses.fields(results):
+        whole = getattr(results, found.name)
+        while whole.base is not None:
+            whole = whole.base
+        if (whole[:AROUND] != OLD).any() or (whole[-AROUND:] != OLD).any():
+            return False
+    return True
 
 
 @dataclass
@@ -65,6 +81,8 @@ class Design:
     offered: list[bool] = field(default_factory=list)
     ready: list[bool] = field(default_factory=list)
     waiting: deque[Beat] = field(default_factory=deque)
+    done: list[int] = field(default_factory=list)
+    """What the simulation's Python waits for."""
     elements: int = 0
     """Taken so far."""
 
@@ -122,6 +140,7 @@ def play(library: Any, design: Design, rows: Rows, seed: int = 0, stalls: str = 
             *(s_keep, s_user, words),
             *map(ctypes.byref, (s_length, m_ready, done)),
         )
+        design.done.append(done.value)
         if gave:
             design.waiting.popleft()
             design.given.append(cycle)
@@ -131,6 +150,9 @@ def play(library: Any, design: Design, rows: Rows, seed: int = 0, stalls: str = 
             design.elements += beat[1].bit_count()
             design.taken.append((cycle, beat))
             design.waiting.extend(design.answer(beat))
+    assert untouched_around(results)
+    before = design.done[0]
+    assert design.done == [before] * (len(design.done) - 1) + [1 - before]
     return batch, results
 
 
@@ -400,6 +422,12 @@ def test_a_row_of_which_not_all_beats_went_in(library: Any) -> None:
     assert list(results.first_in >= 0) == [True, False]
     assert list(results.last_in >= 0) == [True, False]
     assert list(results.first_out >= 0) == [True, False]
+
+
+def test_no_rows_are_done_at_once(library: Any) -> None:
+    batch, _ = play(library, design(CFG), make(CFG, []))
+    assert batch.status == DONE
+    assert batch.edges == 5 + 1 + 8
 
 
 def test_a_batch_is_quiet_for_so_many_edges_of_reset(library: Any) -> None:
