@@ -36,7 +36,7 @@ from softmax_cosim.simulation.build import (
 )
 from softmax_cosim.simulation.cache import Interrupted, stopping
 from softmax_cosim.simulation.compile import Job
-from softmax_cosim.simulation.regression import Outcome, run
+from softmax_cosim.simulation.regression import PROBE, Outcome, run
 from softmax_cosim.tb.axil import BUILT_LOADABLE
 from softmax_cosim.tb.catalogue import listed, of_registers
 from tests.sim.parameter_sets import PARAMETER_SETS, REGISTER_SETS
@@ -83,7 +83,7 @@ class Setting:
     @property
     def extra(self) -> list[Path]:
         """Sources besides the RTL."""
-        return property_sources() if self.top == "softmax_top" else []
+        return [*(property_sources() if self.top == "softmax_top" else []), PROBE]
 
 
 @cache
@@ -220,6 +220,7 @@ class Judge:
                 top=setting.top,
                 name=f"mutant-{overlay.parent.name}" if overlay else None,
                 sources=_sources(overlay, original),
+                public=False,
                 extra_sources=setting.extra,
                 parameters=setting.further,
                 profile="once",
@@ -244,7 +245,6 @@ class Judge:
             written={},
             cpp=[str(toolchain.cocotb_main())],
             arguments=[
-                "--public-flat-rw",
                 *toolchain.verilator_arguments(_LENIENT),
                 *(f"-G{key}={literal(value)}" for key, value in setting.values.items()),
             ],
