@@ -27,7 +27,7 @@ test: ## run every test, simulations included, but for those of tests/models
 	$(SETUP) test onnx mutate
 	@$(BIN)/pytest -n auto $(ARGS)
 
-test-all: ## run every test but for those of tests/models, every row of the committed traces included
+test-all: ## run every test but for those of tests/models: every row of the traces, every bug in every example
 	$(SETUP) test onnx mutate
 	@$(BIN)/pytest -n auto --whole $(ARGS)
 

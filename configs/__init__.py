@@ -87,7 +87,10 @@ class Config:
     scale: float = 1.0
     """The real score is this times the value of its code: ln 2 for a design to base 2."""
     mask: bool = True
-    """Whether the design is told which elements take no part; else they have the lowest score."""
+    """Whether the design is told which elements take no part; else they have the score ``fill``."""
+    fill: float | str = ""
+    """A real score, or ``lowest``; empty when nobody says: then it is the lowest for softmax, to
+    which that is nothing, and other functions are given no such elements."""
     length: int = 0
     """The one length of row that it takes, shorter ones are filled up; 0 takes any."""
     rows_per_block: int = 1
@@ -171,6 +174,11 @@ class Config:
         self._within("length", self.length, 0, MAX_LEN_LIMIT)
         if self.length:
             object.__setattr__(self, "max_len", self.length)
+        if isinstance(self.fill, int) and not isinstance(self.fill, bool):
+            object.__setattr__(self, "fill", float(self.fill))
+        fills = isinstance(self.fill, float) and math.isfinite(self.fill)
+        if not fills and self.fill not in ("", "lowest"):
+            raise UsageError(f'{where}fill = {self.fill!r}; give a score, or "lowest"')
         for key in ("mask", "recentre"):
             if not isinstance(getattr(self, key), bool):
                 raise UsageError(f"{where}{key} = {getattr(self, key)!r}; give true or false")
@@ -209,6 +217,13 @@ class Config:
         if self.input:
             return numbers.parse(self.input, "input")
         return numbers.parse(f"q{self.in_w - self.frac}.{self.frac}", "input")
+
+    @functools.cached_property
+    def fill_code(self) -> int:
+        """The code of elements that take no part, where the design is not told which do."""
+        if isinstance(self.fill, str):
+            return self.inputs.lowest
+        return int(self.inputs.encode(self.fill / self.scale))
 
     @functools.cached_property
     def outputs(self) -> Format:
@@ -361,7 +376,8 @@ def _refuse_unknown(path: Path, values: dict[str, Any], known: set[str]) -> None
 #: Keys of our methods alone, and of designs of somebody's own.
 _OF_METHODS = ("index", "sum_index", "row_exp")
 _OF_DESIGNS = {
-    *("input", "output", "scale", "mask", "length", "rows_per_block", "block_order", "design")
+    *("input", "output", "scale", "mask", "fill", "length", "rows_per_block", "block_order"),
+    "design",
 }
 _DEFAULTS = {
     field.name: field.default

@@ -2,8 +2,11 @@
 
 A design of somebody's own may take rows of one length alone, or whole beats, or several rows at a
 time. What is driven is then *framed*: a row is filled up with elements that take no part (with the
-lowest score, if the design is not told which take part), rows are filled up to a block, and the
+score ``fill``, if the design is not told which take part), rows are filled up to a block, and the
 elements of a block are put in the order in which they go in. On the stream a block is one row.
+
+The lowest score takes no part in a softmax. In another function it may: :func:`check` asks for a
+``fill`` before what comes out is taken for that function of the row.
 """
 
 from __future__ import annotations
@@ -13,10 +16,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from softmax_cosim.configs import Config
+from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.golden.rows import Raw, Results, Rows
 
-__all__ = ["Frame", "Order", "driven_lengths", "frame", "is_framed"]
+__all__ = ["Frame", "Order", "check", "check_length", "driven_lengths", "frame", "is_framed"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -100,18 +103,53 @@ def frame(cfg: Config, rows: Rows) -> Frame:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     shift = offsets[: len(rows)] - rows.offsets[:-1]
     source = np.arange(len(rows.q)) + np.repeat(shift, rows.lengths)
-    q = np.full(offsets[-1], cfg.inputs.lowest, np.int32)
+    q = np.full(offsets[-1], cfg.fill_code, np.int32)
     q[source] = rows.q
     keep = np.zeros(offsets[-1], np.bool_)
     keep[source] = rows.keep
     if not cfg.mask:
-        q[~keep] = cfg.inputs.lowest
+        q[~keep] = cfg.fill_code
         keep[:] = True
     filled = Rows(q, keep, offsets)
     blocks = offsets[::size]
     places = Order.of(cfg).places(blocks)
     driven = Rows(q[places], keep[places], blocks)
     return Frame(filled, driven, source, places, len(rows), size)
+
+
+def check(cfg: Config, rows: Rows) -> None:
+    """Refuse elements that take no part and would count, as nobody says with which score.
+
+    Raises:
+        UsageError: naming the length of a row, or that elements are masked.
+    """
+    for length in np.unique(rows.lengths):
+        check_length(cfg, int(length))
+    if _counts(cfg) and not rows.keep.all():
+        raise UsageError(
+            f"{cfg.name}: elements are masked, which the design is not told, and {cfg.reference} "
+            "is no softmax, to which the lowest score is nothing; say which score they have: "
+            "fill = SCORE"
+        )
+
+
+def check_length(cfg: Config, length: int) -> None:
+    """As :func:`check`, of rows of this length.
+
+    Raises:
+        UsageError: they would be filled up.
+    """
+    if _counts(cfg) and (filled := int(_filled(cfg, np.array([length]))[0])) > length:
+        raise UsageError(
+            f"{cfg.name}: rows of {length} elements would be filled up to {filled}, and "
+            f"{cfg.reference} is no softmax, to which the lowest score is nothing; say which score "
+            f"fills them: fill = SCORE, or give rows of {filled}"
+        )
+
+
+def _counts(cfg: Config) -> bool:
+    """Whether what fills rows up is part of what is computed, and nobody says what it is."""
+    return not cfg.mask and cfg.fill == "" and cfg.reference != "softmax"
 
 
 def driven_lengths(cfg: Config, lengths: Ints) -> Ints:

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from softmax_cosim import configs
 from softmax_cosim.account import Account
 from softmax_cosim.configs import MAX_LEN_LIMIT, Config, UsageError
-from softmax_cosim.golden import reference, shell
+from softmax_cosim.golden import framing, reference, shell
 from softmax_cosim.golden.compare import apart
 from softmax_cosim.golden.exchange import Broken
 from softmax_cosim.golden.quantise import Clipping, checked, quantise
@@ -156,7 +156,9 @@ class Engine:
         """A part quantised, as it is driven, and what was clipped counted."""
         codes = quantise(*part, config)
         self.count.layers.setdefault(current_layer.get(), Clipping()).add(codes.clipping)
-        return Rows(codes.q.reshape(-1), codes.keep.reshape(-1), _offsets(part[0]))
+        rows = Rows(codes.q.reshape(-1), codes.keep.reshape(-1), _offsets(part[0]))
+        framing.check(config, rows)
+        return rows
 
 
 class Float64(Engine):

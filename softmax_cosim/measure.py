@@ -40,13 +40,18 @@ class Slice:
     def of(
         cls, design: Design, planned: Planned, layer: Layer, picked: npt.NDArray[np.int64]
     ) -> Slice:
-        """Quantise the rows ``picked`` of a tensor."""
+        """Quantise the rows ``picked`` of a tensor.
+
+        Raises:
+            UsageError: scores that are no numbers, or elements that the design cannot be given.
+        """
         cfg, trace = design.cfg, planned.trace
         flat = layer.flatten(picked)
         count, length = flat.scores.shape
         codes = quantise(flat.scores, flat.keep, cfg, name=f"{trace.path}: {layer.name}")
         offsets = np.arange(count + 1, dtype=np.int64) * length
         rows = Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets)
+        framing.check(cfg, rows)
         return cls(design, planned, layer, picked, flat, rows, codes.clipping)
 
     def measure(self, results: Results | None = None, *, predictable: bool = False) -> Measured:
@@ -72,8 +77,7 @@ class Slice:
         of_quantised = reference.of_quantised(cfg, rows)
         lsb = np.ldexp(cfg.outputs.lsb, -results.exponent.astype(np.int32))
         output = cfg.real(results.y, np.repeat(results.exponent, length))
-        if cfg.outputs.has_nan:  # such outputs are wrong; the errors are those of the others
-            output = np.where(np.isfinite(output), output, 0.0)
+        nonfinite = ~np.isfinite(output)
         differs = apart(cfg, golden.y if golden else None, results.y).reshape(count, length)
         if golden is not None:
             differs |= (results.exponent != golden.exponent)[:, None]
@@ -83,7 +87,8 @@ class Slice:
             hits = metrics.TableHits()
             hits.update(cfg, rows, golden)
 
-        shape = output, rows.keep, offsets, lsb
+        numbers = np.where(nonfinite, 0.0, output)  # rows that have others stay out of the errors
+        shape = numbers, rows.keep, offsets, lsb
         softmax_like = cfg.reference == "softmax"
 
         def detail(i: int) -> RowDetail:
@@ -107,6 +112,7 @@ class Slice:
             predicted_first_out=leaves[0],
             predicted_last_out=leaves[1],
             mismatched=np.count_nonzero(differs, axis=1),
+            nonfinite=np.count_nonzero(nonfinite.reshape(count, length), axis=1),
             lost=lost,
             error=results.error,
             clipped=self.clipping.clipped,
@@ -174,11 +180,16 @@ class Measured:
         if not wrong.any():
             return replace(failure, what="row exponent")
         element = int(wrong.argmax())
-        failure = replace(failure, element=element, lane=element % cfg.lanes)
         if expected is None:
             value = f"0x{actual[element]:x}"
             return replace(failure, what=f"element {element} is {value}, which is no number")
-        return replace(failure, expected=int(expected[element]), actual=int(actual[element]))
+        return replace(
+            failure,
+            element=element,
+            lane=element % cfg.lanes,
+            expected=int(expected[element]),
+            actual=int(actual[element]),
+        )
 
 
 def predicted(

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from softmax_cosim import configs
 from softmax_cosim.arguments import spans
 from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.golden.framing import check_length
 from softmax_cosim.names import distinct_files, ends
 from softmax_cosim.report.model import LeftOut
 from softmax_cosim.selection import Picked, Selection, slices
@@ -131,7 +132,10 @@ class Plan:
         return plan
 
     def _check_lengths(self, cfg: Config) -> None:
-        """Refuse rows that are too long, or all of them where those are left out."""
+        """Refuse rows that are too long, or all of them where those are left out.
+
+        So are rows that would be filled up with what counts, see :func:`.framing.check`.
+        """
         if cfg.longer != "leave out":
             for planned in self.traces:
                 planned.trace.check_fits(cfg)
@@ -140,6 +144,9 @@ class Plan:
                 f"{cfg.name} takes rows of at most {cfg.max_len} elements, and all of these are "
                 "longer, so all are left out; name a trace of shorter rows"
             )
+        for planned in self.traces:
+            for layer in planned.fitting(cfg):
+                check_length(cfg, planned.trace.shapes[layer][-1])
 
     def rows(self, cfg: Config) -> int:
         """Rows that a design is to play."""

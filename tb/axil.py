@@ -58,11 +58,11 @@ class RegisterBench(Bench):
         self._judged = 0
         self._watching: Task[None] | None = None
 
-    async def reset(self) -> None:
+    async def reset(self, cycles: int = 2) -> None:
         """Reset everything, the register file included."""
         if self._watching:
             self._watching.cancel()
-        await super().reset()
+        await super().reset(cycles)
         self.model = RegisterFile(self.cfg, loadable=self.loadable)
         self.answers = self._judged = 0
         self._watching = cocotb.start_soon(self._watch())

@@ -16,14 +16,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--whole",
         action="store_true",
-        help="every row of the committed traces through every configuration",
+        help="every row of the committed traces, every bug in every example",
     )
 
 
 #: Tests that share nothing but builds.
 _APART = re.compile(
     r"tests/sim/test_(mutants|properties|registers)\.py::"
-    r"|tests/cosim/test_(replay_failures|replay_results|examples|new|driven|ways)\.py::"
+    r"|tests/cosim/test_(replay_failures|replay_results|examples|bugs|guide|new|driven|ways)\.py::"
     r"|::test_every_configuration_replays_the_committed_traces\["
 )
 

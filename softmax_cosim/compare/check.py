@@ -15,7 +15,7 @@ from softmax_cosim.configs import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["add_argument", "broken", "hold", "limits_of"]
+__all__ = ["add_argument", "broken", "broken_by", "hold", "limits_of", "tell"]
 
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
@@ -76,15 +76,27 @@ def hold(
     before: Sequence[Subject] | None = None,
 ) -> bool:
     """Print a sentence for each limit that does not hold; returns whether all do."""
+    sentences = broken_by(limits, after, before)
+    tell(limits, sentences, terminal)
+    return not sentences
+
+
+def broken_by(
+    limits: Sequence[Limit], after: Sequence[Subject], before: Sequence[Subject] | None = None
+) -> list[str]:
+    """A sentence for each that does not hold, see :func:`broken`."""
+    return [text for limit in limits for text in broken(limit, after, before)]
+
+
+def tell(limits: Sequence[Limit], sentences: Sequence[str], terminal: Console) -> None:
+    """Print the sentences of :func:`broken_by`, or that there are none."""
     from rich.text import Text
 
-    sentences = [text for limit in limits for text in broken(limit, after, before)]
     for text in sentences:
         terminal.print(Text(text, style="bold red"), soft_wrap=True)
     if limits and not sentences:
         held = ", ".join(map(str, limits))
         terminal.print(f"never so: {held}", style="dim", soft_wrap=True, highlight=False)
-    return not sentences
 
 
 def broken(

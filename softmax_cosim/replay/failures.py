@@ -42,10 +42,17 @@ def surplus(measured: Measured, place: int, message: str) -> tuple[Failure, Fail
 def mistimed(measured: Measured, place: int) -> tuple[Failure, Fails]:
     """A row that left at another cycle than the timing model said."""
     batch, cfg = measured.batch, measured.slice.design.cfg
-    what = (
-        f"left in cycles {batch.first_out[place]} to {batch.last_out[place]}, predicted "
-        f"{batch.predicted_first_out[place]} to {batch.predicted_last_out[place]}"
-    )
+    first_in, last_out = batch.first_in[place], batch.last_out[place]
+    if cfg.design is not None:
+        what = (
+            f"took {last_out - first_in} cycles (from cycle {first_in} to {last_out}); "
+            f"{cfg.design.latency} is {batch.predicted_last_out[place] - first_in}"
+        )
+    else:
+        what = (
+            f"left in cycles {batch.first_out[place]} to {last_out}, predicted "
+            f"{batch.predicted_first_out[place]} to {batch.predicted_last_out[place]}"
+        )
     lengths = measured.slice.rows.lengths
 
     def fails(played: Sequence[Played], places: Sequence[int]) -> bool:

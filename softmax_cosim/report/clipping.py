@@ -56,9 +56,14 @@ def _sentence(one: LayerClipping) -> str:
     beyond = f"{count(one.clipped)} of {count(one.scores)} scores clipped"
     if not one.clipped:
         beyond = f"{count(one.underflow)} of {count(one.scores)} scores held at the lowest code"
-    remedy = "fewer fraction bits" if config.recentre else "recentre = true, or fewer fraction bits"
+    form = input_format(config) + (f" * {config.scale:g}" if config.scale != 1 else "")
+    remedy = "fewer fraction bits" if config.design is None else "a wider input format"
+    if not config.recentre:
+        remedy = f"recentre = true, or {remedy}"
+    if config.design is None:  # whose parameters we know
+        remedy += " (cosim calibrate)"
     rows = "1 row" if one.moved == 1 else f"{count(one.moved)} rows"
     return (
-        f"{one.layer}: {beyond} at {input_format(config)}, which moves the "
-        f"probabilities of {rows} ({config.name}); try {remedy} (cosim calibrate)"
+        f"{one.layer}: {beyond} at {form}, which moves the "
+        f"probabilities of {rows} ({config.name}); try {remedy}"
     )

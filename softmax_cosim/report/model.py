@@ -63,6 +63,8 @@ class RowBatch:
     predicted_last_out: Ints
     mismatched: Ints
     """Elements whose output differs from the golden model's."""
+    nonfinite: Ints
+    """Elements whose output is NaN or infinite."""
     lost: Bools
     """The row never came out whole."""
     error: Bools
@@ -86,6 +88,17 @@ class RowBatch:
     def __len__(self) -> int:
         """Rows in the batch."""
         return len(self.row)
+
+    @property
+    def whole(self) -> Bools:
+        """True where a row came out."""
+        return ~(self.lost | self.error)
+
+    @property
+    def measured(self) -> Bools:
+        """True where a row came out, of numbers: there are errors of no other rows."""
+        measured: Bools = self.whole & (self.nonfinite == 0)
+        return measured
 
     @property
     def latency(self) -> Ints:
@@ -200,6 +213,9 @@ class TensorResult:
     lost_rows: int | None
     flagged_rows: int | None
     """Rows that came out with the error flag set."""
+    nonfinite: int
+    """Elements that came out NaN or infinite; ``nonfinite_rows`` have some, and no errors."""
+    nonfinite_rows: int
     scores: int
     """Elements that take part; of them the quantiser clipped those that follow."""
     clipped: int
@@ -357,6 +373,9 @@ class RunResult:
     mismatched_rows: int | None
     lost_rows: int | None
     flagged_rows: int | None
+    nonfinite: int
+    """As in :class:`TensorResult`; likewise the next."""
+    nonfinite_rows: int
     latency: Latency
     cycles: int | None
     """Clock cycles simulated; None without a simulator."""

@@ -31,8 +31,8 @@ SCHEMA = pa.schema(
     + [("mismatched", pa.int32()), ("lost", pa.bool_()), ("error", pa.bool_())]
     + [(name, pa.float64()) for name in ("max_lsb", "l1", "kl", "l1_total")]
 )
-"""Cycles that did not happen are null, as are figures of rows without output, and kl where nothing
-is kept; max_lsb, l1 and kl are the datapath's."""
+"""Cycles that did not happen are null, as are figures of rows without output or with one that is no
+number, and kl where nothing is kept; max_lsb, l1 and kl are the datapath's."""
 
 
 class RowsWriter:
@@ -91,7 +91,6 @@ def _table(config: str, batch: RowBatch) -> Any:
         "kl": batch.datapath.kl,
         "l1_total": batch.total.l1,
     }
-    without = batch.lost | batch.error
 
     def column(field: Any) -> Any:
         if field.name in names:
@@ -101,7 +100,7 @@ def _table(config: str, batch: RowBatch) -> Any:
         values = figures[field.name] if field.name in figures else getattr(batch, field.name)
         absent = np.asarray(values) < 0 if field.type == pa.int64() else None
         if field.name in figures:
-            absent = without | np.isnan(values)
+            absent = ~batch.measured | np.isnan(values)
         if field.name == "kl":
             absent = absent | (batch.active == 0)
         return pa.array(values, mask=absent).cast(field.type)

@@ -59,6 +59,8 @@ def run_summary(run: RunResult) -> dict[str, Any]:
         "kept": run.exact,
         "mismatched_elements": run.mismatched_elements,
         "lost_rows": run.lost_rows,
+        "nonfinite_elements": run.nonfinite,
+        "nonfinite_rows": run.nonfinite_rows,
         "latency": {
             "min": latency.min,
             "p50": latency.p50,

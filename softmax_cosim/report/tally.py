@@ -43,7 +43,10 @@ FAILURES = 5
 """Failures kept a run."""
 #: Counts that only a simulator gives.
 _PLAYED = ("mismatched_elements", "mismatched_rows", "lost_rows", "flagged_rows")
-_COUNTS = ("rows", "elements", *_PLAYED, "scores", "clipped", "underflow", "moved")
+_COUNTS = (
+    *("rows", "elements", *_PLAYED, "nonfinite", "nonfinite_rows"),
+    *("scores", "clipped", "underflow", "moved"),
+)
 
 
 def _merit(errors: Errors) -> Merit:
@@ -67,7 +70,7 @@ class _Sums:
         self.hits: TableHits | None = TableHits()
         self.datapath, self.total = Errors(), Errors()
 
-    def add(self, batch: RowBatch, whole: Bools) -> None:
+    def add(self, batch: RowBatch) -> None:
         self.counts.update(
             rows=len(batch),
             elements=int(batch.length.sum()),
@@ -75,6 +78,8 @@ class _Sums:
             mismatched_rows=int((batch.mismatched > 0).sum()),
             lost_rows=int(batch.lost.sum()),
             flagged_rows=int(batch.error.sum()),
+            nonfinite=int(batch.nonfinite.sum()),
+            nonfinite_rows=int((batch.nonfinite > 0).sum()),
             scores=int(batch.active.sum()),
             clipped=batch.clipped,
             underflow=batch.underflow,
@@ -85,8 +90,8 @@ class _Sums:
             self.hits = None
         elif self.hits is not None:
             self.hits.merge(batch.hits)
-        self.datapath.add(_only(batch.datapath, whole))
-        self.total.add(_only(batch.total, whole))
+        self.datapath.add(_only(batch.datapath, batch.measured))
+        self.total.add(_only(batch.total, batch.measured))
 
     def fields(self, compared: bool) -> dict[str, Any]:
         """What a :class:`RunResult` and a :class:`TensorResult` both carry.
@@ -110,7 +115,8 @@ class Tally:
     """Collects what one configuration's run gives; :meth:`result` says what it was.
 
     Rows that were lost or came out with the error flag set have no output: they count as such
-    and stay out of latencies and errors.
+    and stay out of latencies and errors. Rows of which an element is NaN or infinite stay out of
+    the errors.
     """
 
     def __init__(
@@ -154,10 +160,9 @@ class Tally:
 
     def add(self, batch: RowBatch) -> None:
         """Take in the rows of ``batch``; may call its ``detail`` for the worst of them."""
-        whole = ~(batch.lost | batch.error)
         key = (batch.trace, batch.model, batch.tensor)
-        self._sums.add(batch, whole)
-        self._tensors.setdefault(key, _Sums()).add(batch, whole)
+        self._sums.add(batch)
+        self._tensors.setdefault(key, _Sums()).add(batch)
         driven = framing.driven_lengths(self._config, batch.length)
         size = self._config.rows_per_block
         self._beats += int((-(-driven // self._config.lanes))[::size].sum())
@@ -165,8 +170,8 @@ class Tally:
         self._added += -len(batch) % size
         self._predicted += int(batch.predicted.sum())
         self._prediction_errors += int(batch.mispredicted.sum())
-        self._add_latency(batch.length, batch.latency, whole)
-        some = whole & (batch.active > 0)
+        self._add_latency(batch.length, batch.latency, batch.whole)
+        some = batch.measured & (batch.active > 0)
         self._l1["datapath"] += _histogram(batch.datapath.l1[some])
         self._l1["total"] += _histogram(batch.total.l1[some])
         self._add_worst(batch, some)
@@ -263,8 +268,8 @@ class Tally:
             pairs=self._pairs,
         )
 
-    def _add_worst(self, batch: RowBatch, whole: Bools) -> None:
-        l1 = np.where(whole, batch.total.l1, -1.0)
+    def _add_worst(self, batch: RowBatch, some: Bools) -> None:
+        l1 = np.where(some, batch.total.l1, -1.0)
         for i in np.argsort(-l1, kind="stable").tolist():
             floor = min((row.l1 for row in self._worst.values()), default=0.0)
             if l1[i] < 0 or (len(self._worst) == WORST and l1[i] <= floor):

@@ -12,6 +12,7 @@ from softmax_cosim import configs
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.golden.exchange import Broken
+from softmax_cosim.golden.framing import check
 from softmax_cosim.golden.quantise import quantise
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.simulation import power_up
@@ -71,7 +72,8 @@ class RtlSoftmax:
             Probabilities of shape [..., keys], 0 where masked, with the attribute ``latency``.
 
         Raises:
-            UsageError: NaN or +inf, a mask that does not broadcast, rows longer than ``max_len``.
+            UsageError: NaN or +inf, a mask that does not broadcast, rows longer than ``max_len``
+                or refused by :func:`.framing.check`.
             Broken: the design broke the stream's rules, or set a row's error flag.
             NoProgress: the design stopped taking or giving data.
             SimulatorCrash: a simulator died; the message holds its last output.
@@ -88,7 +90,9 @@ class RtlSoftmax:
             nothing.latency = np.empty(shape[:-1], np.int64)
             return nothing
         offsets = np.arange(0, raw.q.size + 1, shape[-1], dtype=np.int64)
-        results = self._pool.run(Rows(raw.q.reshape(-1), raw.keep.reshape(-1), offsets))
+        rows = Rows(raw.q.reshape(-1), raw.keep.reshape(-1), offsets)
+        check(self.config, rows)
+        results = self._pool.run(rows)
         if results.error.any():
             row = int(results.error.argmax())
             raise Broken(f"{self.config.name}: row {row} came out with its error flag set", results)

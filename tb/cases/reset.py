@@ -13,14 +13,17 @@ _RESETS = 20
 @case
 @needs(resets, backpressure)
 async def in_flight(bench: Bench, stalls: str) -> None:
-    """Reset after any number of cycles of traffic; :meth:`Signal.reset` sees that it is quiet."""
+    """Reset after any number of cycles of traffic; :meth:`Signal.reset` sees that it is quiet.
+
+    A long reset hides what it does not reach: a pipeline runs empty in it.
+    """
     cfg, rng = bench.cfg, bench.rng
     latest = 4 * cfg.max_beats + 60
     for _ in range(_RESETS):
         flood = rows(cfg, rng, [cfg.max_len] + LENGTHS["mixed"](cfg, rng) + [cfg.max_len] * 4)
         bench.start(flood, stalls, int(rng.integers(2**32)))
         await bench.signal.cycles(int(rng.integers(1, latest)))
-        await bench.reset()
+        await bench.reset(int(rng.integers(1, 4)))
         await bench.finish()
         await bench.play(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)))
 

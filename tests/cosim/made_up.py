@@ -69,6 +69,7 @@ def batches(config: Config, *, layers: int = 2, seed: int = 0) -> Iterator[RowBa
             predicted_first_out=last_out - beats + 1,
             predicted_last_out=last_out.copy(),
             mismatched=np.zeros(count, np.int64),
+            nonfinite=np.zeros(count, np.int64),
             lost=np.zeros(count, np.bool_),
             error=np.zeros(count, np.bool_),
             clipped=quantised.clipped,

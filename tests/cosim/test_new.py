@@ -51,8 +51,8 @@ def test_every_key_is_explained(tmp_path: Path) -> None:
     text = (tmp_path / "mine" / "mine.toml").read_text()
     cfg = configs.load(str(tmp_path / "mine" / "mine.toml"))
     assert (cfg.lanes, cfg.max_len, str(cfg.inputs), str(cfg.outputs)) == (1, 64, "q4.4", "uq0.8")
-    numbers = ("input", "output", "scale", "lanes", "max_len", "length", "mask", "recentre")
-    blocks = ("rows_per_block", "block_order", "overlap", "after")
+    numbers = ("input", "output", "scale", "lanes", "max_len", "length", "mask", "fill")
+    blocks = ("recentre", "rows_per_block", "block_order", "overlap", "after")
     ports = [field.name for field in dataclasses.fields(Ports)]
     tables = {"ports", "handshake"}
     for key in {*KEYS, *numbers, *blocks, *ports} - tables:

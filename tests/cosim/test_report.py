@@ -165,6 +165,8 @@ SUMMARY_KEYS = {
     "elements": int,
     "mismatched_elements": int,
     "lost_rows": int,
+    "nonfinite_elements": int,
+    "nonfinite_rows": int,
     "latency": dict,
     "elements_per_lane_cycle": float,
     "cycles": int,
@@ -193,6 +195,17 @@ def test_summary_has_exactly_the_promised_keys(good: Report) -> None:
         assert set(run["latency"]) == LATENCY_KEYS
         assert set(run["datapath"]) == set(run["total"]) == MERIT_KEYS
         assert all(type(value) is float for value in run["datapath"].values())
+
+
+def test_figures_of_nothing_but_outputs_that_are_no_numbers_are_unknown() -> None:
+    def change(batch: RowBatch) -> RowBatch:
+        return replace(batch, nonfinite=np.ones(len(batch), np.int64))
+
+    config = configs.load("rexp_uint8")
+    run = summary(report_of(tally_of(config, change)))["runs"][0]
+    assert run["nonfinite_rows"] == run["nonfinite_elements"] == run["rows"] == 320
+    assert set(run["total"].values()) == {None}
+    assert run["latency"]["min"] is not None
 
 
 def test_figures_equal_those_of_all_rows_at_once(good: Report) -> None:

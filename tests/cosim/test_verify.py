@@ -13,7 +13,6 @@ import pytest
 
 from softmax_cosim import configs
 from softmax_cosim.cli import main
-from softmax_cosim.paths import ROOT
 from softmax_cosim.verify.catalogue import Case, catalogue
 
 DESIGN = Path(__file__).parents[1] / "sim" / "designs" / "faulty"
@@ -202,14 +201,3 @@ def test_cases_are_items_of_pytest(folder: Folder) -> None:
     assert "left out: the design takes no mask" in done.stdout
     assert "element 15 (beat 15, lane 0)" in done.stdout
     assert "shows it again: cosim verify" in done.stdout
-
-
-@pytest.mark.parametrize("name", ["bf16", "interleaved"])
-def test_an_example_keeps_its_promise_for_any_score(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Floats within a tolerance, and blocks of rows; both state their latency."""
-    design = ROOT / "examples" / name / f"{name}.toml"
-    words = ["--case", "streams.scores", "latency", "power_up", "stalls.alternating"]
-    code = main(["verify", str(design), *words])
-    assert code == 0, capsys.readouterr().out

@@ -1,7 +1,9 @@
 """``cosim compare A B``."""
 
 import json
+import re
 import subprocess
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,40 @@ def test_what_changed_by_how_much_and_from_which_commit(report, capsys):
     assert not [line for line in said if "wall_s" in line or line == "split_uint8"]
     assert main(["compare", after, before]) == 0
     assert "in B only: split_uint4" in capsys.readouterr().out
+
+
+def test_the_page_tells_the_same(report, tmp_path, capsys):
+    def change(found):
+        found["runs"][0]["total"]["l1"] = 0.5
+        found["runs"][0]["total"]["top1"] = 1.0
+
+    before = report("a", "rexp_uint8", "split_uint8", "split_uint4")
+    after = report("b", "rexp_uint8", "split_uint8", change=change)
+    page = tmp_path / "new" / "page.html"
+    words = ["compare", before, after, "--out", str(page)]
+    assert main([*words, "--fail-on", "delta total.l1 > 0.01"]) == 1
+    said = lines_of(capsys.readouterr().out)
+    text = page.read_text()
+    assert "1 limit does not hold" in text
+    for start in ("A: ", "B: ", "in A only: split_uint4", "rexp_uint8: total.l1 is 0.5"):
+        (sentence,) = [line for line in said if line.startswith(start)]
+        assert escape(sentence, quote=False).replace("'", "&#39;") in text
+    row = re.search("<th>total.l1</th>(.*)</tr>", text)
+    (line,) = [line for line in said if line.startswith("total.l1 ")]
+    assert re.findall('<td class="bad">(.*?)</td>', row[1]) == re.split(r" (?!%)", line)[1:]
+    assert '<th>total.top1</th><td class="good">' in text
+    assert "split_uint8" not in text.partition("<main>")[2]
+    assert "http" not in text
+    assert main([*words[:3], "--out", str(page)]) == 0
+    assert "1 of 2 changed" in page.read_text()
+    assert main(["compare", after, after, "--out", str(page)]) == 0
+    assert "Nothing changed" in page.read_text()
+
+
+def test_a_page_that_cannot_be_written(report, tmp_path, capsys):
+    one = report("a", "rexp_uint8")
+    assert main(["compare", one, one, "--out", str(tmp_path)]) == 2
+    assert str(tmp_path) in capsys.readouterr().err
 
 
 def test_a_report_is_like_itself_by_folder_and_by_file(report, capsys):
