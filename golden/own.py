@@ -39,7 +39,23 @@ from softmax_cosim.golden import framing
 from softmax_cosim.golden.framing import Order, frame
 from softmax_cosim.golden.rows import Rows
 
-__all__ = ["of_driven", "path_of", "reference", "run"]
+__all__ = ["check", "of_driven", "path_of", "reference", "run"]
+
+
+def check(cfg: Config) -> None:
+    """See that the functions are there that the configuration names, before long work.
+
+    Raises:
+        UsageError: one is not, or its file cannot be loaded.
+    """
+    design = cfg.design
+    if design is None:
+        return
+    reference = "" if design.reference == "softmax" else design.reference
+    for what, name in (("golden", design.golden), ("reference", reference)):
+        if name:
+            with _function(design, what, name):
+                pass
 
 
 def run(cfg: Config, rows: Rows) -> npt.NDArray[Any]:
@@ -121,13 +137,20 @@ def _codes(cfg: Config, rows: Rows) -> npt.NDArray[Any]:
 
 def _call(design: Design, what: str, name: str, args: tuple[Any, ...]) -> Any:
     """Call a function beside the configuration."""
+    with _function(design, what, name) as found:
+        return found(*args)
+
+
+@contextlib.contextmanager
+def _function(design: Design, what: str, name: str) -> Iterator[Callable[..., Any]]:
+    """A function beside the configuration, to be called within the block."""
     module, _, function = name.partition(":")
     path = path_of(design, what, name)
     with _blaming(what, name, path), _Beside.of(path.parent) as beside:
         found: Callable[..., Any] | None = getattr(beside.load(module, path), function, None)
-        if callable(found):
-            return found(*args)
-    raise UsageError(f"{what} function {name!r}: {path} has no function {function!r}")
+        if not callable(found):
+            raise UsageError(f"{what} function {name!r}: {path} has no function {function!r}")
+        yield found
 
 
 def path_of(design: Design, what: str = "golden", name: str = "") -> Path:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from softmax_cosim import configs
 from softmax_cosim.arguments import spans
 from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.golden import own
 from softmax_cosim.golden.framing import check_length
 from softmax_cosim.names import distinct_files, ends
 from softmax_cosim.report.model import LeftOut
@@ -118,6 +119,7 @@ class Plan:
         for given, name in zip(configured, names, strict=True):
             cfg = _configured(given, args.lanes)
             _check_parts(cfg, simulate)
+            own.check(cfg)
             designs.append(Design(cfg, given, name, verb, _options(cfg, args, simulate)))
         paths, again = distinct_files(args.traces, Path)
         traces = [Trace(path) for path in paths]

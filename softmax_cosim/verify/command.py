@@ -13,6 +13,7 @@ from typing import Any
 from softmax_cosim import configs
 from softmax_cosim.arguments import count
 from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.golden import own
 from softmax_cosim.golden.framing import frame
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import softmax
@@ -128,6 +129,7 @@ def _sum_up(
 
 def _try_golden(cfg: Config) -> None:
     """A golden function that cannot be called is bad input, and no failure of the design."""
+    own.check(cfg)
     if cfg.design is not None and cfg.golden:
         lowest = [cfg.inputs.lowest] * (cfg.length or 1)
         softmax(cfg, frame(cfg, Rows.of([lowest])).filled)

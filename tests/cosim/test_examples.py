@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import shlex
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from softmax_cosim import cli
 from softmax_cosim.paths import ROOT
+from tests.cosim.guide import REPLAYS
 
 ROWS = 240
 
@@ -21,7 +24,6 @@ ROWS = 240
 class Expected:
     """What a replay of one of them must give."""
 
-    trace: str
     promise: str
     cycles: int
     """Of every row of that trace."""
@@ -31,25 +33,23 @@ class Expected:
 
 EXPECTED = {
     # Rows of 40 filled up to 64: 8 beats, read three times.
-    "base2": Expected("ocr_short", "exact", 3 * 8 - 1, 0.1),
+    "base2": Expected("exact", 3 * 8 - 1, 0.1),
     # Rows of 16, four in a block: 16 beats.
-    "interleaved": Expected("minilm_short", "exact", 3 * 16 + 14, 0.02),
-    "parallel": Expected("minilm_short", "exact", 3, 0.03),
-    "bf16": Expected("ocr_short", "tolerance", 3 * 10 - 1, 0.01),
-    "streaming": Expected("minilm_short", "exact", 2 * 16, 0.1),
-    "verilog2001": Expected("minilm_short", "scored", 20 * 16 - 1, 0.05),
+    "interleaved": Expected("exact", 3 * 16 + 14, 0.02),
+    "parallel": Expected("exact", 3, 0.03),
+    "bf16": Expected("tolerance", 3 * 10 - 1, 0.01),
+    "streaming": Expected("exact", 2 * 16, 0.1),
+    "verilog2001": Expected("scored", 20 * 16 - 1, 0.05),
     # Sixteen logarithms a row, not probabilities.
-    "logsoftmax": Expected("minilm_short", "exact", 3 * 4 - 1, 0.2),
+    "logsoftmax": Expected("exact", 3 * 4 - 1, 0.2),
 }
 
 
 def replay(name: str, out: Path, *words: str) -> dict[str, Any]:
-    """The only run of a replay that must succeed."""
-    expected = EXPECTED[name]
-    trace = ROOT / "traces" / f"{expected.trace}.safetensors"
-    config = ROOT / "examples" / name / f"{name}.toml"
-    common = ["--config", str(config), "--max-rows", str(ROWS), "--out", str(out)]
-    assert cli.main(["replay", str(trace), *common, *words]) == 0
+    """The only run of the guide's command, which must succeed."""
+    command = shlex.split(REPLAYS[name])[1:]
+    with contextlib.chdir(ROOT):
+        assert cli.main([*command, "--out", str(out), *words]) == 0
     (run,) = json.loads((out / "summary.json").read_text())["runs"]
     assert isinstance(run, dict)
     return run
@@ -67,7 +67,7 @@ def check(name: str, run: dict[str, Any]) -> None:
 
 def test_every_example_is_here():
     folders = {path.parent.name for path in (ROOT / "examples").glob("*/*.toml")}
-    assert folders - {"distance"} == set(EXPECTED)  # that one is in test_own.py
+    assert folders - {"distance"} == set(EXPECTED) == set(REPLAYS)  # that one is in test_own.py
 
 
 def test_the_readme_counts_their_lines():

@@ -12,27 +12,23 @@ import pytest
 from softmax_cosim.cli import main
 from softmax_cosim.paths import ROOT
 from tests.cosim.bugs import KINDS, broken
+from tests.cosim.guide import REPLAYS, ROWS, TABLE
 
-GUIDE = ROOT / "docs" / "own-rtl.md"
-_ROW = re.compile(
-    r"^\| (?P<has>[^|]+) \| `(?P<command>cosim [^|]+)` "
-    r"\| `(?P<wrong>[^|]+?)`(?: in `(?P<file>\S+)`)?: (?P<told>[^|]+) \|$",
-    re.MULTILINE,
-)
-TABLE = GUIDE.read_text().partition("## A command a row\n")[2].partition("\n## ")[0]
-ROWS = {found["has"]: found for found in _ROW.finditer(TABLE)}
 #: Told once the changed design is built: played with --whole.
 LATE = {
     *("a register without reset", "a golden model that is right to an ULP", "a latency formula"),
     *("state that outlives a row", "an assertion that fails"),
 }
+OTHERS = {row["command"] for row in ROWS.values()} - set(REPLAYS.values())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "late" in metafunc.fixturenames:
-        metafunc.parametrize("late", sorted(LATE) if metafunc.config.getoption("--whole") else [])
-    elif "has" in metafunc.fixturenames:
-        metafunc.parametrize("has", [has for has in ROWS if has not in LATE])
+    whole = metafunc.config.getoption("--whole")
+    if "has" in metafunc.fixturenames:
+        metafunc.parametrize("has", [has for has in ROWS if whole or has not in LATE])
+    elif "command" in metafunc.fixturenames:
+        some = [command for command in OTHERS if whole or command.startswith("cosim score")]
+        metafunc.parametrize("command", sorted(some))
 
 
 @pytest.fixture(autouse=True)
@@ -46,24 +42,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_table_is_whole() -> None:
     assert len(ROWS) == len([line for line in TABLE.splitlines() if line.startswith("| ")]) - 2
     assert set(ROWS) > LATE
+    # One command an example; test_examples.py runs it.
+    assert set(REPLAYS.values()) | OTHERS == {row["command"] for row in ROWS.values()}
 
 
-def test_a_command_shows_what_its_row_says(has: str, folder: Path) -> None:
+def test_a_command_shows_what_its_row_says(command: str, folder: Path) -> None:
     (folder / "examples").symlink_to(ROOT / "examples")
-    assert main(shlex.split(ROWS[has]["command"])[1:]) == 0
+    assert main(shlex.split(command)[1:]) == 0
 
 
 def test_what_is_wrong_is_told(has: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told(has, folder, capsys)
-
-
-def test_what_is_wrong_is_told_once_it_is_built(
-    late: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    told(late, folder, capsys)
-
-
-def told(has: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     row = ROWS[has]
     change(folder, row)
     assert main(shlex.split(row["command"])[1:]) in (1, 2)

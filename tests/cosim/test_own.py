@@ -95,6 +95,19 @@ def test_what_is_wrong_with_it_is_said_in_a_sentence(
     assert said.startswith("cosim: ")
 
 
+def test_functions_are_looked_for_before_anything_is_built(
+    example: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setattr("softmax_cosim.replay.player.Pool", None)
+    toml = example / "distance.toml"
+    toml.write_text('reference = "distance:nothing"\n' + toml.read_text())
+    assert replay(toml, tmp_path / "out", "--max-rows", "5") == 2
+    assert "reference function 'distance:nothing': " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
