@@ -68,4 +68,25 @@ def test_a_bug_is_found(
 
 def test_an_example_passes(name: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["verify", str(ROOT / "examples" / name / f"{name}.toml"), *words])
-    assert code == 0, capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert code == 0, out
+    if not words:
+        found = re.search(r"^(\d+) cases passed, (\d+) left out", out, re.MULTILINE)
+        assert found
+        assert f"| {found[1]}, {found[2]} |" in listed(name)
+
+
+def test_the_guide_lists_every_example() -> None:
+    for name, kinds in BUGS.items():
+        config = (ROOT / "examples" / name / f"{name}.toml").read_text()
+        lines = [line for line in config.splitlines() if line and line[0] != "#"]
+        row = listed(name)
+        assert row.startswith(f"| `{name}` | {len(lines)} | ")
+        assert row.endswith(f" | {sum('edits' in kind for kind in kinds.values())} of 4 |")
+
+
+def listed(name: str) -> str:
+    """An example's line in the guide."""
+    text = (ROOT / "docs" / "own-rtl.md").read_text().partition("## Bugs in the examples\n")[2]
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| `{name}` | ")]
+    return row

@@ -27,6 +27,9 @@ FAULTS = {
     "a row after reset": (8, "reset", ""),
 }
 
+#: State that outlives a row.
+WITH_WAVEFORM = "the maximum of the row before"
+
 
 class Folder:
     """One copy of the design, so one build, whatever is wrong with it."""
@@ -75,6 +78,14 @@ def test_a_fault_is_found_and_shown_again(
     assert command, out
     assert main(shlex.split(command[1])) == 1
     again = capsys.readouterr().out
+    if name == WITH_WAVEFORM:
+        assert main([*shlex.split(command[1]), "--waves"]) == 1
+        waveform = re.search(r"^waveform: (.+)$", capsys.readouterr().out, re.MULTILINE)
+        assert waveform
+        changes = Path(waveform[1]).read_text()
+        last = re.search(r"\$var wire +1 (\S+) out_last ", changes)
+        assert last
+        assert changes.splitlines().count(f"1{last[1]}") > 1, "the row before it is there as well"
     folder.set(0)
     assert main(shlex.split(command[1])) == 0, f"{out}\n{again}"
 
