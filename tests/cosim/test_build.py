@@ -270,7 +270,7 @@ def test_a_folder_that_cannot_be_made(toys, tmp_path):
 def test_an_unknown_profile(toys):
     with pytest.raises(KeyError):
         make(toys, profile="slow")
-    assert set(PROFILES) == {"once", "test", "fast"}
+    assert set(PROFILES) == {"sanitize", "once", "test", "fast"}
 
 
 def test_the_parameters_are_those_of_the_top():

@@ -28,7 +28,7 @@ def simulator(run_ahead: bool = True) -> Simulator:
         run_ahead=run_ahead,
         patience=2000,
         sources=DESIGN,
-        optimise="test",
+        optimise="sanitize",
         args=["-CFLAGS", FLAGS, "-LDFLAGS", FLAGS],
     )
 
