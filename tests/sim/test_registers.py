@@ -13,7 +13,7 @@ from softmax_cosim.simulation.regression import PROBE, run
 from softmax_cosim.tb.axil import BUILT_LOADABLE
 from softmax_cosim.tb.catalogue import of_registers
 
-_PREFIX = "softmax_cosim.tb.cases_axil."
+_PREFIX = "softmax_cosim.tb.cases_axil.registers."
 _CASES = of_registers()
 
 
