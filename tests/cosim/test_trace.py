@@ -235,8 +235,8 @@ def test_no_metadata(path):
 
 BAD_TENSORS = [
     ({}, "has no scores; store each layer as layer.<i>.scores"),
-    ({"layer.0.score": scores()}, "has no scores"),
-    ({"layer.00.scores": scores()}, "has no scores"),
+    ({"layer.0.score": scores()}, "layer.0.score is nearly one of ours; call it layer.<i>.scores"),
+    ({"layer.00.scores": scores()}, "without zeros before the number"),
     (
         {"layer.0.scores": scores(), "layer.1.mask": np.ones(SHAPE, bool)},
         "layer.1.mask has no layer.1.scores; add it",

@@ -176,7 +176,12 @@ def test_a_mutant_is_caught(name: str, tmp_path: Path) -> None:
     broken.write_text(text[hit].replace(mutant.line, mutant.becomes))
     sources = [broken if path == hit else path for path in text]
     built = build(
-        mutant.config, name="mutant", sources=sources, public=False, extra_sources=[PROBE]
+        mutant.config,
+        name="mutant",
+        sources=sources,
+        public=False,
+        extra_sources=[PROBE],
+        profile="once",
     )
     case = f"softmax_cosim.tb.cases.{mutant.case}"
     outcome = run(built, mutant.config, [case])[case]

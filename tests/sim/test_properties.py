@@ -163,7 +163,14 @@ def _build(mutant: Mutant, folder: Path) -> Build:
     broken = folder / mutant.file
     broken.write_text(text[hit].replace(mutant.lines, mutant.become))
     sources = [broken if path == hit else path for path in text]
-    return build(mutant.config, name="mutant", sources=sources, public=False, extra_sources=[PROBE])
+    return build(
+        mutant.config,
+        name="mutant",
+        sources=sources,
+        public=False,
+        extra_sources=[PROBE],
+        profile="once",
+    )
 
 
 def _first(text: str) -> str:

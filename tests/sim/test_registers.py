@@ -100,6 +100,7 @@ def test_a_mutant_is_caught(name: str, tmp_path: Path) -> None:
         public=False,
         extra_sources=[PROBE],
         parameters={"LOADABLE": 1},
+        profile="once",
     )
     case = next(full for full in _CASES if f"{full}/".startswith(f"{_PREFIX}{mutant.case}/"))
     outcome = run(built, cfg, [case])[case]
