@@ -130,8 +130,9 @@ def test_predictions_come_in_the_order_of_the_sentences():
 
 
 def test_losses_have_paired_intervals():
-    task = toy(TEXTS)
-    good, bad = [reference for _, reference in TEXTS], [source for source, _ in TEXTS]
+    texts = 2 * TEXTS  # enough of them for an interval
+    task = toy(texts)
+    good, bad = [reference for _, reference in texts], [source for source, _ in texts]
     baseline = Baseline(task, good)
     assert [figure.value for figure in baseline.figures] == pytest.approx([1, 1])
     losses = baseline.losses(bad)
