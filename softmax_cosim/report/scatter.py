@@ -70,7 +70,9 @@ class _Axis:
         for marks in ((1, 2, 5), (1, 3), (1,)):
             decades = range(math.floor(lowest), math.ceil(self.high) + 1)
             found = [mark * 10.0**decade for decade in decades for mark in marks]
-            inside = [value for value in found if lowest <= math.log10(value) <= self.high]
+            inside = [
+                value for value in found if value > 0 and lowest <= math.log10(value) <= self.high
+            ]
             if len(inside) <= most:
                 return zero + inside
         return zero + inside[:: math.ceil(len(inside) / most)]
