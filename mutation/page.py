@@ -14,6 +14,7 @@ from mutation.verdict import KILLED, SAME, SURVIVED, UNBUILT, Record
 __all__ = ["ARGUED", "score", "standing", "write"]
 
 ARGUED = "argued equivalent"
+_COLUMNS = (KILLED, SURVIVED, ARGUED, SAME, UNBUILT)
 
 
 def standing(record: Record, entries: Iterable[Equivalent]) -> str:
@@ -52,7 +53,7 @@ def write(out: Path, records: Sequence[Record], entries: Sequence[Equivalent]) -
         modules=[(file, score(counts), counts) for file, counts in modules],
         total=score(total),
         counts=total,
-        columns=(KILLED, SURVIVED, ARGUED, SAME, UNBUILT),
+        columns=_COLUMNS,
         survivors=survivors,
         argued=[(r, e) for r, e in reasons if e and r.status == SURVIVED],
         commits=sorted({record.commit for record in records}),
@@ -62,9 +63,9 @@ def write(out: Path, records: Sequence[Record], entries: Sequence[Equivalent]) -
 
 
 def _table(modules: Sequence[tuple[str, Counter[str]]], total: Counter[str]) -> str:
-    columns = (KILLED, SURVIVED, ARGUED, SAME, UNBUILT)
-    lines = [f"| module | score | {' | '.join(columns)} |", "| --- |" + " ---: |" * 6]
+    columns = " | ".join(_COLUMNS)
+    lines = [f"| module | score | {columns} |", "| --- |" + " ---: |" * (1 + len(_COLUMNS))]
     for file, counts in [*modules, ("all", total)]:
-        figures = " | ".join(str(counts[column]) for column in columns)
+        figures = " | ".join(str(counts[column]) for column in _COLUMNS)
         lines.append(f"| `{file}` | {score(counts)} | {figures} |")
     return "\n".join(lines) + "\n"

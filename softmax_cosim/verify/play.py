@@ -18,9 +18,9 @@ from typing import Any
 from softmax_cosim.configs import Config
 from softmax_cosim.paths import build_folder
 from softmax_cosim.simulation import power_up, regression
-from softmax_cosim.simulation.build import Build, build, property_sources
+from softmax_cosim.simulation.build import Build, property_sources
 from softmax_cosim.simulation.pool import waited
-from softmax_cosim.simulation.regression import PROBE, Outcome
+from softmax_cosim.simulation.regression import Outcome
 from softmax_cosim.verify.catalogue import POWER_UP, PREFIX, Case
 from softmax_cosim.verify.draws import keep, unlike
 
@@ -40,8 +40,7 @@ def built(cfg: Config, *, waves: bool = False) -> Build:
     Raises:
         UsageError: it cannot be built.
     """
-    sources = [*property_sources(cfg), PROBE]
-    return build(cfg, public=False, extra_sources=sources, waves=waves)
+    return regression.built(cfg, extra_sources=property_sources(cfg), waves=waves)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_a_case_counts_that_fails_in_the_mutant_alone(
             watching["ended"](case, outcome)
         return outcomes
 
-    monkeypatch.setattr(rtl, "build", build)
+    monkeypatch.setattr(rtl, "built", build)
     monkeypatch.setattr(rtl, "run", run)
     monkeypatch.setattr(rtl.Setting, "cases", property(lambda self: cases))
     codes = iter("ab")

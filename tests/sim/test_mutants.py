@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from altered import altered
 
 from softmax_cosim import configs
-from softmax_cosim.simulation.build import build, rtl_sources
-from softmax_cosim.simulation.regression import PROBE, run
+from softmax_cosim.simulation.build import rtl_sources
+from softmax_cosim.simulation.regression import built, run
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
 LUT2D = configs.load("lut2d_uint8").replace(max_len=64)
@@ -169,22 +170,10 @@ MUTANTS = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_caught(name: str, tmp_path: Path) -> None:
     mutant = MUTANTS[name]
-    text = {path: path.read_text() for path in rtl_sources()}
-    hit = next(path for path in text if path.name == mutant.file)
-    assert text[hit].count(mutant.line) >= 1, "the mutant's line is gone from the RTL"
-    broken = tmp_path / mutant.file
-    broken.write_text(text[hit].replace(mutant.line, mutant.becomes))
-    sources = [broken if path == hit else path for path in text]
-    built = build(
-        mutant.config,
-        name="mutant",
-        sources=sources,
-        public=False,
-        extra_sources=[PROBE],
-        profile="once",
-    )
+    sources = altered(rtl_sources(), mutant.file, mutant.line, mutant.becomes, tmp_path)
+    broken = built(mutant.config, name="mutant", sources=sources, profile="once")
     case = f"softmax_cosim.tb.cases.{mutant.case}"
-    outcome = run(built, mutant.config, [case])[case]
+    outcome = run(broken, mutant.config, [case])[case]
     assert not outcome.passed
     assert mutant.says in outcome.text
     assert "did not run" not in outcome.text

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from altered import altered
 from parameter_sets import REGISTER_SETS
 
-from softmax_cosim.simulation.build import build, rtl_sources
-from softmax_cosim.simulation.regression import PROBE, run
+from softmax_cosim.simulation.build import rtl_sources
+from softmax_cosim.simulation.regression import built, run
 from softmax_cosim.tb.axil import BUILT_LOADABLE
 from softmax_cosim.tb.catalogue import of_registers
 
@@ -20,15 +21,9 @@ _CASES = of_registers()
 @pytest.mark.parametrize("name", REGISTER_SETS)
 def test_registers(name: str, request: pytest.FixtureRequest) -> None:
     cfg, loadable = REGISTER_SETS[name]
-    built = build(
-        cfg,
-        top="softmax_axil",
-        public=False,
-        extra_sources=[PROBE],
-        parameters={"LOADABLE": int(loadable)},
-    )
+    core = built(cfg, top="softmax_axil", parameters={"LOADABLE": int(loadable)})
     seed = request.config.getoption("seed")
-    outcomes = run(built, cfg, _CASES, seed=seed, further={BUILT_LOADABLE: str(int(loadable))})
+    outcomes = run(core, cfg, _CASES, seed=seed, further={BUILT_LOADABLE: str(int(loadable))})
     assert len(outcomes) == len(_CASES) > 10
     wrong = [f"{case}:\n{outcome.text}" for case, outcome in outcomes.items() if not outcome.passed]
     assert not wrong, "\n".join(wrong)
@@ -85,25 +80,17 @@ MUTANTS = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_caught(name: str, tmp_path: Path) -> None:
     mutant, cfg = MUTANTS[name], REGISTER_SETS["lut2d"][0]
-    sources = rtl_sources()
-    at = next(n for n, path in enumerate(sources) if path.name == mutant.file)
-    text = sources[at].read_text()
-    assert mutant.text in text, "the mutant's text is gone from the RTL"
-    broken = tmp_path / mutant.file
-    broken.write_text(text.replace(mutant.text, mutant.becomes))
-    sources[at] = broken
-    built = build(
+    sources = altered(rtl_sources(), mutant.file, mutant.text, mutant.becomes, tmp_path)
+    broken = built(
         cfg,
         top="softmax_axil",
         name="mutant",
         sources=sources,
-        public=False,
-        extra_sources=[PROBE],
         parameters={"LOADABLE": 1},
         profile="once",
     )
     case = next(full for full in _CASES if f"{full}/".startswith(f"{_PREFIX}{mutant.case}/"))
-    outcome = run(built, cfg, [case])[case]
+    outcome = run(broken, cfg, [case])[case]
     assert not outcome.passed
     assert mutant.says in outcome.text
     assert "did not run" not in outcome.text
