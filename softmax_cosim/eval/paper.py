@@ -303,6 +303,6 @@ def _print(rows: Sequence[Row]) -> None:
         for row in group:
             table.add_row(*_cells(row)[3:], style="bold" if row.claimed else "")
         console.print(Text(head, style="bold"), soft_wrap=True)
-        console.print(table)
+        terminal.print_whole(console, table)
     console.print(NOTE, style="dim")
     console.print(Text(conclusion(rows), style="bold"))

@@ -119,6 +119,12 @@ def test_results_of_several_runs(tmp_path, capsys):
     assert lines[9] == f"{wanted}| 5 | < 1.0 | +3.00 | +2.00 … +4.00 | no |"
 
 
+def test_a_narrow_terminal_cuts_no_figure(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["paper", folder(tmp_path, task("sentiment", CELLS))]) == 0
+    assert "+2.00 … +4.00" in capsys.readouterr().out.replace("\n", "")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
