@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from softmax_cosim import configs
+from softmax_cosim import configs, console
 from softmax_cosim.cli import main
 from softmax_cosim.eval import paper, report
 from softmax_cosim.paths import ROOT
@@ -120,7 +120,7 @@ def test_results_of_several_runs(tmp_path, capsys):
 
 
 def test_a_narrow_terminal_cuts_no_figure(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(console, "WIDTH", 40)
     assert main(["paper", folder(tmp_path, task("sentiment", CELLS))]) == 0
     assert "+2.00 … +4.00" in capsys.readouterr().out.replace("\n", "")
 
