@@ -25,7 +25,7 @@ from typing import IO
 
 from softmax_cosim.configs.errors import UsageError
 
-__all__ = ["Interrupted", "Read", "kept", "stopping"]
+__all__ = ["Interrupted", "Read", "kept", "read_for", "stopping"]
 
 _LIST = "made.json"
 #: Waiting for a lock, seconds between two attempts.
@@ -93,6 +93,11 @@ def kept(root: Path, name: str, key: object, make: Callable[[Path], Read]) -> Pa
         shutil.rmtree(folder, ignore_errors=True)
         work.rename(folder)
         return folder
+
+
+def read_for(folder: Path) -> list[str]:
+    """What was read to fill a folder that :func:`kept` returned."""
+    return list(json.loads((folder / _LIST).read_text())["read"])
 
 
 def _take(lock: IO[str]) -> None:

@@ -10,17 +10,16 @@ import json
 import os
 import re
 import shlex
-import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.simulation import toolchain
-from softmax_cosim.simulation.cache import Interrupted, Read, kept, stopping
+from softmax_cosim.simulation.cache import Read
+from softmax_cosim.simulation.commands import LOG, run
+from softmax_cosim.simulation.shared import headers, objects, prelude
 
 __all__ = ["EXECUTABLE", "LOG", "PROFILES", "Job"]
 
@@ -32,26 +31,19 @@ _FAST = ("-O3", "-march=native", "-falign-functions=64")
 #: Options of the compiler, for the design and for the run-time library: ``test`` compiles fast,
 #: ``fast`` runs fast; ``once`` is for what runs once, and small designs, of which Python is the
 #: slower part anyway; ``sanitize`` for what is compiled with sanitizers, at five times the cost.
+#: Of the library, hardly anything is called while a batch is played: the rest is in its headers.
 PROFILES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "sanitize": (["-O0"], ["-O0"]),
     "once": (["-O0"], ["-O1"]),
     "test": (["-O1"], ["-O1"]),
-    "fast": (_FAST, _FAST),
+    "fast": (_FAST, ["-O1"]),
 }
 
-#: One C++ file of all that Verilator wrote and all that is linked with it: Verilator's headers take
-#: longer to read than most designs to compile.
+#: One C++ file of all that Verilator wrote and all that is linked with it: what they include is
+#: read once, and the compiler sees through them.
 _ALL = "Vtop__ALL"
-LOG = "build.log"
 _SWITCHES = ("coverage", "system_c", "use_timing", "trace", "trace_fst", "trace_vcd", "trace_saif")
 _MACROS = {"system_c": "SC", "use_timing": "TIMING"}
-_PAUSE, _GRACE_SECONDS = 0.02, 5.0
-#: The line of a tool's output that says what is wrong, best first.
-_REASONS = (
-    r"%Error(?!: Exiting due to)|\berror:|undefined reference|No space left",
-    r"%Warning|%Error",
-    r"annot allocate memory|out of memory|bad_alloc|limit exceeded|^collect2|^ld:",
-)
 
 
 @dataclass(frozen=True)
@@ -118,33 +110,33 @@ class Job:
             (work / name).write_text(text, encoding="utf-8")
         self._verilated(work)
         made = _description(work)
-        compiler = [*toolchain.compiler(), *_flags(made["options"])]
+        options, sources = made["options"], made["sources"]
         ours, library = PROFILES[self.profile]
-        sources = made["sources"]
+        compiler = [*toolchain.compiler(), *_flags(options)]
+        design = [*compiler, *_switches(options), *ours]
         parts = (f"{kind}_{speed}" for kind in ("classes", "support") for speed in ("fast", "slow"))
         names = [Path(path).name for part in parts for path in sources.get(part, [])]
-        pieces = "".join(f'#include "{path}"\n' for path in (*names, *self.cpp))
+        pieces = "".join(map(_included, (*names, *self.cpp)))
         (work / f"{_ALL}.cpp").write_text(pieces, encoding="utf-8", errors="surrogateescape")
-        objects = _library(work, self.top, [*compiler, *library], sources["global"])
+        linked = objects(work.parent, self.top, [*compiler, *library], sources["global"])
+        first = prelude(work.parent, self.top, design)
         unit = f"{_ALL}.o"
-        _run([[*compiler, *ours, "-c", "-o", unit, f"{_ALL}.cpp"]], work, self.top)
-        linker = _words(made["options"], "ldflags")
-        link = ["g++", unit, *objects, *linker, *toolchain.link_flags(), "-o", EXECUTABLE]
-        _run([link], work, self.top)
-        headers = _headers(work)
+        run([[*design, "-include", *first.made, "-c", "-o", unit, f"{_ALL}.cpp"]], work, self.top)
+        more = [*_words(options, "ldflags"), *toolchain.link_flags()]
+        run([["g++", unit, *linked.made, *more, "-o", EXECUTABLE]], work, self.top)
+        read = {*_verilated(work), *headers(work), *linked.read, *first.read} - {*first.made}
         for path in work.iterdir():
             if path.suffix in (".o", ".d", ".cpp", ".h"):
                 path.unlink()
         given = {*self.files, *self.cpp}
-        found = [path for path in (*_verilated(work), *headers) if path not in given]
         searched = [*self.folders, *toolchain.include_folders()]
-        return Read(sorted(given), found, searched, self.suffixes)
+        return Read(sorted(given), sorted(read - given), searched, self.suffixes)
 
     def _verilated(self, work: Path) -> None:
         """Run Verilator."""
         failed: UsageError | None = None
         try:
-            _run([self.verilate()], work, self.top)
+            run([self.verilate()], work, self.top)
         except UsageError as error:
             failed = error
         log = work / LOG
@@ -165,33 +157,32 @@ def _description(work: Path) -> dict[str, Any]:
     return made
 
 
+def _included(path: str) -> str:
+    """A line of the one C++ file; what runs once, and what writes waveforms, is not optimised."""
+    line = f'#include "{path}"\n'
+    if re.fullmatch(r"Vtop__Trace.*|Vtop.*__Slow\.cpp", path):
+        return (
+            f'#pragma GCC push_options\n#pragma GCC optimize "O0"\n{line}#pragma GCC pop_options\n'
+        )
+    return line
+
+
 def _words(options: Mapping[str, Any], kind: str) -> list[str]:
     """What the user gave as ``-CFLAGS`` or ``-LDFLAGS``."""
     return [word for words in options.get(kind, []) for word in shlex.split(words)]
 
 
 def _flags(options: Mapping[str, Any]) -> list[str]:
-    """Options of the compiler that go with those of Verilator."""
+    """Options of the compiler, for the library too."""
     folders = (f"-I{folder}" for folder in toolchain.include_folders())
-    macros = (
+    return ["-MMD", "-I.", *folders, "-DVERILATOR=1", *_words(options, "cflags")]
+
+
+def _switches(options: Mapping[str, Any]) -> list[str]:
+    """Macros that go with options of Verilator; its headers and what it writes look at them."""
+    return [
         f"-DVM_{_MACROS.get(switch, switch.upper())}={int(options[switch])}" for switch in _SWITCHES
-    )
-    return ["-MMD", "-I.", *folders, "-DVERILATOR=1", *macros, *_words(options, "cflags")]
-
-
-def _library(work: Path, top: str, compiler: Sequence[str], sources: Sequence[str]) -> list[str]:
-    """Object files of Verilator's run-time library: 9 of a build's 12 s, so shared by builds."""
-
-    def make(partial: Path) -> Read:
-        _run([[*compiler, "-c", path] for path in sources], partial, top)
-        headers = _headers(partial)
-        for path in partial.glob("*.d"):
-            path.unlink()
-        return Read(sources, headers, toolchain.include_folders())
-
-    key = (compiler, list(sources), toolchain.fingerprint())
-    folder = kept(work.parent, "runtime", key, make)
-    return [str(folder / f"{Path(path).stem}.o") for path in sources]
+    ]
 
 
 def _verilated(work: Path) -> list[str]:
@@ -200,97 +191,3 @@ def _verilated(work: Path) -> list[str]:
     paths = re.findall(r'^S .*?"[^"]*" "([^"]*)"$', text, re.MULTILINE)
     program = toolchain.verilator_command()[-1]
     return [path for path in paths if os.path.isabs(path) and path != program]  # noqa: PTH117
-
-
-def _headers(work: Path) -> list[str]:
-    """What the compiler read, from its own rules for make; what lies in ``work`` is made by us."""
-    paths = set()
-    for rule in set(work.glob("*.d")) - {work / "Vtop__ver.d"}:  # Verilator's, without quoting
-        text = os.fsdecode(rule.read_bytes()).partition(": ")[2].replace("\\\n", " ")
-        words = re.findall(r"(?:\\[ #]|\$\$|[^\s])+", text)
-        paths |= {re.sub(r"\\([ #])", r"\1", word).replace("$$", "$") for word in words}
-    return sorted(path for path in paths if os.path.isabs(path))  # noqa: PTH117
-
-
-def _run(commands: Iterable[Sequence[str]], work: Path, top: str) -> None:
-    """Run commands in ``work``, as many at a time as there are processors.
-
-    The terminal's Ctrl-C does not reach them, so it is never taken for an error of theirs.
-    """
-    waiting = list(reversed([list(command) for command in commands]))
-    running: list[tuple[subprocess.Popen[bytes], list[str], IO[bytes]]] = []
-    jobs = len(os.sched_getaffinity(0))
-    environment = toolchain.build_environment() | {"TMPDIR": str(work)}
-    try:
-        while waiting or running:
-            if stopping.is_set():
-                raise Interrupted
-            while waiting and len(running) < jobs:
-                command = waiting.pop()
-                output = (work / f"step{len(waiting)}").open("w+b")
-                try:
-                    process = subprocess.Popen(
-                        command,
-                        cwd=work,
-                        env=environment,
-                        stdin=subprocess.DEVNULL,
-                        stdout=output,
-                        stderr=subprocess.STDOUT,
-                        process_group=0,
-                    )
-                except OSError as error:
-                    output.close()
-                    raise UsageError(
-                        f"building {top} failed: cannot start {command[0]}: {error.strerror}"
-                    ) from None
-                running.append((process, command, output))
-            for entry in running[:]:
-                if entry[0].poll() is not None:
-                    running.remove(entry)
-                    _ended(*entry, work / LOG, top)
-            time.sleep(_PAUSE)
-    finally:
-        _end(running)
-
-
-def _ended(
-    process: subprocess.Popen[bytes], command: Sequence[str], output: IO[bytes], log: Path, top: str
-) -> None:
-    """Put what a command said into the log; an error if it failed."""
-    with output:
-        output.seek(0)
-        said = output.read()
-    Path(output.name).unlink()
-    with log.open("ab") as file:
-        file.write(os.fsencode(f"$ {shlex.join(command)}\n") + said)
-    if process.returncode == 0:
-        return
-    code = process.returncode
-    if -code in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # it was not yet out of reach
-        raise Interrupted
-    ending = f"signal {signal.Signals(-code).name}" if code < 0 else str(code)
-    reason = _reason(said.decode(errors="replace")) or f"it ended with {ending}"
-    raise UsageError(f"building {top} failed: {reason} (the whole log: {log})")
-
-
-def _reason(text: str) -> str | None:
-    for pattern in _REASONS:
-        for line in text.splitlines():
-            if re.search(pattern, line):
-                return line.strip()
-    lines = text.split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), None)
-
-
-def _end(running: Sequence[tuple[subprocess.Popen[bytes], list[str], IO[bytes]]]) -> None:
-    """End commands and what they started; the compiler tidies up when it is asked to end."""
-    for process, _, output in running:
-        output.close()
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-    for process, _, _ in running:
-        try:
-            process.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()

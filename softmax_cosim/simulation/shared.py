@@ -1,0 +1,95 @@
+"""What builds share: the objects of Verilator's run-time library, and its headers, compiled once.
+
+The objects take 25 s of processor time, and reading the headers takes longer than compiling most
+designs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from softmax_cosim.simulation import toolchain
+from softmax_cosim.simulation.cache import Read, kept, read_for
+from softmax_cosim.simulation.commands import run
+
+__all__ = ["Shared", "headers", "objects", "prelude"]
+
+_PRELUDE = "prelude.h"
+_HEADERS = ("verilated.h", "verilated_dpi.h", "verilated_vpi.h")
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Files that builds share."""
+
+    made: list[str]
+    read: set[str]
+    """What they were made from; absolute paths."""
+
+
+def objects(root: Path, top: str, compiler: Sequence[str], sources: Sequence[str]) -> Shared:
+    """Object files of the library.
+
+    Args:
+        root: where builds are kept.
+        top: named in errors.
+        compiler: command and options.
+        sources: C++ files, by their paths.
+
+    Raises:
+        UsageError: one cannot be compiled.
+        Interrupted: see :data:`.cache.stopping`.
+    """
+
+    def compiled(source: str) -> Path:
+        return _kept(root, top, Path(source).stem, [*compiler, "-c", source], {})
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        folders = list(threads.map(compiled, sources))
+    made = [
+        str(folder / f"{Path(source).stem}.o")
+        for folder, source in zip(folders, sources, strict=True)
+    ]
+    return Shared(made, set().union(*map(read_for, folders)))
+
+
+def prelude(root: Path, top: str, compiler: Sequence[str]) -> Shared:
+    """A header to include before all else; beside it lies what the compiler made of it.
+
+    Arguments and errors as of :func:`objects`.
+    """
+    text = "".join(f'#include "{name}"\n' for name in _HEADERS)
+    command = [*compiler, "-x", "c++-header", _PRELUDE]
+    folder = _kept(root, top, "prelude", command, {_PRELUDE: text})
+    return Shared([str(folder / _PRELUDE)], set(read_for(folder)))
+
+
+def headers(work: Path) -> list[str]:
+    """What the compiler read, from its own rules for make; what lies in ``work`` is made by us."""
+    paths = set()
+    for rule in set(work.glob("*.d")) - {work / "Vtop__ver.d"}:  # Verilator's, without quoting
+        text = os.fsdecode(rule.read_bytes()).partition(": ")[2].replace("\\\n", " ")
+        words = re.findall(r"(?:\\[ #]|\$\$|[^\s])+", text)
+        paths |= {re.sub(r"\\([ #])", r"\1", word).replace("$$", "$") for word in words}
+    return sorted(path for path in paths if os.path.isabs(path))  # noqa: PTH117
+
+
+def _kept(root: Path, top: str, name: str, command: Sequence[str], written: dict[str, str]) -> Path:
+    """The folder in which ``command`` was run, besides files that were written there."""
+
+    def make(work: Path) -> Read:
+        for file, text in written.items():
+            (work / file).write_text(text)
+        run([command], work, top)
+        found = headers(work)
+        for path in work.glob("*.d"):
+            path.unlink()
+        return Read([], found, toolchain.include_folders())
+
+    key = (list(command), written, toolchain.fingerprint())
+    return kept(root, f"runtime-{name}", key, make)
