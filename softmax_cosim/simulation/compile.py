@@ -27,13 +27,14 @@ EXECUTABLE = "simulation"
 
 #: Functions begin at cache lines: where they fall by chance is worth up to a tenth of the speed.
 _FAST = ("-O3", "-march=native", "-falign-functions=64")
+_SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
 
 #: Options of the compiler, for the design and for the run-time library: ``test`` compiles fast,
 #: ``fast`` runs fast; ``once`` is for what runs once, and small designs, of which Python is the
-#: slower part anyway; ``sanitize`` for what is compiled with sanitizers, at five times the cost.
+#: slower part anyway; ``sanitize`` looks for undefined behaviour, at five times the cost.
 #: Of the library, hardly anything is called while a batch is played: the rest is in its headers.
 PROFILES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
-    "sanitize": (["-O0"], ["-O0"]),
+    "sanitize": (["-O0", *_SANITIZERS], ["-O1"]),
     "once": (["-O0"], ["-O1"]),
     "test": (["-O1"], ["-O1"]),
     "fast": (_FAST, ["-O1"]),
@@ -123,7 +124,7 @@ class Job:
         unit = f"{_ALL}.o"
         run([[*design, "-include", *first.made, "-c", "-o", unit, f"{_ALL}.cpp"]], work, self.top)
         more = [*_words(options, "ldflags"), *toolchain.link_flags()]
-        run([["g++", unit, *linked.made, *more, "-o", EXECUTABLE]], work, self.top)
+        run([["g++", *ours, unit, *linked.made, *more, "-o", EXECUTABLE]], work, self.top)
         read = {*_verilated(work), *headers(work), *linked.read, *first.read} - {*first.made}
         for path in work.iterdir():
             if path.suffix in (".o", ".d", ".cpp", ".h"):

@@ -12,7 +12,6 @@ from softmax_cosim.simulation.simulator import NoProgress, Simulator, SimulatorC
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
 DESIGN = [ROOT / "tests" / "sim" / "designs" / "hanging_top.sv"]
-FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +28,6 @@ def simulator(run_ahead: bool = True) -> Simulator:
         patience=2000,
         sources=DESIGN,
         optimise="sanitize",
-        args=["-CFLAGS", FLAGS, "-LDFLAGS", FLAGS],
     )
 
 
