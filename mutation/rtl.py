@@ -1,14 +1,16 @@
 """Mutants of the RTL: the regression's simulations that have the module, until a case fails.
 
-A mutant is an overlay: the list of sources with one path replaced. Verilator reads it first. A
-build that it refuses says nothing of the regression, and one of which it makes the same C++ cannot
-be told from the design. Nobody else's word counts: a case that fails must pass without the mutant.
+Most mutants share a build (:mod:`.shared`). The others are overlays: the list of sources with one
+path replaced. Verilator reads it first. A build that it refuses says nothing of the regression, and
+one of which it makes the same C++ cannot be told from the design. Nobody else's word counts: a case
+that fails must pass without the mutant.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,7 +23,9 @@ from pathlib import Path
 from pyslang.ast import InstanceSymbol
 from pyslang.driver import Driver
 
+from mutation import schemata
 from mutation.mutant import Mutant
+from mutation.shared import Made, Shared
 from mutation.verdict import KILLED, SAME, SURVIVED, UNBUILT, Ending
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.paths import ROOT
@@ -44,7 +48,8 @@ __all__ = ["Judge", "Setting", "settings"]
 
 #: A mutant may well want a signal that nobody reads.
 _LENIENT = ("-Wno-fatal",)
-_TIME_LIMIT = 240.0
+_TIME_LIMIT = 600.0
+_NAMED = re.compile(r"[\w.]*(Error|Exception): |.*Assertion failed")
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,9 @@ class Setting:
 
     @property
     def cost(self) -> int:
-        """A measure of what a build and a run take: the smallest come first."""
+        """A measure of what a build and a run take; rows of one element see little, and wait."""
         core = self.cfg.lanes * (self.cfg.in_w + self.cfg.w) + self.cfg.max_len // 4
+        core += 100 * (self.cfg.max_len == 1)
         return core if self.top == "softmax_top" else 2 * core
 
     @property
@@ -117,12 +123,18 @@ def instances(top: str, values: str) -> frozenset[str]:
 class Judge:
     """Plays the regression on mutants of the RTL; every thread has a folder of its own."""
 
-    def __init__(self, scratch: Path, at_most: int = 0, seed: int = 1) -> None:
-        """A judge that tries each mutant in ``at_most`` parameter sets, 0 for all that see it."""
+    def __init__(
+        self, scratch: Path, mutants: Sequence[Mutant] = (), at_most: int = 0, seed: int = 1
+    ) -> None:
+        """A judge that tries each mutant in ``at_most`` parameter sets, 0 for all that see it.
+
+        Those of ``mutants`` that can, share their builds.
+        """
         self.scratch, self.at_most, self.seed = scratch, at_most, seed
         self._base: dict[tuple[Setting, str], str | None] = {}
         self._passed: dict[tuple[Setting, str], bool] = {}
         self._lock = threading.Lock()
+        self._shared = Shared(scratch / "shared", mutants)
 
     def end_of(self, mutant: Mutant) -> Ending:
         """Try a mutant in one setting after the other."""
@@ -130,61 +142,92 @@ class Judge:
         with tempfile.TemporaryDirectory(prefix="overlay-", dir=self.scratch) as folder:
             path = Path(folder) / Path(mutant.file).name
             path.write_bytes(mutant.text)
-            return self._tried(ROOT / mutant.file, path)
+            return self._tried(mutant, ROOT / mutant.file, path)
 
-    def _tried(self, original: Path, overlay: Path) -> Ending:
+    def _tried(self, mutant: Mutant, original: Path, overlay: Path) -> Ending:
         tried: list[str] = []
+        alone = False  # whether it has another code than the design, compared alone
         for setting in settings():
             if not _has(setting, original.stem):
                 continue
-            code = self._code(setting, overlay, original)
-            if code is None:
-                return Ending(UNBUILT, setting.cfg.name)
-            if code == self._base_code(setting):
-                continue
-            found = self._failing(setting, overlay, original)
+            made = self._with_others(setting) if mutant.name in self._shared.numbers else None
+            if number := self._shared.numbers.get(mutant.name):  # building may have taken it away
+                assert made
+                if number not in made.alive:
+                    continue
+                found = self._failing(setting, made.build, schemata.mark(number))
+            else:
+                code = self._code(setting, overlay, original)
+                if code is None:
+                    return Ending(UNBUILT, setting.cfg.name)
+                if code == self._base_code(setting):
+                    continue
+                alone = True
+                built = self._built(setting, overlay, original)
+                if built is None:
+                    return Ending(UNBUILT, setting.cfg.name)
+                try:
+                    found = self._failing(setting, built)
+                finally:
+                    _removed(built)
             if found:
                 return found
+            alone = alone or self._code(setting, overlay, original) != self._base_code(setting)
             tried.append(setting.cfg.name)
             if len(tried) == self.at_most:
                 break
-        return Ending(SURVIVED if tried else SAME, " ".join(tried))
+        return Ending(SURVIVED if alone else SAME, " ".join(tried))
 
-    def _failing(self, setting: Setting, overlay: Path, original: Path) -> Ending | None:
+    def _with_others(self, setting: Setting) -> Made:
+        """The build that holds every mutant that can be chosen."""
+        return self._shared.made(
+            setting,
+            lambda sources, cpp: self._job(setting, sources, cpp),
+            lambda sources, cpp: built(
+                setting.cfg,
+                top=setting.top,
+                name=f"mutants-{setting.cfg.name}",
+                sources=sources,
+                extra_sources=setting.extra,
+                cpp=cpp,
+                parameters=setting.further,
+                profile="once",
+                args=_LENIENT,
+            ),
+        )
+
+    def _failing(self, setting: Setting, made: Build, mark: int = 0) -> Ending | None:
         """The first case that fails in the mutant and passes without it."""
-        made = self._built(setting, overlay, original)
-        if made is None:
-            return Ending(UNBUILT, setting.cfg.name)
-        try:
-            failed: list[tuple[str, Outcome]] = []
+        failed: list[tuple[str, Outcome]] = []
 
-            def ended(case: str, outcome: Outcome) -> None:
-                if not outcome.passed and not failed and self._passes(setting, case):
-                    failed.append((case, outcome))
+        def passes(case: str) -> bool:
+            return self._passes(setting, case, made if mark else None)
 
-            outcomes = self._run(
-                setting, made, setting.cases, ended, lambda: bool(failed) or stopping.is_set()
-            )
-            for case, outcome in outcomes.items():
-                if outcome.ran:
-                    ended(case, outcome)
-            if stopping.is_set():
-                raise Interrupted
-            if not failed and not any(outcome.ran for outcome in outcomes.values()):
-                ended(setting.cases[0], outcomes[setting.cases[0]])
-        finally:
-            _removed(made)
+        def ended(case: str, outcome: Outcome) -> None:
+            if not outcome.passed and not failed and passes(case):
+                failed.append((case, outcome))
+
+        outcomes = self._run(
+            setting, made, setting.cases, mark, ended, lambda: bool(failed) or stopping.is_set()
+        )
+        for case, outcome in outcomes.items():
+            if outcome.ran:
+                ended(case, outcome)
+        if stopping.is_set():
+            raise Interrupted
+        if not failed and not any(outcome.ran for outcome in outcomes.values()):
+            ended(setting.cases[0], outcomes[setting.cases[0]])
         if not failed:
             return None
         case, outcome = failed[0]
         short = case.rpartition("cases")[2].partition(".")[2]
         return Ending(KILLED, f"{setting.cfg.name} {short}", _line(outcome.text))
 
-    def _passes(self, setting: Setting, case: str) -> bool:
-        """Whether the design without the mutant passes a case."""
+    def _passes(self, setting: Setting, case: str, shared: Build | None) -> bool:
+        """Whether the design passes a case without the mutant, ``shared`` where they all are."""
         with self._lock:
             if (setting, case) not in self._passed:
-                made = self._built(setting)
+                made = shared or self._built(setting)
                 assert made is not None, f"the design itself does not build: {setting.cfg.name}"
                 outcome = self._run(setting, made, [case])[case]
                 self._passed[setting, case] = outcome.passed
@@ -195,6 +238,7 @@ class Judge:
         setting: Setting,
         built: Build,
         cases: Sequence[str],
+        mark: int = 0,
         ended: object = None,
         stop: object = None,
     ) -> dict[str, Outcome]:
@@ -205,7 +249,12 @@ class Judge:
             setting.cfg,
             cases,
             seed=self.seed,
-            further={BUILT_LOADABLE: loadable},
+            # Nobody reads what an assertion compared; rewriting them costs a second a simulation.
+            further={
+                BUILT_LOADABLE: loadable,
+                "COCOTB_REWRITE_ASSERTION_FILES": "",
+                schemata.CHOSEN: str(mark),
+            },
             timeout=_TIME_LIMIT,
             **watching,  # type: ignore[arg-type]
         )
@@ -236,18 +285,7 @@ class Judge:
         self, setting: Setting, overlay: Path | None = None, original: Path | None = None
     ) -> str | None:
         """A hash of what Verilator makes of the design; None if it refuses it."""
-        sources = [*_sources(overlay, original), *setting.extra, PROBE]
-        job = Job(
-            top=setting.top,
-            files=[str(path) for path in sources],
-            written={},
-            cpp=[str(toolchain.cocotb_main())],
-            arguments=[
-                *toolchain.verilator_arguments(_LENIENT),
-                *(f"-G{key}={literal(value)}" for key, value in setting.values.items()),
-            ],
-            profile="test",
-        )
+        job = self._job(setting, _sources(overlay, original))
         work = Path(tempfile.mkdtemp(prefix="verilated-", dir=self.scratch))
         try:
             done = subprocess.run(
@@ -270,6 +308,19 @@ class Judge:
         finally:
             shutil.rmtree(work)
 
+    def _job(self, setting: Setting, sources: Sequence[Path], cpp: Sequence[Path] = ()) -> Job:
+        return Job(
+            top=setting.top,
+            files=[str(path) for path in (*sources, *setting.extra, PROBE)],
+            written={},
+            cpp=[str(path) for path in (toolchain.cocotb_main(), *cpp)],
+            arguments=[
+                *toolchain.verilator_arguments(_LENIENT),
+                *(f"-G{key}={literal(value)}" for key, value in setting.values.items()),
+            ],
+            profile="test",
+        )
+
 
 def _has(setting: Setting, module: str) -> bool:
     """Whether the module is in the design; packages are everywhere."""
@@ -283,9 +334,12 @@ def _sources(overlay: Path | None, original: Path | None) -> list[Path]:
 
 
 def _line(text: str) -> str:
-    """The end of a failure's reason."""
-    lines = [line.strip() for line in text.splitlines() if "Error" in line or "Assertion" in line]
-    return (lines or [text.strip().partition("\n")[0]])[0][:200]
+    """What a failure says in one line: the error itself, if it is named."""
+    lines = [line.strip() for line in text.splitlines()]
+    named = [
+        line for line in lines if re.match(r"[\w.]*(Error|Exception): |.*Assertion failed", line)
+    ]
+    return (named or [line for line in lines if line] or [""])[0][:200]
 
 
 def _removed(built: Build) -> None:

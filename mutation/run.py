@@ -29,6 +29,8 @@ from softmax_cosim.simulation.cache import stopping
 
 BUILDS = ROOT / "build" / "mutation"
 REPORT = ROOT / "reports" / "mutation"
+#: Of so many mutants of the RTL a build for all of them is worth its time.
+_SHARE = 6
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -119,7 +121,9 @@ def _try(waiting: Sequence[Mutant], options: argparse.Namespace, results: Path) 
     if any(not plan.simulated(mutant.file) for mutant in waiting):
         for job in range(options.jobs):
             copies.put(Copy(BUILDS / f"copy{job}"))
-    judge = Judge(BUILDS / "overlays", options.sets, options.seed)
+    simulated = [mutant for mutant in waiting if plan.simulated(mutant.file)]
+    sharing = simulated if len(simulated) >= _SHARE else []
+    judge = Judge(BUILDS / "overlays", sharing, options.sets, options.seed)
 
     def one(mutant: Mutant) -> tuple[Mutant, Ending]:
         begun = time.monotonic()
