@@ -73,15 +73,34 @@ def _rising(cfg: Config, rng: Rng, size: int) -> Ints:
     return _codes(cfg, np.sort(_ranks(cfg, rng, size)))
 
 
+def _span(cfg: Config) -> tuple[float, float]:
+    """The lowest and the highest score that count, before they are scaled."""
+    form = cfg.inputs
+    if not isinstance(form, Fixed):
+        return -64 / cfg.scale, 64 / cfg.scale
+    return float(form.decode(form.lowest)), float(form.decode(form.highest))
+
+
 def _climbing(cfg: Config, rng: Rng, size: int) -> Ints:
     """Logits that climb by twelve octaves over the row, from anywhere: sums change windows."""
     form, octaves = cfg.inputs, 12 * np.log(2) / cfg.scale
-    low, high = (float(form.decode(end)) for end in (form.lowest, form.highest))
-    if not isinstance(form, Fixed):
-        low, high = -64 / cfg.scale, 64 / cfg.scale
+    low, high = _span(cfg)
     start = rng.uniform(low, max(high - octaves, low + form.lsb))
     level = start + octaves * np.arange(size) / size + rng.normal(0, 1 / cfg.scale, size)
     return form.encode(level)
+
+
+def _stairs(cfg: Config, rng: Rng, size: int) -> Ints:
+    """Beats of one score each, whole logits or 32 octaves apart: counts and windows move whole."""
+    low, high = _span(cfg)
+    window, blocks = 32 * np.log(2), -(-size // cfg.lanes)
+    steps = np.where(
+        rng.random(blocks) < 0.5,
+        rng.choice([-window, window, window], blocks),
+        rng.integers(-9, 10, blocks),
+    )
+    level = np.clip(rng.uniform(low, high) + np.cumsum(steps) / cfg.scale, low, high)
+    return cfg.inputs.encode(np.repeat(level, cfg.lanes)[:size])
 
 
 #: Scores of a row, by name.
@@ -93,6 +112,7 @@ SCORES: dict[str, Callable[[Config, Rng, int], Ints]] = {
     "sparse": _sparse,
     "rising": _rising,
     "climbing": _climbing,
+    "stairs": _stairs,
 }
 
 #: Which elements of row ``n`` are kept, by name.

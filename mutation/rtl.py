@@ -136,6 +136,10 @@ class Judge:
         self._lock = threading.Lock()
         self._shared = Shared(scratch / "shared", mutants)
 
+    def shares(self, mutant: Mutant) -> bool:
+        """Whether a mutant needs no build of its own."""
+        return mutant.name in self._shared.numbers
+
     def end_of(self, mutant: Mutant) -> Ending:
         """Try a mutant in one setting after the other."""
         self.scratch.mkdir(parents=True, exist_ok=True)
@@ -150,7 +154,7 @@ class Judge:
         for setting in settings():
             if not _has(setting, original.stem):
                 continue
-            made = self._with_others(setting) if mutant.name in self._shared.numbers else None
+            made = self._with_others(setting) if self.shares(mutant) else None
             if number := self._shared.numbers.get(mutant.name):  # building may have taken it away
                 assert made
                 if number not in made.alive:

@@ -125,6 +125,9 @@ def _try(waiting: Sequence[Mutant], options: argparse.Namespace, results: Path) 
     sharing = simulated if len(simulated) >= _SHARE else []
     judge = Judge(BUILDS / "overlays", sharing, options.sets, options.seed)
 
+    # The cheap ones first.
+    waiting = sorted(waiting, key=lambda mutant: not judge.shares(mutant))
+
     def one(mutant: Mutant) -> tuple[Mutant, Ending]:
         begun = time.monotonic()
         if plan.simulated(mutant.file):

@@ -58,7 +58,7 @@ class RegisterBench(Bench):
         self._judged = 0
         self._watching: Task[None] | None = None
 
-    async def reset(self, cycles: int = 2) -> None:
+    async def reset(self, cycles: int = 3) -> None:
         """Reset everything, the register file included."""
         if self._watching:
             self._watching.cancel()

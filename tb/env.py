@@ -68,7 +68,7 @@ class Bench:
         self.rng = np.random.default_rng(cocotb.RANDOM_SEED % 2**64)
         dut._log.info("%s, seed %d", self.cfg.name, self.setup["seed"])
 
-    async def reset(self, cycles: int = 2) -> None:
+    async def reset(self, cycles: int = 3) -> None:
         """Reset the design; whatever was in flight is forgotten, and must never come out."""
         await self.signal.reset(cycles)
         self.scoreboard.reset()

@@ -276,8 +276,11 @@ class Signal:
         for _ in range(count):
             await self._edge
 
-    async def reset(self, cycles: int = 2) -> None:
+    async def reset(self, cycles: int = 3) -> None:
         """Drop everything in flight and reset the design; see that its output is quiet.
+
+        Args:
+            cycles: rising edges that see the reset.
 
         Raises:
             ProtocolError: ``m_axis_tvalid`` is high in a cycle after the reset was seen.
@@ -287,7 +290,7 @@ class Signal:
         self.source.abort()
         self._dut.rst_ni.value = 0
         await self._edge
-        for cycle in range(1, cycles + 1):
+        for cycle in range(1, cycles):
             await self._edge
             if str(self._dut.m_axis_tvalid.value) != "0":
                 raise ProtocolError(f"m_axis_tvalid is not low {cycle} cycles into reset")

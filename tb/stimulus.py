@@ -68,21 +68,43 @@ def _far_too_long(cfg: Config, rng: Rng) -> list[int]:
     return [2**cfg.lanes - 1] * (3 * cfg.max_beats + 20)
 
 
-def _hole(cfg: Config, rng: Rng) -> list[int]:
-    """A last beat whose lanes are not filled from lane 0; one lane has no room for a hole."""
+def _full_beats(cfg: Config, rng: Rng) -> list[int]:
+    """So many full beats that another one still fits into the longest row; mostly few."""
+    most = cfg.max_beats - 1 if rng.random() < 0.2 else min(cfg.max_beats - 1, 2)
+    return [2**cfg.lanes - 1] * int(rng.integers(0, most + 1))
+
+
+def _any_hole(cfg: Config, rng: Rng) -> int:
+    """Lanes that are not filled from lane 0; one lane has no room for a hole."""
     full = 2**cfg.lanes - 1
     keep = full & ~(1 << int(rng.integers(0, max(cfg.lanes - 1, 1))))
-    return [full] * int(rng.integers(0, 3)) + [keep]
+    if rng.random() < 0.5:  # one lane is missing, or any others are too
+        other = keep & int.from_bytes(rng.bytes(-(-cfg.lanes // 8)), "little")
+        keep = other if other & (other + 1) else keep
+    return keep
+
+
+def _hole(cfg: Config, rng: Rng) -> list[int]:
+    """A last beat with a hole."""
+    return [*_full_beats(cfg, rng), _any_hole(cfg, rng)]
+
+
+def _early_hole(cfg: Config, rng: Rng) -> list[int]:
+    """A beat with a hole before the last, which is full, or not."""
+    full = 2**cfg.lanes - 1
+    last = full >> int(rng.integers(0, cfg.lanes))
+    return [*_full_beats(cfg, rng), _any_hole(cfg, rng), *_full_beats(cfg, rng), last]
 
 
 def _partial(cfg: Config, rng: Rng) -> list[int]:
-    """A beat before the last that is not full."""
+    """A beat before the last that is filled from lane 0 and not full, or empty."""
     full = 2**cfg.lanes - 1
-    return [full, full >> 1, full][int(rng.integers(0, 2)) :]
+    keep = full >> int(rng.integers(1, cfg.lanes + 1))
+    return [*_full_beats(cfg, rng), keep, *_full_beats(cfg, rng), full]
 
 
 def _empty_last(cfg: Config, rng: Rng) -> list[int]:
-    return [2**cfg.lanes - 1] * int(rng.integers(0, 3)) + [0]
+    return [*_full_beats(cfg, rng), 0]
 
 
 #: ``tkeep`` of each beat of a row that breaks the rules, by name.
@@ -90,6 +112,7 @@ MALFORMED: dict[str, Callable[[Config, Rng], list[int]]] = {
     "too_long": _too_long,
     "far_too_long": _far_too_long,
     "hole": _hole,
+    "early_hole": _early_hole,
     "partial_beat": _partial,
     "empty_last": _empty_last,
 }

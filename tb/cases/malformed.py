@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from softmax_cosim.configs.stalls import PATTERNS, Pattern, StallProfile
 from softmax_cosim.tb.env import Bench, case, each
 from softmax_cosim.tb.needs import error_beat, needs
 from softmax_cosim.tb.pack import Beats, pack
@@ -42,3 +43,36 @@ async def nothing_but(bench: Bench) -> None:
     cfg, rng = bench.cfg, bench.rng
     beats = [beat for kind in [*MALFORMED, *MALFORMED] for beat in malformed_row(kind, cfg, rng)]
     await bench.play(Beats.from_ints(beats, cfg.lanes * cfg.in_w))
+
+
+@case
+@needs(error_beat)
+async def many(bench: Bench) -> None:
+    """More malformed rows than the store has beats: what each leaves behind, or takes, adds up."""
+    cfg, rng = bench.cfg, bench.rng
+    kinds = [kind for kind in MALFORMED if "too_long" not in kind]
+    beats = []
+    for n in range(cfg.max_beats + 40):
+        beats += malformed_row(kinds[n % len(kinds)], cfg, rng)
+    await bench.play(Beats.from_ints(beats, cfg.lanes * cfg.in_w))
+    # With more room than there is, the longest rows would be written over each other.
+    await bench.play(rows(cfg, rng, [cfg.max_len] * 3), _shut_for(3 * cfg.max_beats + 60))
+
+
+@case
+@needs(error_beat)
+async def behind_a_backlog(bench: Bench) -> None:
+    """A row that never fits, behind rows of one beat that leave it less and less room."""
+    cfg, rng = bench.cfg, bench.rng
+    for backlog in (1, cfg.max_beats, cfg.max_beats + 12, cfg.max_beats + 30):
+        beats = pack(rows(cfg, rng, [1] * backlog), cfg).to_ints()
+        beats += malformed_row("far_too_long", cfg, rng)
+        beats += pack(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)), cfg).to_ints()
+        stream = Beats.from_ints(beats, cfg.lanes * cfg.in_w)
+        await bench.play(stream, _shut_for(len(stream) + 20))
+
+
+def _shut_for(cycles: int) -> StallProfile:
+    """A sink that is shut for so long, and then for a while not."""
+    sink = Pattern(open=(1, 4 * cycles), shut=(cycles, cycles))
+    return StallProfile(f"shut for {cycles} cycles", PATTERNS["none"], sink)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from softmax_cosim.tb.env import Bench, case, each
-from softmax_cosim.tb.needs import backpressure, needs, resets
+from softmax_cosim.tb.needs import backpressure, needs, our_promise, resets
 from softmax_cosim.tb.stimulus import LENGTHS, rows
 
-_RESETS = 20
+_RESETS = 14
 
 
 @each(stalls=["none", "light", "none/heavy"])
@@ -23,7 +23,7 @@ async def in_flight(bench: Bench, stalls: str) -> None:
         flood = rows(cfg, rng, [cfg.max_len] + LENGTHS["mixed"](cfg, rng) + [cfg.max_len] * 4)
         bench.start(flood, stalls, int(rng.integers(2**32)))
         await bench.signal.cycles(int(rng.integers(1, latest)))
-        await bench.reset(int(rng.integers(1, 4)))
+        await bench.reset(int(rng.integers(2, 5)))
         await bench.finish()
         await bench.play(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)))
 
@@ -31,7 +31,7 @@ async def in_flight(bench: Bench, stalls: str) -> None:
 @case
 @needs(resets)
 async def back_to_back(bench: Bench) -> None:
-    """A reset of a single cycle, right behind a reset, and in the middle of an output row."""
+    """Two resets a cycle apart, in the middle of an output row."""
     cfg, rng = bench.cfg, bench.rng
     for _ in range(4):
         bench.start(rows(cfg, rng, [cfg.max_len] * 2), "none", int(rng.integers(2**32)))
@@ -39,6 +39,20 @@ async def back_to_back(bench: Bench) -> None:
             await bench.signal.cycles(1)
             if bench.signal.outlet.inside_row or bench.signal.received:
                 break
-        await bench.signal.reset(cycles=1)
-        await bench.reset()
+        await bench.signal.reset(2)
+        await bench.signal.cycles(1)
+        await bench.reset(2)
         await bench.play(rows(cfg, rng, [1, min(cfg.lanes, cfg.max_len), 1]))
+
+
+@case
+@needs(resets, our_promise)
+async def of_one_cycle(bench: Bench) -> None:
+    """At every cycle of some short rows: what it does not reach falls upon the next row."""
+    cfg, rng = bench.cfg, bench.rng
+    lengths = [min(2 * cfg.lanes, cfg.max_len), 1]
+    for cycle in range(1, 44):
+        bench.start(rows(cfg, rng, lengths * 3), "none", 0)
+        await bench.signal.cycles(cycle)
+        await bench.reset(1)
+        await bench.play(rows(cfg, rng, lengths))
