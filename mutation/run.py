@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
     ]
     if not options.page:
         print(f"mutate: {len(chosen)} mutants, {len(waiting)} to try", flush=True)
-        _try(waiting, options, results)
+        _try(waiting, chosen, options, results)
     known = read(results)
     done = [known[mutant.digest] for mutant in chosen if mutant.digest in known]
     page.write(options.out, done, entries)
@@ -111,8 +111,16 @@ def _check(entries: Sequence[equivalent.Equivalent]) -> None:
         )
 
 
-def _try(waiting: Sequence[Mutant], options: argparse.Namespace, results: Path) -> None:
-    """Try mutants, each in a thread, and write each as it ends."""
+def _try(
+    waiting: Sequence[Mutant],
+    chosen: Sequence[Mutant],
+    options: argparse.Namespace,
+    results: Path,
+) -> None:
+    """Try mutants, each in a thread, and write each as it ends.
+
+    Builds are of all that were chosen, so that a run that goes on finds those of the last one.
+    """
     from mutation.rtl import Judge  # cocotb and pyslang: nothing that a list needs
 
     commit = _commit()
@@ -121,8 +129,8 @@ def _try(waiting: Sequence[Mutant], options: argparse.Namespace, results: Path) 
     if any(not plan.simulated(mutant.file) for mutant in waiting):
         for job in range(options.jobs):
             copies.put(Copy(BUILDS / f"copy{job}"))
-    simulated = [mutant for mutant in waiting if plan.simulated(mutant.file)]
-    sharing = simulated if len(simulated) >= _SHARE else []
+    sharing = [mutant for mutant in chosen if plan.simulated(mutant.file)]
+    sharing = sharing if len(sharing) >= _SHARE else []
     judge = Judge(BUILDS / "overlays", sharing, options.sets, options.seed)
 
     # The cheap ones first.
