@@ -1,7 +1,9 @@
 """Named parameter sets: the only place where sizes are chosen.
 
 A configuration is one TOML file in this folder, named after itself; adding a file adds a
-configuration. Keys are the fields of :class:`Config`, anything omitted takes its default.
+configuration. Keys are the fields of :class:`Config`, anything omitted takes its default. Those of
+``field/`` are the softmax approximations of others, golden models alone (:mod:`.golden.field`):
+their names are ``field/NAME``.
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from softmax_cosim.configs import design, numbers
+from softmax_cosim.configs import design, inline, numbers
 from softmax_cosim.configs.design import Design
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.configs.numbers import Fixed, Format
 
-__all__ = ["PRECISIONS", "Config", "UsageError", "load", "names", "path_of"]
+__all__ = ["PRECISIONS", "Config", "UsageError", "field", "load", "names", "path_of"]
 
 #: Output width ``w`` in bits of each precision, with the paper's names (arXiv 2111.10770).
 PRECISIONS = {"int16": 15, "uint8": 8, "uint4": 4, "uint2": 2}
@@ -303,28 +305,41 @@ class Config:
 
 
 def names() -> list[str]:
-    """Every configuration there is, sorted."""
+    """Every configuration of ours, sorted."""
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
+def field() -> list[str]:
+    """Every configuration of the field's methods, sorted."""
+    return sorted(f"field/{path.stem}" for path in _FOLDER.glob("field/*.toml"))
+
+
 def path_of(name: str) -> Path:
-    """The file of a configuration's name; the name itself if it is the path of a ``.toml`` file."""
-    return Path(name) if name.endswith(".toml") else _FOLDER / f"{name}.toml"
+    """The file of a configuration's name; the name itself if it is a path of one."""
+    return Path(name) if name.endswith((".toml", ".py")) else _FOLDER / f"{name}.toml"
 
 
 def load(name: str) -> Config:
-    """Load a configuration by name, or from the path of a ``.toml`` file.
+    """Load a configuration by name, or from the path of a ``.toml`` or a Python file.
+
+    A Python file is a golden function, ``softmax`` unless ``golden`` says otherwise, and has the
+    keys in a block of its own (:mod:`.inline`).
 
     Raises:
         UsageError: no such configuration, not TOML, an unknown key or an illegal value.
     """
     path = path_of(name)
     if not path.is_file():
-        raise UsageError(f"unknown configuration {name!r}; there are: {', '.join(names())}")
+        raise UsageError(
+            f"unknown configuration {name!r}; there are: {', '.join([*names(), *field()])}"
+        )
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(inline.block(path, text) if path.suffix == ".py" else text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
+    if path.suffix == ".py":
+        values.setdefault("golden", f"{path.stem}:softmax")
     if values.get("method") == OWN:
         del values["method"]
     if "method" in values:

