@@ -24,7 +24,7 @@ from softmax_cosim.configs.design import Design
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.configs.numbers import Fixed, Format
 
-__all__ = ["PRECISIONS", "Config", "UsageError", "field", "load", "names", "path_of"]
+__all__ = ["PRECISIONS", "Config", "UsageError", "field", "load", "names", "path_of", "values_of"]
 
 #: Output width ``w`` in bits of each precision, with the paper's names (arXiv 2111.10770).
 PRECISIONS = {"int16": 15, "uint8": 8, "uint4": 4, "uint2": 2}
@@ -333,18 +333,26 @@ def load(name: str) -> Config:
         raise UsageError(
             f"unknown configuration {name!r}; there are: {', '.join([*names(), *field()])}"
         )
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = tomllib.loads(inline.block(path, text) if path.suffix == ".py" else text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from None
-    if path.suffix == ".py":
-        values.setdefault("golden", f"{path.stem}:softmax")
+    values = values_of(path)
     if values.get("method") == OWN:
         del values["method"]
     if "method" in values:
         return _ours(path, values)
     return _own(path, values)
+
+
+def values_of(path: Path) -> dict[str, Any]:
+    """The keys of a configuration's file, none of them checked.
+
+    Raises:
+        UsageError: it is not TOML, or a Python file without a block of it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(inline.block(path, text) if path.suffix == ".py" else text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+    return {"golden": f"{path.stem}:softmax"} | values if path.suffix == ".py" else values
 
 
 def _ours(path: Path, values: dict[str, Any]) -> Config:

@@ -149,10 +149,10 @@ def _function(design: Design, what: str, name: str) -> Iterator[Callable[..., An
     module, _, function = name.partition(":")
     path = path_of(design, what, name)
     with _blaming(what, name, path), contextlib.ExitStack() as stack:
-        if "." in module:
+        if _is_installed(module):
             loaded = importlib.import_module(module)
         else:
-            loaded = stack.enter_context(_Beside.of(path.parent)).load(module, path)
+            loaded = stack.enter_context(_Beside.of(path.parent)).load(path.stem, path)
         found: Callable[..., Any] | None = getattr(loaded, function, None)
         if not callable(found):
             raise UsageError(f"{what} function {name!r}: {path} has no function {function!r}")
@@ -167,13 +167,18 @@ def path_of(design: Design, what: str = "golden", name: str = "") -> Path:
     """
     name = name or design.golden
     module = name.partition(":")[0]
-    path = _installed(module) if "." in module else design.folder / f"{module}.py"
+    path = _installed(module) if _is_installed(module) else design.folder / f"{module}.py"
     if path is None or not path.is_file():
         raise UsageError(
             f"{what} function {name!r}: there is no {path or f'module {module}'}; "
             "give module:function"
         )
     return path
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a name is that of a module to import, and not that of a file."""
+    return "." in module and "/" not in module
 
 
 def _installed(module: str) -> Path | None:

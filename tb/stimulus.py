@@ -76,7 +76,7 @@ def _full_beats(cfg: Config, rng: Rng) -> list[int]:
 
 def _any_hole(cfg: Config, rng: Rng) -> int:
     """Lanes that are not filled from lane 0; one lane has no room for a hole."""
-    full = 2**cfg.lanes - 1
+    full = (1 << cfg.lanes) - 1
     keep = full & ~(1 << int(rng.integers(0, max(cfg.lanes - 1, 1))))
     if rng.random() < 0.5:  # one lane is missing, or any others are too
         other = keep & int.from_bytes(rng.bytes(-(-cfg.lanes // 8)), "little")

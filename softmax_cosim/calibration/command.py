@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
     model = ", ".join(dict.fromkeys(trace.model for trace in traces))
     files = {
-        f"{name}.toml": proposal.toml(found, model, [trace.path for trace in traces]),
+        f"{name}.toml": proposal.toml(found, model, [trace.path for trace in traces], args.config),
         f"{name}.json": proposal.figures(found, model),
         f"{name}.html": page.render(found, name, model),
     }
@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     _print(found, name)
     print(f"wrote {args.out / name}.toml, .json and .html; now try")
     given = " ".join(shlex.quote(str(trace.path)) for trace in traces)
-    print(f"  cosim replay {given} --config {shlex.quote(f'{args.out / name}.toml')}")
+    verb = "score" if base.design else "replay"
+    print(f"  cosim {verb} {given} --config {shlex.quote(f'{args.out / name}.toml')}")
     return 0
 
 

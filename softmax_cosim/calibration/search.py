@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from softmax_cosim import configs
 from softmax_cosim.calibration.sample import Candidate, Sample
 from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.configs.design import Design
+from softmax_cosim.configs.numbers import Fixed
 from softmax_cosim.golden import tables
 
 __all__ = ["SLACK", "Calibration", "calibrate"]
@@ -38,21 +41,27 @@ class Calibration:
 def calibrate(base: Config, sample: Sample) -> Calibration:
     """Search near a configuration; its method, precision and widest input stay.
 
+    Of a golden model alone, of somebody's own, the input's format and recentring are searched;
+    what it refuses is left out.
+
     Raises:
-        UsageError: too few rows, or a design of somebody's own, whose parameters we do not know.
+        UsageError: too few rows; a design whose RTL is there, whose parameters we do not know; a
+            golden model of something else than softmax, or whose input has no equal steps.
     """
     if base.design is not None:
-        raise UsageError(
-            f"{base.name} is a design of your own; calibrate knows the parameters of "
-            f"{', '.join(configs.METHODS)} only"
-        )
+        _check_own(base, base.design)
     choosing, unseen = sample.halves()
     heal = sample.measure(base).moved > 0
     measured: dict[Config, Candidate] = {}
 
     def error(cfg: Config) -> Candidate:
         if cfg not in measured:
-            measured[cfg] = choosing.measure(cfg)
+            try:
+                measured[cfg] = choosing.measure(cfg)
+            except UsageError:  # the base was measured: it is the numbers that are refused
+                if cfg.design is None:
+                    raise
+                measured[cfg] = Candidate(cfg, math.inf, 0.0, 0.0, 0.0)
         return measured[cfg]
 
     def settle(cfg: Config) -> Candidate:
@@ -60,15 +69,40 @@ def calibrate(base: Config, sample: Sample) -> Calibration:
         while cfg != before:
             before = cfg
             for values in _knobs(cfg, heal):
-                cfg = _cheapest([error(cfg.replace(**value)) for value in values], heal).cfg
+                cfg = _cheapest([error(_changed(cfg, value)) for value in values], heal).cfg
         return error(cfg)
 
     widths = range(base.in_w, _NARROWEST - 1, -2)
-    settled = [settle(base.replace(in_w=w, frac=min(base.frac, w - 1))) for w in widths]
+    settled = [settle(_changed(base, {"in_w": w, "frac": min(base.frac, w - 1)})) for w in widths]
     chosen = _good(settled, heal)[-1]
-    return Calibration(
-        sample, unseen.measure(base), unseen.measure(chosen.cfg), tuple(measured.values()), heal
-    )
+    tried = tuple(candidate for candidate in measured.values() if math.isfinite(candidate.l1))
+    return Calibration(sample, unseen.measure(base), unseen.measure(chosen.cfg), tried, heal)
+
+
+def _check_own(base: Config, design: Design) -> None:
+    """Refuse what has more parameters than the numbers it takes."""
+    if design.rtl is not None:
+        raise UsageError(
+            f"{base.name} is a design of your own with RTL; calibrate knows the parameters of "
+            f"{', '.join(configs.METHODS)}, and the input of golden models alone"
+        )
+    if base.reference != "softmax":
+        raise UsageError(f"{base.name} is no softmax but {base.reference}; calibrate knows softmax")
+    if not isinstance(base.inputs, Fixed):
+        raise UsageError(
+            f"{base.name}: input = {base.input!r} has no fraction bits to choose; calibrate wants "
+            "fixed point, qI.F"
+        )
+    if not base.inputs.signed:
+        raise UsageError(f"{base.name}: input = {base.input!r}; calibrate wants a sign, qI.F")
+
+
+def _changed(cfg: Config, values: dict[str, Any]) -> Config:
+    """With other values; the input of somebody's own design is named by its format."""
+    if cfg.input and {"in_w", "frac"} & set(values):
+        in_w, frac = values.pop("in_w", cfg.in_w), values.pop("frac", cfg.frac)
+        values["input"] = f"q{in_w - frac}.{frac}"
+    return cfg.replace(**values)
 
 
 def _knobs(cfg: Config, heal: bool) -> Iterator[list[dict[str, Any]]]:

@@ -176,7 +176,53 @@ def test_what_cannot_be_is_one_sentence_and_nothing_is_written(
     assert not out.exists()
 
 
-def test_a_design_of_ones_own_is_refused():
-    custom = configs.load(str(TRACES.parent / "examples" / "distance" / "distance.toml"))
-    with pytest.raises(UsageError, match="a design of your own"):
-        calibrate(custom, sample("minilm_short", rows=10))
+def test_the_input_of_a_golden_model_alone_is_calibrated(tmp_path, monkeypatch, capsys):
+    """Its format and recentring; the proposal is a configuration that can be scored at once."""
+    monkeypatch.chdir(tmp_path)
+    short = str(TRACES / "minilm_short.safetensors")
+    words = ["--max-rows", "300", "--out", "cal", "--name", "better"]
+    assert cli.main(["calibrate", short, "--config", "field/softermax", *words]) == 0
+    assert "cosim score" in capsys.readouterr().out
+    figures = json.loads(Path("cal/better.json").read_text())
+    assert figures["proposal"]["l1"] < figures["base"]["l1"]
+    base, found = configs.load("field/softermax"), configs.load("cal/better.toml")
+    assert found.replace(name=base.name, input=base.input, recentre=False) == base.replace(
+        design=found.design
+    )
+    assert found.input == f"q{8 - found.frac}.{found.frac}"
+
+
+def test_what_a_golden_function_refuses_is_left_out(tmp_path):
+    """hls4ml's tables want 11 bits; a file of one's own is found again from another folder."""
+    found = calibrate(configs.load("field/hls4ml"), sample("minilm_short", rows=60))
+    assert {candidate.cfg.in_w for candidate in found.tried} == {12, 14, 16}
+    block = '# /// cosim\n# input = "q8.8"\n# output = "uq0.8"\n# ///\n'
+    body = "def softmax(cfg, rows):\n    return rows.q * 0 + 9 * rows.keep\n"
+    (tmp_path / "my.own").mkdir()
+    mine = tmp_path / "my.own" / "mine.py"
+    mine.write_text(block + body)
+    words = ["--config", str(mine), "--max-rows", "50", "--out", str(tmp_path / "cal")]
+    assert cli.main(["calibrate", str(TRACES / "minilm_short.safetensors"), *words]) == 0
+    proposed = configs.load(str(tmp_path / "cal" / "mine_calibrated.toml"))
+    assert softmax(proposed, Rows.of([[1, 2]])).y.tolist() == [9, 9]
+
+
+def test_a_golden_function_that_fails_is_no_candidate(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        '# /// cosim\n# input = "q8.8"\n# output = "uq0.8"\n# ///\n'
+        "def softmax(cfg, rows):\n    return 1 // 0\n"
+    )
+    with pytest.raises(UsageError, match="failed with ZeroDivisionError"):
+        calibrate(configs.load(str(tmp_path / "mine.py")), sample("minilm_short", rows=10))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (str(TRACES.parent / "examples/distance/distance.toml"), "is a design of your own with R"),
+        ("field/vexp", "input = 'bf16' has no fraction bits to choose"),
+    ],
+)
+def test_a_design_that_cannot_be_calibrated_is_refused(name, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        calibrate(configs.load(name), sample("minilm_short", rows=10))
