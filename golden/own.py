@@ -41,7 +41,7 @@ from softmax_cosim.golden import framing
 from softmax_cosim.golden.framing import Order, frame
 from softmax_cosim.golden.rows import Rows
 
-__all__ = ["check", "of_driven", "path_of", "reference", "run"]
+__all__ = ["check", "files", "of_driven", "path_of", "reference", "run"]
 
 
 def check(cfg: Config) -> None:
@@ -50,14 +50,36 @@ def check(cfg: Config) -> None:
     Raises:
         UsageError: one is not, or its file cannot be loaded.
     """
-    design = cfg.design
-    if design is None:
-        return
-    reference = "" if design.reference == "softmax" else design.reference
-    for what, name in (("golden", design.golden), ("reference", reference)):
-        if name:
-            with _function(design, what, name):
-                pass
+    for what, name in _named(cfg):
+        assert cfg.design is not None
+        with _function(cfg.design, what, name):
+            pass
+
+
+def files(cfg: Config) -> list[Path]:
+    """Files that hold the functions, then what was imported from beside them by now.
+
+    Raises:
+        UsageError: as :func:`check`.
+    """
+    assert cfg.design is not None
+    found = dict.fromkeys(path_of(cfg.design, what, name) for what, name in _named(cfg))
+    check(cfg)
+    for folder in {path.parent for path in found} & _FOLDERS.keys():
+        found |= dict.fromkeys(_FOLDERS[folder].contents)
+    return list(found)
+
+
+def _named(cfg: Config) -> list[tuple[str, str]]:
+    """What each function is for, and its name."""
+    if cfg.design is None:
+        return []
+    reference = "" if cfg.design.reference == "softmax" else cfg.design.reference
+    return [
+        (what, name)
+        for what, name in (("golden", cfg.design.golden), ("reference", reference))
+        if name
+    ]
 
 
 def run(cfg: Config, rows: Rows) -> npt.NDArray[Any]:

@@ -117,8 +117,8 @@ class Player:
         Raises:
             UsageError: naming the first.
         """
-        for was, now in zip(_files(self._own), _files(_own(self._design)), strict=True):
-            if was != now:
+        for was in _files(self._own):
+            if _file(Path(was.path)) != was:
                 raise UsageError(f"{was.path} changed while it was being played; run it again")
 
     def _pool(self) -> Pool:
@@ -261,15 +261,14 @@ def _own(design: Design) -> report.OwnDesign | None:
         top=rtl.top if rtl else "",
         sources=tuple(map(_file, rtl.paths if rtl else ())),
         golden=own_design.golden,
-        golden_file=_file(own.path_of(own_design)) if own_design.golden else None,
+        functions=tuple(map(_file, own.files(design.cfg))),
     )
 
 
 def _files(own_design: report.OwnDesign | None) -> list[report.SourceFile]:
     if own_design is None:
         return []
-    golden = [own_design.golden_file] if own_design.golden_file else []
-    return [own_design.file, *own_design.sources, *golden]
+    return [own_design.file, *own_design.sources, *own_design.functions]
 
 
 def _file(path: Path) -> report.SourceFile:

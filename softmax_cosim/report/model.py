@@ -330,7 +330,8 @@ class OwnDesign:
     sources: tuple[SourceFile, ...]
     golden: str
     """``module:function``; empty when there is none."""
-    golden_file: SourceFile | None
+    functions: tuple[SourceFile, ...]
+    """Files of golden and reference functions, and what these import from beside themselves."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -36,13 +36,16 @@ def test_a_trace_that_is_another_file_by_now(tmp_path: Path):
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
     """A golden model alone."""
-    (tmp_path / "mine.py").write_text("def golden(cfg, rows):\n    return rows.q * 0\n")
+    (tmp_path / "mine.py").write_text(
+        "import beside\n\ndef golden(cfg, rows):\n    return rows.q * 0\n"
+    )
+    (tmp_path / "beside.py").touch()
     config = tmp_path / "mine.toml"
     config.write_text('golden = "mine:golden"\nprecision = "uint8"\n')
     return config
 
 
-@pytest.mark.parametrize("file", ["t.safetensors", "mine.py", "mine.toml"])
+@pytest.mark.parametrize("file", ["t.safetensors", "mine.py", "beside.py", "mine.toml"])
 def test_a_file_that_changes_during_a_run(
     file: str,
     mine: Path,

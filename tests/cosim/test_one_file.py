@@ -46,7 +46,7 @@ def test_it_is_scored_beside_others(
     runs = json.loads((tmp_path / "out" / "summary.json").read_text())["runs"]
     assert [run["config"] for run in runs] == ["triangle", "ibert", "split_uint8"]
     assert [run["rows"] for run in runs] == [50] * 3
-    files = {Path(run["design"]["golden_file"]["path"]).name for run in runs[:2]}
+    files = {Path(run["design"]["functions"][0]["path"]).name for run in runs[:2]}
     assert files == {"triangle.py", "ibert.py"}
     assert "Scored: the golden model alone; no hardware was run" in capsys.readouterr().out
 

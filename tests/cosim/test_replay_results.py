@@ -228,6 +228,6 @@ def test_a_design_of_ones_own_is_recorded_with_its_files(wrong_example: Path, tm
         "sha256": sha256(folder / "distance_top.sv"),
     }
     assert len(found["sources"]) == 9
-    assert found["golden_file"]["sha256"] == sha256(folder / "distance.py")
+    assert found["functions"][0]["sha256"] == sha256(folder / "distance.py")
     assert found["file"]["sha256"] == sha256(wrong_example)
-    assert found["golden_file"]["sha256"] in (tmp_path / "report.html").read_text()
+    assert found["functions"][0]["sha256"] in (tmp_path / "report.html").read_text()
