@@ -15,7 +15,7 @@ from softmax_cosim.configs.numbers import Fixed
 from softmax_cosim.golden import lut2d, own, rexp, shell, split, tables
 from softmax_cosim.golden.rows import Raw, Rows
 
-__all__ = ["PER_ROW", "STAGES", "Outputs", "of_driven", "softmax", "stages_of"]
+__all__ = ["PER_ROW", "STAGES", "Outputs", "check_range", "of_driven", "softmax", "stages_of"]
 
 Method = Callable[
     [Config, npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.int64]],
@@ -97,7 +97,7 @@ def softmax(cfg: Config, rows: Rows, loaded: tables.Loaded | None = None) -> Out
     }
     for start, stop in shell.chunks(rows.offsets):
         part = rows.slice(start, stop)
-        _check_range(cfg, part)
+        check_range(cfg, part)
         values = run(cfg, part.q, part.keep, part.offsets[:-1])
         low, high = rows.offsets[start], rows.offsets[stop]
         for name, whole in stages.items():
@@ -118,12 +118,17 @@ def stages_of(cfg: Config) -> tuple[str, ...]:
 
 def _own(run: Callable[[Config, Rows], npt.NDArray[Any]], cfg: Config, rows: Rows) -> Outputs:
     """Of a design of somebody's own, whose rows may be framed over any number of them."""
-    _check_range(cfg, rows)
+    check_range(cfg, rows)
     y = run(cfg, rows)
     return Outputs(y, {"y": y}, np.zeros(len(rows), np.uint8))
 
 
-def _check_range(cfg: Config, rows: Rows) -> None:
+def check_range(cfg: Config, rows: Rows) -> None:
+    """Refuse scores that the hardware cannot be given.
+
+    Raises:
+        ValueError: a kept score that ``cfg.in_w`` bits cannot hold.
+    """
     if not isinstance(cfg.inputs, Fixed):
         return
     wrong = ((rows.q < cfg.inputs.lowest) | (rows.q > cfg.inputs.highest)) & rows.keep

@@ -53,10 +53,14 @@ from softmax_cosim.golden.split_tables import WINDOW, Format
 
 __all__ = [
     "Octaves",
+    "Row",
+    "c",
     "form",
     "lost",
     "octaves",
+    "of_row",
     "p",
+    "place",
     "r",
     "run",
     "top",
@@ -200,12 +204,41 @@ def x(cfg: Config, largest: Wide, r: Wide, top: Ints) -> Ints:
     return np.clip(distance - 1 + fits, 0, 15).astype(np.int32)
 
 
-def y(cfg: Config, o: Wide, p: Wide, r: Wide, top: Ints, x: Ints) -> Wide:
-    """Output: the product, shifted to its place, rounded to nearest and held at M."""
+def place(cfg: Config, top: Ints, x: Ints) -> Ints:
+    """Places by which the product is shifted right to become an output, and its octave more."""
     fmt = form(cfg)
-    shift = fmt.r + fmt.mant - fmt.w + top - o - x
-    rounded: Wide = ((p * r >> np.clip(shift - 1, 0, 63)) + 1) >> 1
+    places: Ints = fmt.r + fmt.mant - fmt.w + top - x
+    return places
+
+
+def y(cfg: Config, o: Wide, p: Wide, r: Wide, place: Ints) -> Wide:
+    """Output: the product, shifted to its place, rounded to nearest and held at M."""
+    rounded: Wide = ((p * r >> np.clip(place - o - 1, 0, 63)) + 1) >> 1
     return np.minimum(rounded, cfg.m)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is computed once a row, from its sum; stages of :data:`.golden.softmax.STAGES`."""
+
+    top: Ints
+    r: Wide
+    x: Ints
+
+
+def of_row(cfg: Config, largest: Wide, total: Wide) -> Row:
+    """The stages between a row's sum and its outputs.
+
+    Args:
+        cfg: the configuration.
+        largest: ``c`` of each row's largest element, 0 where nothing is kept, shape [rows].
+        total: ``sum`` of each row.
+    """
+    highest = (largest >> form(cfg).g).astype(np.int32)
+    leading = top(cfg, highest, total)
+    inverse = r(cfg, highest, leading, total)
+    scale = x(cfg, largest, inverse, leading) * (largest > 0) if cfg.row_exp else 0 * highest
+    return Row(leading, inverse, scale)
 
 
 def run(
@@ -218,24 +251,16 @@ def run(
     largest = np.maximum.reduceat(score, starts)
     highest = (largest >> fmt.g).astype(np.int32)
     whole = total(octave, power, np.repeat(highest, lengths), starts)
-    leading = top(cfg, highest, whole)
-    inverse = r(cfg, highest, leading, whole)
-    scale = x(cfg, largest, inverse, leading) * (largest > 0) if cfg.row_exp else 0 * highest
-    out = y(
-        cfg,
-        octave,
-        power,
-        np.repeat(inverse, lengths),
-        np.repeat(leading, lengths),
-        np.repeat(scale, lengths),
-    )
+    row = of_row(cfg, largest, whole)
+    places = np.repeat(place(cfg, row.top, row.x), lengths)
+    out = y(cfg, octave, power, np.repeat(row.r, lengths), places)
     return {
         "o": octave,
         "p": power,
         "max": highest,
         "sum": whole,
-        "top": leading,
-        "r": inverse,
-        "x": scale,
+        "top": row.top,
+        "r": row.r,
+        "x": row.x,
         "y": out,
     }

@@ -8,17 +8,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from softmax_cosim.compiled import errors, golden, library, quantised
+from softmax_cosim.compiled.golden import Answers
 from softmax_cosim.configs import Config
+from softmax_cosim.configs.numbers import Fixed
 from softmax_cosim.golden import framing, metrics, reference, timing
 from softmax_cosim.golden.compare import apart
+from softmax_cosim.golden.metrics import RowErrors, TableHits
 from softmax_cosim.golden.quantise import Clipping, quantise
 from softmax_cosim.golden.rows import Results, Rows
-from softmax_cosim.golden.softmax import Outputs, softmax
+from softmax_cosim.golden.softmax import softmax
 from softmax_cosim.plan import Design, Planned
 from softmax_cosim.report import Failure, RowBatch, RowDetail
-from softmax_cosim.trace import Layer, LayerRows
+from softmax_cosim.trace import Layer
 
 __all__ = ["Measured", "Slice", "predicted"]
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,6 @@ class Slice:
     layer: Layer
     picked: npt.NDArray[np.int64]
     """Numbers of the rows within the tensor, shape [rows]."""
-    flat: LayerRows
     rows: Rows
     """As driven."""
     clipping: Clipping
@@ -45,14 +50,19 @@ class Slice:
         Raises:
             UsageError: scores that are no numbers, or elements that the design cannot be given.
         """
-        cfg, trace = design.cfg, planned.trace
-        flat = layer.flatten(picked)
-        count, length = flat.scores.shape
-        codes = quantise(flat.scores, flat.keep, cfg, name=f"{trace.path}: {layer.name}")
-        offsets = np.arange(count + 1, dtype=np.int64) * length
-        rows = Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets)
+        cfg, name = design.cfg, f"{planned.trace.path}: {layer.name}"
+        if isinstance(cfg.inputs, Fixed) and library.ready():
+            rows, clipping = quantised.quantised(cfg, layer, picked, name)
+        else:
+            flat = layer.flatten(picked)
+            codes = quantise(flat.scores, flat.keep, cfg, name=name)
+            offsets = np.arange(len(picked) + 1, dtype=np.int64) * flat.scores.shape[1]
+            rows, clipping = (
+                Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets),
+                codes.clipping,
+            )
         framing.check(cfg, rows)
-        return cls(design, planned, layer, picked, flat, rows, codes.clipping)
+        return cls(design, planned, layer, picked, rows, clipping)
 
     def measure(self, results: Results | None = None, *, predictable: bool = False) -> Measured:
         """Compare with the golden model and measure.
@@ -61,70 +71,107 @@ class Slice:
             results: what the hardware answered; None measures the golden model alone.
             predictable: the sink never stalled, so the timing model says when each row leaves.
         """
-        cfg, rows, offsets = self.design.cfg, self.rows, self.rows.offsets
-        count, length = self.flat.scores.shape
-        golden = softmax(cfg, rows) if cfg.golden else None
+        cfg, rows = self.design.cfg, self.rows
+        answers = self._answers(library.ready())
         played = results is not None
         if results is None:
-            assert golden is not None
-            results = _unplayed(golden, count)
+            assert answers is not None
+            results = _unplayed(answers, len(rows))
         lost = results.lost & played
+        wrong = _mismatched(cfg, rows, answers, results)
+        if wrong.any():  # nobody but the golden model itself says so
+            answers = self._answers(False)
+            wrong = _mismatched(cfg, rows, answers, results)
+        wrong[lost | results.error] = 0
 
-        leaves = (np.full(count, -1), np.full(count, -1))
+        leaves = (np.full(len(rows), -1), np.full(len(rows), -1))
         if predictable and not lost.any():
             leaves = predicted(cfg, rows.lengths, results)
-        of_scores = reference.of_scores(cfg, self.flat.scores.reshape(-1), rows.keep, offsets)
-        of_quantised = reference.of_quantised(cfg, rows)
+        output = _real(cfg, rows, results)
+        nonfinite = np.zeros(len(rows), np.int64)
+        if cfg.outputs.has_nan:
+            strange = ~np.isfinite(output)
+            nonfinite = np.add.reduceat(strange, rows.offsets[:-1], dtype=np.int64)
+            output = np.where(strange, 0.0, output)  # rows that have some stay out of the errors
         lsb = np.ldexp(cfg.outputs.lsb, -results.exponent.astype(np.int32))
-        output = cfg.real(results.y, np.repeat(results.exponent, length))
-        nonfinite = ~np.isfinite(output)
-        differs = apart(cfg, golden.y if golden else None, results.y).reshape(count, length)
-        if golden is not None:
-            differs |= (results.exponent != golden.exponent)[:, None]
-        differs[lost | results.error] = False
-        hits = None
-        if golden is not None and len(golden.stages) > 1:
-            hits = metrics.TableHits()
-            hits.update(cfg, rows, golden)
-
-        numbers = np.where(nonfinite, 0.0, output)  # rows that have others stay out of the errors
-        shape = numbers, rows.keep, offsets, lsb
-        softmax_like = cfg.reference == "softmax"
+        datapath, total = self._errors(output, lsb)
+        batch, head, query = np.unravel_index(self.picked, self.layer.scores.shape[:3])
 
         def detail(i: int) -> RowDetail:
-            part = slice(offsets[i], offsets[i + 1])
-            return RowDetail(of_scores[part], output[part], self.command([i]))
+            return RowDetail(*measured.row(i), self.command([i]))
 
-        batch = RowBatch(
-            trace=str(self.planned.trace.path),
-            model=self.planned.trace.model,
-            tensor=self.layer.name,
-            row=self.picked,
-            batch=self.flat.batch,
-            head=self.flat.head,
-            query=self.flat.query,
-            length=rows.lengths,
-            active=np.count_nonzero(rows.keep.reshape(count, length), axis=1),
-            first_in=results.first_in,
-            last_in=results.last_in,
-            first_out=results.first_out,
-            last_out=results.last_out,
-            predicted_first_out=leaves[0],
-            predicted_last_out=leaves[1],
-            mismatched=np.count_nonzero(differs, axis=1),
-            nonfinite=np.count_nonzero(nonfinite.reshape(count, length), axis=1),
-            lost=lost,
-            error=results.error,
-            clipped=self.clipping.clipped,
-            underflow=self.clipping.underflow,
-            moved=self.clipping.moved,
-            hits=hits,
-            datapath=metrics.row_errors(of_quantised, *shape, distribution=softmax_like),
-            total=metrics.row_errors(of_scores, *shape, distribution=softmax_like),
-            detail=detail,
-            played=played,
+        measured = Measured(
+            self,
+            answers,
+            results,
+            RowBatch(
+                trace=str(self.planned.trace.path),
+                model=self.planned.trace.model,
+                tensor=self.layer.name,
+                row=self.picked,
+                batch=batch,
+                head=head,
+                query=query,
+                length=rows.lengths,
+                active=total.kept,
+                first_in=results.first_in,
+                last_in=results.last_in,
+                first_out=results.first_out,
+                last_out=results.last_out,
+                predicted_first_out=leaves[0],
+                predicted_last_out=leaves[1],
+                mismatched=wrong,
+                nonfinite=nonfinite,
+                lost=lost,
+                error=results.error,
+                clipped=self.clipping.clipped,
+                underflow=self.clipping.underflow,
+                moved=self.clipping.moved,
+                hits=answers.hits if answers else None,
+                datapath=datapath,
+                total=total,
+                detail=detail,
+                played=played,
+            ),
         )
-        return Measured(self, golden, results, batch, of_scores, output)
+        return measured
+
+    def _answers(self, fast: bool) -> Answers | None:
+        """What must come out; None where there is no golden model."""
+        cfg, rows = self.design.cfg, self.rows
+        if not cfg.golden:
+            return None
+        if fast and cfg.method in golden.METHODS:
+            return golden.softmax(cfg, rows)
+        outputs, hits = softmax(cfg, rows), None
+        if len(outputs.stages) > 1:
+            hits = TableHits()
+            hits.update(cfg, rows, outputs)
+        return Answers(outputs.y, outputs.exponent, hits)
+
+    def _errors(self, output: Floats, lsb: Floats) -> tuple[RowErrors, RowErrors]:
+        """Of what came out, against what is computed of the quantised and the original scores."""
+        cfg, rows, layer = self.design.cfg, self.rows, self.layer
+        offsets, shape = rows.offsets, (output, rows.keep, rows.offsets, lsb)
+        if cfg.reference == "softmax" and library.ready():
+            codes, scale = (
+                (rows.q, cfg.scale / cfg.inputs.one)
+                if isinstance(cfg.inputs, Fixed)
+                else (cfg.scores(rows.q), 1.0)
+            )
+            return (
+                errors.errors_of(codes, offsets[:-1], *shape, scale=scale),
+                errors.errors_of(layer.scores, layer.starts(self.picked), *shape),
+            )
+        references = (
+            reference.of_quantised(cfg, rows),
+            reference.of_scores(cfg, layer.rows(self.picked).reshape(-1), rows.keep, offsets),
+        )
+        softmax_like = cfg.reference == "softmax"
+        datapath, total = (
+            metrics.row_errors(one, *shape, distribution=softmax_like) for one in references
+        )
+        return datapath, total
 
     def of_rows(self, picked: npt.NDArray[np.int64]) -> Slice:
         """Other rows of the same tensor."""
@@ -141,14 +188,25 @@ class Measured:
     """What one slice gave."""
 
     slice: Slice
-    golden: Outputs | None
+    golden: Answers | None
     """None when there is no golden model."""
     results: Results
     batch: RowBatch
-    reference: npt.NDArray[np.float64]
-    """Float64 softmax of the original scores, shape [elements]."""
-    output: npt.NDArray[np.float64]
-    """What came out as probability, shape [elements]."""
+
+    def row(self, i: int) -> tuple[Floats, Floats]:
+        """The ``i``-th row as it should be, of its original scores, and as it came out.
+
+        Both are probabilities, or what else the design computes, of shape [length].
+        """
+        part, cfg = self.slice, self.slice.design.cfg
+        low, high = part.rows.offsets[i : i + 2].tolist()
+        keep, offsets = part.rows.keep[low:high], np.array([0, high - low])
+        scores = part.layer.rows(part.picked[i : i + 1]).reshape(-1)
+        exponent = np.full(high - low, self.results.exponent[i])
+        return (
+            reference.of_scores(cfg, scores, keep, offsets),
+            cfg.real(self.results.y[low:high], exponent),
+        )
 
     @property
     def wrong(self) -> npt.NDArray[np.bool_]:
@@ -206,7 +264,27 @@ def predicted(
     return results.first_out, results.first_in + cycles
 
 
-def _unplayed(golden: Outputs, rows: int) -> Results:
+def _mismatched(
+    cfg: Config, rows: Rows, answers: Answers | None, results: Results
+) -> npt.NDArray[np.int64]:
+    """Elements of each row that are not what they must be, shape [rows]."""
+    differs = apart(cfg, answers.y if answers else None, results.y)
+    if not differs.any():
+        wrong = np.zeros(len(rows), np.int64)
+    else:
+        wrong = np.add.reduceat(differs, rows.offsets[:-1], dtype=np.int64)
+    if answers is not None:
+        wrong = np.where(results.exponent != answers.exponent, rows.lengths, wrong)
+    return wrong
+
+
+def _real(cfg: Config, rows: Rows, results: Results) -> Floats:
+    """What came out, as real values, shape [elements]."""
+    exponent = results.exponent
+    return cfg.real(results.y, np.repeat(exponent, rows.lengths) if exponent.any() else None)
+
+
+def _unplayed(golden: Answers, rows: int) -> Results:
     """The golden outputs as if from hardware that takes no time."""
     never = np.full(rows, -1, dtype=np.int64)
     flags = np.zeros(rows, dtype=np.bool_)

@@ -81,12 +81,24 @@ class Layer:
         """The tensor's name in the file."""
         return f"layer.{self.index}.scores"
 
+    def starts(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Place in ``scores`` of the first element of rows by number, shape [rows]."""
+        starts: npt.NDArray[np.int64] = rows * self.scores.shape[-1]
+        return starts
+
+    def rows(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.floating[Any]]:
+        """Scores of rows by number, as stored, shape [rows, keys]."""
+        scores: npt.NDArray[np.floating[Any]] = filled(self.scores).reshape(
+            -1, self.scores.shape[-1]
+        )[rows]
+        return scores
+
     def flatten(self, rows: npt.NDArray[np.int64] | None = None) -> LayerRows:
         """Rows by number (None: all): query runs fastest, then head, then batch."""
-        batch, heads, queries, keys = self.scores.shape
+        batch, heads, queries, _ = self.scores.shape
         if rows is None:
             rows = np.arange(batch * heads * queries)
-        scores = filled(self.scores).reshape(-1, keys)[rows]
+        scores = self.rows(rows)
         keep = unmasked(scores)
         b, h, q = np.unravel_index(rows, (batch, heads, queries))
         if self.mask is not None:

@@ -23,7 +23,7 @@ class Picture:
 
     def add(self, measured: Measured) -> None:
         """Look for rows of the head that is drawn; those that did not come out are NaN."""
-        batch, part = measured.batch, measured.slice
+        batch = measured.batch
         head = (batch.trace, batch.tensor, int(batch.batch[0]), int(batch.head[0]))
         head = self._heads.setdefault(batch.model, head)
         if head[:2] != (batch.trace, batch.tensor):
@@ -32,12 +32,10 @@ class Picture:
         for i in np.flatnonzero((batch.batch == head[2]) & (batch.head == head[3])):
             if len(rows) == MAP_SIDE:
                 return
-            start = part.rows.offsets[i]
-            shown = slice(start, min(part.rows.offsets[i + 1], start + MAP_SIDE))
-            output = measured.output[shown]
+            reference, output = (values[:MAP_SIDE] for values in measured.row(int(i)))
             if batch.lost[i] or batch.error[i]:
                 output = np.full_like(output, np.nan)
-            rows[int(batch.query[i])] = measured.reference[shown].copy(), output.copy()
+            rows[int(batch.query[i])] = reference, output
 
     def maps(self) -> tuple[AttentionMap, ...]:
         """What was collected so far."""

@@ -183,6 +183,7 @@ def test_a_mismatch_is_exit_1_and_says_where(
         return Outputs(y, right.stages | {"y": y}, right.exponent)
 
     monkeypatch.setattr(softmax_cosim.measure, "softmax", wrong)
+    monkeypatch.setattr(softmax_cosim.measure.library, "ready", lambda: False)
     words = ["replay", str(trace), "--config", "rexp_uint8", "--layers", "0"]
     assert cli.main([*words, "--out", str(tmp_path)]) == 1
     (run,) = summary(tmp_path)["runs"]

@@ -1,0 +1,372 @@
+// Copyright 2026 the softmax-cosim authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// What measuring does to every element, one pass a row: quantise, look up, add up, compare.
+///
+/// Nothing here knows a method. What a score stands for comes as a table that the golden model
+/// filled, one entry a code, and what is computed once a row is computed by the golden model from
+/// the sums made here. `golden.py` beside this file calls the integer part, `errors.py` the rest.
+/// Rows lie end to end: row `n` from `offsets[n]` to `offsets[n + 1]`. Of the functions that Python
+/// calls (`library.py`) every parameter is an array, an int64_t or a double.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// A float16 as it is stored.
+struct Half {
+  uint16_t bits;
+};
+
+[[gnu::always_inline]] inline double real(double x) { return x; }
+[[gnu::always_inline]] inline double real(float x) { return x; }
+[[gnu::always_inline]] inline double real(int32_t x) { return x; }
+[[gnu::always_inline]] inline double real(Half x) {
+  uint32_t bits = uint32_t(x.bits & 0x7fff) << 13;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  value *= 0x1p112f;  // the exponent's bias is 15 there and 127 here
+  std::memcpy(&bits, &value, sizeof bits);
+  bits |= uint32_t(x.bits & 0x8000) << 16;
+  if ((x.bits & 0x7c00) == 0x7c00) bits |= 0x7f800000;  // infinity, or no number
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/// `a * b + c`, rounded once where the machine can.
+[[gnu::always_inline]] inline double multiply_add(double a, double b, double c) {
+#ifdef __FMA__
+  return __builtin_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+/// exp of x <= 0, within 2 units in the last place; 0 below -708, where doubles lose bits.
+[[gnu::always_inline]] inline double exponential(double x) {
+  constexpr double kLn2High = 0x1.62e42fee00000p-1, kLn2Low = 0x1.a39ef35793c76p-33;
+  const double held = std::max(x, -708.0);
+  const double shifted = held * 0x1.71547652b82fep0 + 0x1.8p52;  // its low bits: round(x / ln 2)
+  const double n = shifted - 0x1.8p52;
+  const double r = (held - n * kLn2High) - n * kLn2Low;  // within ln 2 / 2 of 0
+  double power = 1.0 / 6227020800;
+  constexpr double kFactorials[] = {479001600, 39916800, 3628800, 362880, 40320, 5040, 720,
+                                    120,       24,       6,       2,      1,     1};
+#pragma GCC unroll 13
+  for (double factorial : kFactorials) power = multiply_add(power, r, 1 / factorial);
+  uint64_t bits, exponent;
+  std::memcpy(&bits, &power, sizeof bits);
+  std::memcpy(&exponent, &shifted, sizeof exponent);
+  bits += exponent << 52;
+  std::memcpy(&power, &bits, sizeof power);
+  return x < -708.0 ? 0.0 : power;
+}
+
+/// The natural logarithm of a normal x > 0, within 4 units in the last place of it or of 1.
+[[gnu::always_inline]] inline double logarithm(double x) {
+  constexpr uint64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
+  uint64_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  // x = 2**n * m with m within sqrt(1/2) .. sqrt(2)
+  const uint64_t above = bits - kSqrtHalf + (uint64_t{1023} << 52);
+  uint64_t biased = (above >> 52) | 0x4330000000000000;  // 2**52 + n + 1023
+  double n;
+  std::memcpy(&n, &biased, sizeof n);
+  n -= 0x1p52 + 1023;
+  bits = (above & 0xfffffffffffff) + kSqrtHalf;
+  double m;
+  std::memcpy(&m, &bits, sizeof m);
+  // ln m = 2 artanh s
+  const double s = (m - 1) / (m + 1), square = s * s;
+  double series = 2.0 / 21;
+#pragma GCC unroll 10
+  for (int odd = 19; odd > 0; odd -= 2) series = multiply_add(series, square, 2.0 / odd);
+  return multiply_add(n, 0x1.62e42fefa39efp-1, s * series);
+}
+
+}  // namespace
+
+// ------------------------------------------------------------------------------- quantising
+
+/// How scores become codes. `compiled/quantised.py` mirrors this layout.
+struct Quantiser {
+  double unit, low, high;  // steps of a score of 1; the range of the codes
+  double top_at;           // where a row's maximum lands
+  double own;              // what is not above this is masked
+  double masks[3];         // likewise what equals one of these; NaN for none
+  int32_t recentre;
+};
+
+namespace {
+
+/// Rows of `length` scores, row n at `scores + at[n]`: codes, which take part (a byte each at
+/// `mask + mask_at[n]`, `mask_step` apart, says so as well), how many do, and whether a code was
+/// held within the range. Returns false if a score is no number, or +inf.
+template <class T>
+bool quantise(const T* scores, const int64_t* at, int64_t rows, int64_t length,
+              const uint8_t* mask, const int64_t* mask_at, int64_t mask_step, const Quantiser& how,
+              int32_t* q, uint8_t* keep, int64_t* kept, uint8_t* held) {
+  int bad = 0;
+  const double own = how.own, unit = how.unit, low = how.low, high = how.high;
+  const double m0 = how.masks[0], m1 = how.masks[1], m2 = how.masks[2];
+  for (int64_t n = 0; n < rows; n++, q += length, keep += length) {
+    const T* row = scores + at[n];
+#pragma omp simd reduction(| : bad)
+    for (int64_t i = 0; i < length; i++) {
+      const double x = real(row[i]);
+      bad |= !(x < kInfinity);
+      keep[i] = (x > own) & (x != m0) & (x != m1) & (x != m2);
+    }
+    if (mask) {
+      const uint8_t* told = mask + mask_at[n];
+      for (int64_t i = 0; i < length; i++) keep[i] &= told[i * mask_step];
+    }
+    double top = 0, add = 0;
+    if (how.recentre) {
+      top = -kInfinity;
+#pragma omp simd reduction(max : top)
+      for (int64_t i = 0; i < length; i++) {
+        const double x = keep[i] ? real(row[i]) : -kInfinity;
+        top = std::max(top, x);
+      }
+      if (top == -kInfinity) top = 0;
+      add = how.top_at;
+    }
+    int beyond = 0;
+    int32_t count = 0;
+#pragma omp simd reduction(| : beyond) reduction(+ : count)
+    for (int64_t i = 0; i < length; i++) {
+      const double steps = __builtin_rint((real(row[i]) - top) * unit + add);
+      const double inside = std::min(std::max(steps, low), high);
+      beyond |= keep[i] & (steps != inside);
+      count += keep[i];
+      q[i] = static_cast<int32_t>(keep[i] ? inside : low);
+    }
+    kept[n] = count;
+    held[n] = beyond;
+  }
+  return bad == 0;
+}
+
+}  // namespace
+
+#define QUANTISE(NAME, TYPE)                                                                    \
+  extern "C" int64_t NAME(const TYPE* scores, const int64_t* at, int64_t rows, int64_t length,     \
+                       const uint8_t* mask, const int64_t* mask_at, int64_t mask_step,          \
+                       const Quantiser* how, int32_t* q, uint8_t* keep, int64_t* kept,          \
+                       uint8_t* held) {                                                         \
+    return quantise(scores, at, rows, length, mask, mask_at, mask_step, *how, q, keep, kept,    \
+                    held);                                                                      \
+  }
+QUANTISE(quantise_float16, Half)
+QUANTISE(quantise_float32, float)
+QUANTISE(quantise_float64, double)
+
+// ----------------------------------------------------------------------------- golden model
+
+/// The highest and the lowest code that takes part in each row, and how many do; of a row with
+/// none, `lowest` and `highest` as they are given.
+extern "C" void extremes(const int32_t* q, const uint8_t* keep, const int64_t* offsets,
+                         int64_t rows, int64_t lowest, int64_t highest, int32_t* top,
+                         int32_t* bottom, int64_t* kept) {
+  const int32_t least = lowest, most = highest;
+  for (int64_t n = 0; n < rows; n++) {
+    int32_t high = least, low = most, count = 0;
+#pragma omp simd reduction(max : high) reduction(min : low) reduction(+ : count)
+    for (int64_t i = offsets[n]; i < offsets[n + 1]; i++) {
+      high = std::max(high, keep[i] ? q[i] : least);
+      low = std::min(low, keep[i] ? q[i] : most);
+      count += keep[i];
+    }
+    top[n] = high;
+    bottom[n] = low;
+    kept[n] = count;
+  }
+}
+
+/// The sum of each row's terms; a term is known by how far the score lies below `top`, both cut
+/// down by `shift` bits.
+extern "C" void sums_by_distance(const int32_t* q, const uint8_t* keep, const int64_t* offsets,
+                                 int64_t rows, int64_t shift, const int32_t* top,
+                                 const uint16_t* terms, int32_t* sums) {
+  for (int64_t n = 0; n < rows; n++) {
+    const int32_t highest = top[n] >> shift;
+    int32_t sum = 0;
+    for (int64_t i = offsets[n]; i < offsets[n + 1]; i++) {
+      const int32_t all = -int32_t{keep[i]};  // bits, of what takes part
+      sum += terms[(highest - (q[i] >> shift)) & all] & all;
+    }
+    sums[n] = sum;
+  }
+}
+
+/// Outputs: of the line of `table` that belongs to the row, in the column of the distance.
+extern "C" void outputs_by_distance(const int32_t* q, const uint8_t* keep, const int64_t* offsets,
+                                    int64_t rows, int64_t shift, const int32_t* top,
+                                    const uint8_t* columns, const uint16_t* table, int64_t width,
+                                    const int32_t* lines, uint16_t* y) {
+  for (int64_t n = 0; n < rows; n++) {
+    const int32_t highest = top[n] >> shift;
+    const uint16_t* line = table + int64_t{lines[n]} * width;
+    for (int64_t i = offsets[n]; i < offsets[n + 1]; i++) {
+      const int32_t all = -int32_t{keep[i]};
+      y[i] = line[columns[(highest - (q[i] >> shift)) & all]] & all;
+    }
+  }
+}
+
+constexpr uint32_t kWindow = 32;  // golden.split_tables.WINDOW
+
+/// A score as `power * 2**octave`.
+struct Power {
+  uint32_t octave, power;
+};
+
+/// The sum of each row's powers in the window of 32 octaves in which `highest` lies, and the carry
+/// of those in the window below; `powers` begins with that of the code `lowest`.
+extern "C" void sums_by_octave(const int32_t* q, const uint8_t* keep, const int64_t* offsets,
+                               int64_t rows, int64_t lowest, const Power* powers,
+                               const int32_t* highest, int64_t* sums) {
+  const int32_t least = lowest;
+  for (int64_t n = 0; n < rows; n++) {
+    const uint32_t window = uint32_t(highest[n]) / kWindow;
+    int64_t upper = 0, lower = 0;
+    for (int64_t i = offsets[n]; i < offsets[n + 1]; i++) {
+      const int32_t all = -int32_t{keep[i]};
+      const Power score = powers[(q[i] - least) & all];
+      const int64_t term = uint64_t(score.power & all) << score.octave % kWindow;
+      const uint32_t below = window - score.octave / kWindow;
+      upper += term & -int64_t{below == 0};
+      lower += term & -int64_t{below == 1};
+    }
+    sums[n] = upper + (lower >> kWindow);
+  }
+}
+
+/// Outputs: the power times the row's reciprocal, shifted right by `places` less the octave,
+/// rounded to nearest and held at `m`.
+extern "C" void outputs_by_octave(const int32_t* q, const uint8_t* keep, const int64_t* offsets,
+                                  int64_t rows, int64_t lowest, const Power* powers,
+                                  const int32_t* reciprocals, const int32_t* places, int64_t m,
+                                  uint16_t* y) {
+  const int32_t least = lowest;
+  for (int64_t n = 0; n < rows; n++) {
+    const uint64_t reciprocal = uint32_t(reciprocals[n]);
+    for (int64_t i = offsets[n]; i < offsets[n + 1]; i++) {
+      const int32_t all = -int32_t{keep[i]};
+      const Power score = powers[(q[i] - least) & all];
+      const uint64_t product = uint32_t(score.power) * reciprocal;
+      const int32_t shift = std::clamp(places[n] - int32_t(score.octave) - 1, 0, 63);
+      const uint64_t rounded = ((product >> shift) + 1) >> 1;
+      y[i] = std::min<uint64_t>(rounded, m) & all;
+    }
+  }
+}
+
+// ----------------------------------------------------------------------------------- errors
+
+/// Errors of each row, as in `golden.metrics.RowErrors`. `compiled/errors.py` mirrors this layout.
+struct Errors {
+  int64_t* kept;
+  double *max_abs, *l1, *kl, *row_sum;
+  uint8_t* top1;
+};
+
+namespace {
+
+constexpr int64_t kVector = 8;     // doubles that a machine may compute at a time
+constexpr double kMasked = -std::numeric_limits<double>::max();
+
+/// Softmax of each row's scores (`scale` times row n at `scores + at[n]`), and how far `output` is
+/// from it; `lsb` is that of the row.
+template <class T>
+void errors(const T* scores, const int64_t* at, double scale, const double* output,
+            const uint8_t* keep, const int64_t* offsets, int64_t rows, const double* lsb,
+            const Errors& found) {
+  std::vector<double> scratch;
+  for (int64_t n = 0; n < rows; n++) {
+    const int64_t length = offsets[n + 1] - offsets[n];
+    const T* row = scores + at[n];
+    const double* o = output + offsets[n];
+    const uint8_t* k = keep + offsets[n];
+    // Filled up with elements that take no part, so that no loop has a remainder.
+    const int64_t whole = (length + kVector - 1) & -kVector;
+    if (static_cast<int64_t>(scratch.size()) < 5 * whole) scratch.resize(5 * whole);
+    double *distance = scratch.data(), *term = distance + whole, *part = term + whole,
+           *out = part + whole, *shown = out + whole;
+    for (int64_t i = 0; i < length; i++) {
+      distance[i] = k[i] ? scale * real(row[i]) : kMasked;
+      part[i] = k[i];
+      out[i] = o[i];
+      shown[i] = k[i] ? o[i] : -kInfinity;
+    }
+    for (int64_t i = length; i < whole; i++) {
+      distance[i] = kMasked;
+      part[i] = out[i] = 0;
+      shown[i] = -kInfinity;
+    }
+
+    double top = kMasked, highest = -kInfinity, kept = 0;
+#pragma omp simd reduction(max : top, highest) reduction(+ : kept)
+    for (int64_t i = 0; i < whole; i++) {
+      top = std::max(top, distance[i]);
+      highest = std::max(highest, shown[i]);
+      kept += part[i];
+    }
+    if (kept == 0) top = 0;
+    double total = 0;
+#pragma omp simd reduction(+ : total)
+    for (int64_t i = 0; i < whole; i++) {
+      distance[i] = std::max(distance[i] - top, -1e300);  // finite: 0 times it is 0
+      term[i] = exponential(distance[i]);
+      total += term[i];
+    }
+    if (kept == 0) total = 1;
+    const double largest = 1 / total, spread = lsb[n] / 2 / std::max(kept, 1.0);
+    double max_abs = 0, l1 = 0, row_sum = 0, smooth_sum = 0, cross = 0;
+    double shared = 0, strayed = 0;  // elements
+#pragma omp simd reduction(max : max_abs) \
+    reduction(+ : l1, row_sum, smooth_sum, cross, shared, strayed)
+    for (int64_t i = 0; i < whole; i++) {
+      const double p = term[i] / total, y = out[i];
+      const double error = std::abs(y - p);
+      max_abs = std::max(max_abs, error);
+      l1 += error;
+      row_sum += y;
+      const double smooth = std::max(y, 0.0) + spread;  // some formats have a sign
+      smooth_sum += part[i] * smooth;
+      cross += p * (distance[i] - logarithm(smooth));
+      const double chosen = shown[i] == highest ? 1.0 : 0.0;
+      const double right = p == largest ? chosen : 0.0;
+      shared += right;
+      strayed += chosen - right;
+    }
+    const double kl = kept > 0 ? cross - std::log(total) + std::log(smooth_sum) : 0.0;
+    found.kept[n] = static_cast<int64_t>(kept);
+    found.max_abs[n] = max_abs;
+    found.l1[n] = l1;
+    found.kl[n] = std::max(kl, 0.0);
+    found.row_sum[n] = row_sum;
+    found.top1[n] = kept > 0 && strayed > 0 ? shared > 0 : 2;  // WRONG, TIE or AGREE
+  }
+}
+
+}  // namespace
+
+#define ERRORS(NAME, TYPE)                                                                     \
+  extern "C" void NAME(const TYPE* scores, const int64_t* at, double scale,                    \
+                       const double* output, const uint8_t* keep, const int64_t* offsets,      \
+                       int64_t rows, const double* lsb, const Errors* found) {                 \
+    errors(scores, at, scale, output, keep, offsets, rows, lsb, *found);                       \
+  }
+ERRORS(errors_float16, Half)
+ERRORS(errors_float32, float)
+ERRORS(errors_float64, double)
+ERRORS(errors_int32, int32_t)

@@ -1,0 +1,76 @@
+"""``elements.cpp``, compiled once and loaded."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from softmax_cosim.configs import UsageError
+from softmax_cosim.paths import build_folder
+from softmax_cosim.simulation import toolchain
+from softmax_cosim.simulation.cache import Read, kept
+
+__all__ = ["call", "ready"]
+
+_SOURCE = Path(__file__).with_name("elements.cpp")
+_NAME = "elements.so"
+#: A loop's sums may be split into lanes where the source says so; every other operation on doubles
+#: is that of numpy, in its order.
+_FLAGS = (
+    *("-std=c++17", "-O3", "-march=native", "-fopenmp-simd", "-ffp-contract=off"),
+    *("-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"),
+)
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    """None where nothing can be compiled."""
+
+    def make(work: Path) -> Read:
+        command = [*toolchain.compiler(), *_FLAGS, str(_SOURCE), "-o", str(work / _NAME)]
+        environment = toolchain.build_environment() | {"TMPDIR": str(work)}
+        subprocess.run(command, env=environment, check=True, capture_output=True, cwd=work)
+        return Read([str(_SOURCE)])
+
+    try:
+        key = _FLAGS, toolchain.fingerprint()
+        folder = kept(build_folder("compiled"), "elements", key, make)
+        return ctypes.CDLL(str(folder / _NAME))
+    except (OSError, UsageError, subprocess.CalledProcessError):
+        return None
+
+
+def ready() -> bool:
+    """Whether the compiled functions are there; the first call may compile them.
+
+    Where they are not, for want of a compiler or of a place to build in, ``golden`` does the work.
+    """
+    return _library() is not None
+
+
+def call(name: str, *arguments: Any) -> int:
+    """Call a function of ``elements.cpp``; other threads run meanwhile.
+
+    Arrays go by their address, and must be of the element type that it expects.
+    """
+    function = getattr(_library(), name)
+    function.restype = ctypes.c_int64
+    result: int = function(*map(_passed, arguments))
+    return result
+
+
+def _passed(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        if not value.flags.c_contiguous:
+            raise TypeError("an array is not contiguous")
+        return ctypes.c_void_p(value.ctypes.data)
+    if isinstance(value, float):
+        return ctypes.c_double(value)
+    if isinstance(value, int):
+        return ctypes.c_int64(value)
+    return value

@@ -1,0 +1,81 @@
+"""Rows of a layer as the hardware takes them, read and quantised in one pass."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from softmax_cosim.compiled.library import call
+from softmax_cosim.configs import Config
+from softmax_cosim.configs.numbers import Fixed
+from softmax_cosim.golden.quantise import LOWEST, Clipping, quantise
+from softmax_cosim.golden.rows import Rows
+from softmax_cosim.trace import Layer
+
+__all__ = ["quantised"]
+
+Ints = npt.NDArray[np.int64]
+
+
+class _Quantiser(ctypes.Structure):
+    """``Quantiser`` of ``elements.cpp``."""
+
+    _fields_ = (
+        *((name, ctypes.c_double) for name in ("unit", "low", "high", "top_at", "own")),
+        ("masks", ctypes.c_double * 3),
+        ("recentre", ctypes.c_int32),
+    )
+
+
+def quantised(cfg: Config, layer: Layer, picked: Ints, name: str) -> tuple[Rows, Clipping]:
+    """As :meth:`.trace.Layer.flatten` and :func:`.golden.quantise.quantise` of these rows.
+
+    Rows of which a score is clipped are looked at by the latter.
+
+    Args:
+        cfg: whose input format is fixed point.
+        layer: as read from a trace, its scores contiguous.
+        picked: numbers of rows.
+        name: what an error calls the scores.
+
+    Raises:
+        UsageError: NaN or +inf among the scores.
+    """
+    form, scores = cfg.inputs, layer.scores
+    assert isinstance(form, Fixed)
+    count, length = len(picked), scores.shape[-1]
+    own = float(np.finfo(scores.dtype).min)
+    masks = [lowest for lowest in LOWEST if lowest > own]
+    how = _Quantiser(
+        form.one / cfg.scale,
+        form.lowest,
+        form.highest,
+        form.highest,
+        own,
+        (*masks, *[math.nan] * (3 - len(masks))),
+        cfg.recentre,
+    )
+    told: tuple[Any, ...] = None, None, 0
+    if layer.mask is not None:
+        mask = np.broadcast_to(layer.mask, scores.shape)
+        *strides, step = mask.strides
+        place = np.unravel_index(picked, scores.shape[:3])
+        mask_at = sum(np.multiply(*pair) for pair in zip(place, strides, strict=True))
+        told = ctypes.c_void_p(mask.ctypes.data), mask_at, step
+    q, keep = np.empty(count * length, np.int32), np.empty(count * length, np.bool_)
+    kept, held = np.empty(count, np.int64), np.empty(count, np.bool_)
+    numbers = call(
+        f"quantise_{scores.dtype.name}",
+        *(scores, layer.starts(picked), count, length, *told),
+        *(ctypes.byref(how), q, keep, kept, held),
+    )
+    clipping = Clipping(int(kept.sum()))
+    if held.any() or not numbers:
+        flat = layer.flatten(picked[held] if numbers else picked)
+        found = quantise(flat.scores, flat.keep, cfg, name=name).clipping
+        clipping = Clipping(clipping.scores, found.clipped, found.underflow, found.moved)
+    return Rows(q, keep, np.arange(count + 1, dtype=np.int64) * length), clipping
