@@ -9,7 +9,7 @@ MODELS := onnx minilm translation torch training speech chemistry traces/models.
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test test-all test-models test-families lint format bench synth netlist formal mutate traces eval eval-small eval-handbook native clean
+.PHONY: help setup sim test test-all test-models test-families lint format bench field synth netlist formal mutate traces eval eval-small eval-handbook native clean
 .NOTPARALLEL:
 
 help: ## print this help
@@ -51,6 +51,10 @@ format: ## lay out Python and SystemVerilog as the lint wants them
 bench: ## measure how many rows a second each way of playing them makes
 	$(SETUP) test
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
+
+field: ## measure the field's approximations; writes docs/field.md; ARGS="--config mine.py" adds one
+	$(SETUP)
+	@$(BIN)/python -m benchmarks.field $(ARGS)
 
 synth: ## synthesise, place and route the core; ARGS=--check compares with synth/area.json
 	$(SETUP) synth

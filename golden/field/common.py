@@ -27,6 +27,7 @@ __all__ = [
     "distance",
     "flat",
     "frac",
+    "half_up",
     "method",
     "step",
     "total",
@@ -117,6 +118,12 @@ def total(rows: Rows, terms: Array) -> Array:
     sums = np.add.reduceat(np.where(rows.keep, terms, terms.dtype.type(0)), rows.offsets[:-1])
     kept = np.logical_or.reduceat(rows.keep, rows.offsets[:-1])
     return np.where(kept, sums, sums.dtype.type(1))
+
+
+def half_up(x: Ints, by: Ints | int) -> Ints:
+    """``x * 2^-by`` to nearest, half up."""
+    rounded: Ints = x + (np.int64(1) << by >> 1) >> by
+    return rounded
 
 
 def beats(rows: Rows, values: Array, width: int, fill: Any) -> Array:

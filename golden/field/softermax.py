@@ -32,7 +32,7 @@ from softmax_cosim.golden.rows import Rows
 
 __all__ = ["ABOUT", "LANES", "softmax"]
 
-ABOUT = About("Softermax", "arXiv 2103.09301", multipliers=3, dividers=0, passes=2)
+ABOUT = About("Softermax", "arXiv 2103.09301", multipliers=2, dividers=0, passes=2)
 
 #: Scores that come in at a time.
 LANES = 16

@@ -22,7 +22,7 @@ from softmax_cosim.golden.rows import Rows
 
 __all__ = ["ABOUT", "exponent", "mul", "scaled", "shift_round", "softmax", "zeros"]
 
-ABOUT = About("TFLite int8", "gemmlowp ``fixedpoint.h``", multipliers=13, dividers=0, passes=3)
+ABOUT = About("TFLite int8", "gemmlowp ``fixedpoint.h``", multipliers=4, dividers=0, passes=3)
 
 _MAX = (1 << 31) - 1
 _INTEGER = 5

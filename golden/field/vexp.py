@@ -24,7 +24,7 @@ from softmax_cosim.golden.rows import Rows
 
 __all__ = ["ABOUT", "exponent", "softmax"]
 
-ABOUT = About("VEXP", "arXiv 2504.11227", multipliers=3, dividers=0, passes=3)
+ABOUT = About("VEXP", "arXiv 2504.11227", multipliers=2, dividers=0, passes=3)
 
 Reals = npt.NDArray[np.float64]
 _BF16 = parse("bf16", "format")

@@ -147,6 +147,9 @@ def test_rows_of_extremes(name: str):
     [
         ("field/ibert", {"input": "bf16"}, "input = 'bf16'; this method wants fixed point, qI.F"),
         ("field/ibert", {"output": "unorm8"}, "output = unorm8; this method wants fixed point"),
+        ("field/hls4ml", {"input": "q5.5"}, "input = q5.5; give 11 bits or more"),
+        ("field/tosa", {"input": "q5.4"}, "input = q5.4; give 8 bits, or take tosa16"),
+        ("field/fqvit", {"input": "q2.16"}, "input = q2.16; with steps as fine"),
         ("field/ita", {"input": "fp16"}, "input = 'fp16'; this method wants fixed point, qI.F"),
     ],
 )

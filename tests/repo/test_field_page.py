@@ -1,0 +1,63 @@
+"""``docs/field.md`` has what ``benchmarks/field.py`` writes, of every configuration there is."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+
+from benchmarks import field
+from softmax_cosim import configs
+
+TEXT = field.PAGE.read_text(encoding="utf-8")
+WRITTEN = TEXT.partition(field.BEGIN)[2].partition(field.END)[0]
+ROWS = {
+    found[1]: found[2].split(" | ")
+    for found in re.finditer(r"^\| `([^`]+)` \| (.*) \|$", WRITTEN, re.MULTILINE)
+}
+COSTS = 6
+
+
+def test_the_page_is_what_the_generator_writes():
+    commit, seconds = re.search(r"at commit `(\S+)` by `make field`, in (\d+) s", WRITTEN).groups()
+    cells = {name: row[COSTS:] for name, row in ROWS.items()}
+    assert field.page(TEXT, commit, int(seconds), cells) == TEXT
+
+
+def test_every_configuration_has_a_row():
+    assert set(ROWS) == {*field.EQUAL, *field.OURS, *configs.field()}
+
+
+def test_an_equal_grid_is_16_bits_to_8():
+    """But for the powers of two of FQ-ViT, of which 5 bits tell 32 apart."""
+    for name in field.EQUAL:
+        cfg = configs.load(name)
+        assert (str(cfg.inputs), cfg.recentre) == ("q8.8", False)
+        assert cfg.w == (32 if name == "field/fqvit_16" else 8)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_figures_are_those_that_are_measured_now(name: str):
+    """L1 and KL at 64 keys: a method that changed, or a table that did not, is seen."""
+    l1, kl, _ = field.synthetic(configs.load(name), field.LENGTHS[:1])
+    at = COSTS + 2 * len(field.TRACES)
+    assert (l1, kl) == (ROWS[name][at], ROWS[name][at + len(field.LENGTHS)])
+
+
+def test_a_method_of_ones_own_has_a_row_too(tmp_path, monkeypatch):
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        '# /// cosim\n# input = "q8.8"\n# output = "uq0.8"\n# ///\n'
+        "def softmax(cfg, rows):\n    return rows.q * 0\n"
+    )
+    out = tmp_path / "page.md"
+    monkeypatch.setattr(sys, "argv", ["field", "--config", str(mine), "--out", str(out)])
+    monkeypatch.setattr(field, "EQUAL", ())
+    monkeypatch.setattr(field, "OURS", ())
+    monkeypatch.setattr(field, "TRACES", {"OCR": "ocr_short"})
+    monkeypatch.setattr(field, "MAX_ROWS", 20)
+    monkeypatch.setattr(configs, "field", lambda: [])
+    assert field.main() == 0
+    line = next(line for line in out.read_text().splitlines() if str(mine) in line)
+    assert line.startswith(f"| `{mine}` | mine | q8.8 → uq0.8 | ? | ? | ? | ? | 1.00 | ")
