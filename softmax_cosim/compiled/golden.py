@@ -20,11 +20,15 @@ from softmax_cosim.golden import lut2d, rexp, shell, split, tables
 from softmax_cosim.golden.metrics import TableHits
 from softmax_cosim.golden.rows import Raw, Rows
 from softmax_cosim.golden.softmax import check_range
+from softmax_cosim.golden.softmax import softmax as softmax_itself
 
 __all__ = ["METHODS", "Answers", "softmax"]
 
 #: Those that are compiled.
 METHODS = ("rexp", "lut2d", "split")
+
+#: One row in so many is computed by ``golden`` too, and one at least.
+_CONFIRMED = 100
 
 _POWER = np.dtype([("octave", np.int32), ("power", np.int32)])
 
@@ -60,11 +64,26 @@ class _Batch:
 def softmax(cfg: Config, rows: Rows) -> Answers:
     """As :func:`.golden.softmax.softmax`, of one of :data:`METHODS`.
 
+    Of every batch that model computes some rows itself.
+
     Raises:
         ValueError: a kept score that ``cfg.in_w`` bits cannot hold.
+        RuntimeError: the two differ.
     """
     batch = _batch(cfg, rows)
-    return _by_octave(cfg, batch) if cfg.method == "split" else _by_distance(cfg, batch)
+    answers = _by_octave(cfg, batch) if cfg.method == "split" else _by_distance(cfg, batch)
+    _confirm(cfg, rows, answers)
+    return answers
+
+
+def _confirm(cfg: Config, rows: Rows, answers: Answers) -> None:
+    start = len(rows) // 2
+    stop = min(start + 1 + len(rows) // _CONFIRMED, len(rows))
+    low, high = rows.offsets[[start, stop]]
+    expected = softmax_itself(cfg, rows.slice(start, stop))
+    equal = np.array_equal(answers.y[low:high], expected.y)
+    if not equal or not np.array_equal(answers.exponent[start:stop], expected.exponent):
+        raise RuntimeError(f"{cfg.name}: the compiled golden model differs from the golden model")
 
 
 def _batch(cfg: Config, rows: Rows) -> _Batch:

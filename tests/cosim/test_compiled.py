@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from softmax_cosim import configs, measure
-from softmax_cosim.compiled import library
+from softmax_cosim.compiled import golden, library
 from softmax_cosim.compiled.errors import errors_of
 from softmax_cosim.compiled.golden import softmax as compiled_softmax
 from softmax_cosim.compiled.quantised import quantised
@@ -242,3 +242,13 @@ def test_without_a_compiler_golden_does_the_work(monkeypatch, tmp_path):
     assert not library.ready()
     part = slice_of("rexp_uint8", layer_of(np.float32, np.random.default_rng(1), None))
     assert part.measure().golden.y.tolist() == softmax(part.design.cfg, part.rows).y.tolist()
+
+
+def test_a_compiled_model_that_went_astray_is_no_verdict(monkeypatch):
+    """Some rows of every batch are golden's own."""
+    cfg = configs.load("split_uint8")
+    powers = golden._powers(cfg).copy()
+    powers["power"] += 64
+    monkeypatch.setattr(golden, "_powers", lambda cfg: powers)
+    with pytest.raises(RuntimeError, match="split_uint8: the compiled golden model differs"):
+        compiled_softmax(cfg, Rows.of([[100, 200, 300]] * 10))
