@@ -24,7 +24,7 @@ __all__ = ["ABOUT", "LANES", "softmax"]
 
 ABOUT = About("ITA", "arXiv 2307.03493", multipliers=0, dividers=0, passes=2)
 
-#: Scores that come in at a time.
+#: Scores that come in at a time, but where a design with RTL says so itself.
 LANES = 16
 _FAR = 1 << 40
 
@@ -40,7 +40,8 @@ def softmax(cfg: Config, rows: Rows) -> Array:
         return rounded
 
     d = distance(rows)
-    incoming = beats(rows, d, LANES, _FAR)
+    lanes = cfg.lanes if cfg.design and cfg.design.rtl else LANES
+    incoming = beats(rows, d, lanes, _FAR)
     top = np.full(len(rows), _FAR, np.int64)
     total = np.zeros(len(rows), np.int64)
     for beat in incoming.swapaxes(0, 1):

@@ -1,7 +1,7 @@
 """SOLE's E2Softmax: exponents of whole octaves in 4 bits, and a division by shifts.
 
 Wang et al., "SOLE: Hardware-Software Co-design of Softmax and LayerNorm for Efficient Transformer
-Inference", ICCAD 2023, arXiv 2510.17189, section III::
+Inference", ICCAD 2023, section III::
 
     k = round((max - x) log2(e)),  0 .. 15,  log2(e) = 1 + 1/2 - 1/16
     y = 2^-(k + n) (0.818 if s < 1/2 else 0.568),  sum of 2^-k = 2^n (1 + s)
@@ -31,7 +31,7 @@ from softmax_cosim.golden.rows import Rows
 
 __all__ = ["ABOUT", "LANES", "softmax"]
 
-ABOUT = About("SOLE", "arXiv 2510.17189", multipliers=0, dividers=0, passes=2)
+ABOUT = About("SOLE", "ICCAD 2023", multipliers=0, dividers=0, passes=2)
 
 #: Scores that come in at a time.
 LANES = 32

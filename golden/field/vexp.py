@@ -1,7 +1,7 @@
 """VEXP's softmax in bfloat16: Schraudolph's exponent with a corrected mantissa.
 
 Wang et al., "VEXP: A Low-Cost RISC-V ISA Extension for Accelerated Softmax Computation in
-Transformers", arXiv 2504.11227; the exponent is that of SoftEx (Belano et al., arXiv 2410.17289).
+Transformers", arXiv 2504.11227; the exponent is that of SoftEx (Belano et al., arXiv 2412.06321).
 A score times ``log2(e)`` of 14 fraction bits, in 7 fraction bits, are exponent and mantissa of the
 power; the mantissa f is then corrected by a parabola in each half, with 4-bit factors::
 
