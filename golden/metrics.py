@@ -23,7 +23,6 @@ error, and in no mean.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import operator
 from collections.abc import Callable
@@ -223,9 +222,9 @@ class Errors:
 
     def merge(self, other: Errors) -> None:
         """Add what another accumulator holds."""
-        for name in (field.name for field in dataclasses.fields(self)):
+        for name, value in vars(other).items():
             combine = _COMBINE.get(name, operator.add)
-            setattr(self, name, combine(getattr(self, name), getattr(other, name)))
+            setattr(self, name, combine(getattr(self, name), value))
 
     def result(self) -> dict[str, float]:
         """The figures: largest, means over kept elements or over rows, and counts of rows.

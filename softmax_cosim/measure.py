@@ -98,9 +98,9 @@ class Slice:
         batch, head, query = np.unravel_index(self.picked, self.layer.scores.shape[:3])
 
         def detail(i: int) -> RowDetail:
-            return RowDetail(*measured.row(i), self.command([i]))
+            return RowDetail(*_row(self, results, i), self.command([i]))
 
-        measured = Measured(
+        return Measured(
             self,
             answers,
             results,
@@ -134,7 +134,6 @@ class Slice:
                 played=played,
             ),
         )
-        return measured
 
     def _answers(self, fast: bool) -> Answers | None:
         """What must come out; None where there is no golden model."""
@@ -198,15 +197,7 @@ class Measured:
 
         Both are probabilities, or what else the design computes, of shape [length].
         """
-        part, cfg = self.slice, self.slice.design.cfg
-        low, high = part.rows.offsets[i : i + 2].tolist()
-        keep, offsets = part.rows.keep[low:high], np.array([0, high - low])
-        scores = part.layer.rows(part.picked[i : i + 1]).reshape(-1)
-        exponent = np.full(high - low, self.results.exponent[i])
-        return (
-            reference.of_scores(cfg, scores, keep, offsets),
-            cfg.real(self.results.y[low:high], exponent),
-        )
+        return _row(self.slice, self.results, i)
 
     @property
     def wrong(self) -> npt.NDArray[np.bool_]:
@@ -262,6 +253,19 @@ def predicted(
     # A formula speaks of a row's whole time, not of its first output.
     cycles = timing.stated(cfg, framing.driven_lengths(cfg, lengths))
     return results.first_out, results.first_in + cycles
+
+
+def _row(part: Slice, results: Results, i: int) -> tuple[Floats, Floats]:
+    """See :meth:`Measured.row`."""
+    cfg = part.design.cfg
+    low, high = part.rows.offsets[i : i + 2].tolist()
+    keep, offsets = part.rows.keep[low:high], np.array([0, high - low])
+    scores = part.layer.rows(part.picked[i : i + 1]).reshape(-1)
+    exponent = np.full(high - low, results.exponent[i])
+    return (
+        reference.of_scores(cfg, scores, keep, offsets),
+        cfg.real(results.y[low:high], exponent),
+    )
 
 
 def _mismatched(

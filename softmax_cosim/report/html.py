@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from softmax_cosim.report import pictures, plots, text
 from softmax_cosim.report.area import nand_nor
+from softmax_cosim.report.bars import worst_row
 from softmax_cosim.report.clipping import clipping_of, clipping_warnings
 from softmax_cosim.report.decision import choices, representatives
 from softmax_cosim.report.model import AttentionMap, Report, RunResult
@@ -60,7 +61,7 @@ def render(report: Report) -> str:
         latencies=plots.latencies,
         distributions=plots.distributions,
         attention=pictures.attention,
-        worst_row=pictures.worst_row,
+        worst_row=worst_row,
     )
     shown = representatives(report.runs, plots.FEW)
     return made.get_template("report.html.j2").render(

@@ -1,4 +1,4 @@
-"""Rows as they came out, beside float: a head's attention, and single rows."""
+"""A head's attention as it came out, beside float."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from softmax_cosim.report.model import AttentionMap, Floats, Ints, WorstRow
-from softmax_cosim.report.plots import BLUE, FLOAT, HARDWARE, MUTED, ORANGE, WIDTH, margins, svg
-from softmax_cosim.report.text import figure as number
+from softmax_cosim.report.model import AttentionMap, Floats, Ints
+from softmax_cosim.report.plots import BLUE, ORANGE, WIDTH, margins, svg
 
-__all__ = ["attention", "worst_row"]
-
-_SHOWN_KEYS = 48
+__all__ = ["attention"]
 
 
 def attention(maps: Sequence[tuple[str, AttentionMap]], source: str) -> str:
@@ -76,46 +73,6 @@ def _label_queries(axis: Any, queries: Ints | None) -> None:
 def _largest(*maps: Floats) -> float:
     """The largest value of all, NaN left out; above 0."""
     return max(1e-12, *(float(np.nanmax(values, initial=0)) for values in maps))
-
-
-def worst_row(row: WorstRow, source: str) -> str:
-    """A row's probabilities, float and as it came out of ``source``, a pair of bars a key."""
-    reference, hardware = row.detail.reference, row.detail.hardware
-    keys = _telling_keys(reference, hardware)
-
-    def draw(figure: Figure) -> None:
-        axis = figure.subplots()
-        margins(figure, left=0.62, right=0.05, bottom=0.45, top=0.25)
-        place = np.arange(len(keys))
-        for offset, values, color, label in (
-            (-0.21, reference, FLOAT, "float64"),
-            (0.21, hardware, HARDWARE, source),
-        ):
-            axis.bar(place + offset, values[keys], width=0.42, color=color, label=label)
-        few = np.linspace(0, len(keys) - 1, min(len(keys), 12)).round().astype(int)
-        axis.set_xticks(few, [str(key) for key in keys[few]])
-        axis.grid(visible=False, axis="x")
-        axis.set_xlabel(
-            "key" if len(keys) == len(reference) else f"the {len(keys)} largest keys, in order"
-        )
-        axis.set_ylabel("probability")
-        axis.margins(x=0.01)
-        axis.legend(
-            loc="lower right",
-            bbox_to_anchor=(1, 0.97),
-            ncols=2,
-            fontsize=8,
-            labelcolor=MUTED,
-            handlelength=1,
-        )
-
-    return svg(draw, (5.0, 2.2), f"Row {row.row}: float beside {source}, L1 {number(row.l1)}")
-
-
-def _telling_keys(reference: Floats, hardware: Floats) -> Any:
-    """Indices of the keys worth a bar, in order: all of a short row, else the largest."""
-    size = np.maximum(reference, hardware)
-    return np.sort(np.argsort(-size, kind="stable")[:_SHOWN_KEYS])
 
 
 def _ramp(color: tuple[float, float, float], gamma: float) -> Any:

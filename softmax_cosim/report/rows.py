@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from softmax_cosim.report.model import RowBatch
+from softmax_cosim.report.model import Bools, RowBatch
 
 __all__ = ["SCHEMA", "RowsWriter"]
 
@@ -23,16 +23,26 @@ _NAMES = ("config", "trace", "model", "tensor")
 _CYCLES = ("first_in", "last_in", "first_out", "last_out", "latency")
 #: Null where the golden model ran alone.
 _PLAYED = ("mismatched", "lost", "error")
+#: Null where a row has no errors.
+_FIGURES = ("max_lsb", "l1", "kl", "l1_total")
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in _NAMES]
     + [(name, pa.int32()) for name in ("row", "batch", "head", "query", "length", "active")]
     + [(name, pa.int64()) for name in _CYCLES]
     + [(name, pa.int64()) for name in ("predicted_first_out", "predicted_last_out")]
     + [("mismatched", pa.int32()), ("lost", pa.bool_()), ("error", pa.bool_())]
-    + [(name, pa.float64()) for name in ("max_lsb", "l1", "kl", "l1_total")]
+    + [(name, pa.float64()) for name in _FIGURES]
 )
 """Cycles that did not happen are null, as are figures of rows without output or with one that is no
 number, and kl where nothing is kept; max_lsb, l1 and kl are the datapath's."""
+
+#: How it is handed over: a name once a group, not once a row.
+_WRITTEN = pa.schema(
+    [
+        (name, pa.dictionary(pa.int32(), pa.string())) if name in _NAMES else SCHEMA.field(name)
+        for name in SCHEMA.names
+    ]
+)
 
 
 class RowsWriter:
@@ -46,13 +56,23 @@ class RowsWriter:
         Whatever is written, is written within ``writing()``.
         """
         self._writing = writing
-        self._writer: Any = pq.ParquetWriter(path, SCHEMA, compression="zstd")
-        self._waiting: list[Any] = []
+        integers = [field.name for field in SCHEMA if pa.types.is_integer(field.type)]
+        self._writer: Any = pq.ParquetWriter(
+            path,
+            _WRITTEN,
+            compression="zstd",
+            use_dictionary=list(_NAMES),
+            column_encoding=dict.fromkeys(integers, "DELTA_BINARY_PACKED"),
+            store_schema=False,  # whoever reads it finds strings
+        )
+        self._waiting: list[dict[str, Any]] = []
         self._rows = 0
 
     def write(self, config: str, batch: RowBatch) -> None:
         """Append the rows of ``batch``, run with the configuration named ``config``."""
-        self._waiting.append(_table(config, batch))
+        names = {name: getattr(batch, name) for name in _NAMES if name != "config"}
+        columns = {name: _values(name, batch) for name in SCHEMA.names if name not in _NAMES}
+        self._waiting.append({"config": config, **names, **columns})
         self._rows += len(batch)
         if self._rows >= ROW_GROUP:
             self._flush()
@@ -79,30 +99,36 @@ class RowsWriter:
     def _flush(self) -> None:
         if self._waiting:
             with self._writing():
-                self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=ROW_GROUP)
+                self._writer.write_table(_table(self._waiting), row_group_size=ROW_GROUP)
         self._waiting, self._rows = [], 0
 
 
-def _table(config: str, batch: RowBatch) -> Any:
-    names = {"config": config, "trace": batch.trace, "model": batch.model, "tensor": batch.tensor}
-    figures = {
-        "max_lsb": batch.datapath.max_lsb,
-        "l1": batch.datapath.l1,
-        "kl": batch.datapath.kl,
-        "l1_total": batch.total.l1,
-    }
+def _table(batches: Sequence[Mapping[str, Any]]) -> Any:
+    """Batches as one table, of each its names and the columns of :func:`_values`."""
+    lengths = [len(batch["row"][0]) for batch in batches]
 
     def column(field: Any) -> Any:
-        if field.name in names:
-            return pa.repeat(pa.scalar(names[field.name], pa.string()), len(batch))
-        if field.name in _PLAYED and not batch.played:
-            return pa.nulls(len(batch), field.type)
-        values = figures[field.name] if field.name in figures else getattr(batch, field.name)
-        absent = np.asarray(values) < 0 if field.type == pa.int64() else None
-        if field.name in figures:
-            absent = ~batch.measured | np.isnan(values)
-        if field.name == "kl":
-            absent = absent | (batch.active == 0)
-        return pa.array(values, mask=absent).cast(field.type)
+        parts = [batch[field.name] for batch in batches]
+        if field.name in _NAMES:
+            known = {name: place for place, name in enumerate(dict.fromkeys(parts))}
+            places = np.repeat(np.array([known[name] for name in parts], np.int32), lengths)
+            return pa.DictionaryArray.from_arrays(places, pa.array(known, pa.string()))
+        values, absent = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        return pa.array(values, field.type, mask=absent if absent.any() else None)
 
-    return pa.table([column(field) for field in SCHEMA], schema=SCHEMA)
+    return pa.table([column(field) for field in SCHEMA], schema=_WRITTEN)
+
+
+def _values(name: str, batch: RowBatch) -> tuple[Any, Bools]:
+    """A column of a batch, and where it is null; both of shape [rows]."""
+    if name in _FIGURES:
+        errors = batch.total if name == "l1_total" else batch.datapath
+        values = getattr(errors, name.removesuffix("_total"))
+        absent = ~batch.measured | np.isnan(values)
+        return values, absent | (batch.active == 0) if name == "kl" else absent
+    values = getattr(batch, name)
+    if name in _PLAYED:
+        return values, np.full(len(batch), not batch.played)
+    if SCHEMA.field(name).type == pa.int64():
+        return values, values < 0
+    return values, np.zeros(len(batch), np.bool_)

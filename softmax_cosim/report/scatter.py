@@ -14,7 +14,7 @@ from html import escape
 from softmax_cosim.report.decision import Choice, Point
 from softmax_cosim.report.text import amount, figure
 
-__all__ = ["chart"]
+__all__ = ["chart", "round_figures"]
 
 #: Width and height of the two drawings, in the pixels of a page that shows them at full size.
 _WIDE, _NARROW = (1080, 440), (340, 480)
@@ -61,10 +61,7 @@ class _Axis:
     def ticks(self, most: int) -> list[float]:
         """Round figures within the axis."""
         if not self.log:
-            span = self.high - self.low
-            step = 10.0 ** math.floor(math.log10(span / most))
-            step *= next(by for by in (1, 2, 5, 10) if span / (step * by) <= most)
-            return [i * step for i in range(math.ceil(self.low / step), int(self.high / step) + 1)]
+            return round_figures(self.low, self.high, most)
         zero = [] if self.zero is None else [0.0]
         lowest = self.low if self.zero is None else self.zero + 0.3
         for marks in ((1, 2, 5), (1, 3), (1,)):
@@ -76,6 +73,14 @@ class _Axis:
             if len(inside) <= most:
                 return zero + inside
         return zero + inside[:: math.ceil(len(inside) / most)]
+
+
+def round_figures(low: float, high: float, most: int) -> list[float]:
+    """Round figures from ``low`` to ``high``, equally apart, at most so many and one."""
+    span = high - low
+    step = 10.0 ** math.floor(math.log10(span / most))
+    step *= next(by for by in (1, 2, 5, 10) if span / (step * by) <= most)
+    return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def chart(choice: Choice) -> str:

@@ -55,6 +55,13 @@ def _merit(errors: Errors) -> Merit:
     return Merit(**{name: figures[name] if some else np.nan for name in names})
 
 
+def _added(errors: RowErrors, rows: Bools) -> Errors:
+    """Those of the rows marked in ``rows`` [rows], added up."""
+    found = Errors()
+    found.add(errors if rows.all() else _only(errors, rows))
+    return found
+
+
 def _only(errors: RowErrors, rows: Bools) -> RowErrors:
     """The rows marked in ``rows`` [rows]."""
     fields = [field.name for field in dataclasses.fields(errors)]
@@ -70,8 +77,10 @@ class _Sums:
         self.hits: TableHits | None = TableHits()
         self.datapath, self.total = Errors(), Errors()
 
-    def add(self, batch: RowBatch) -> None:
-        self.counts.update(
+    @classmethod
+    def of(cls, batch: RowBatch) -> _Sums:
+        sums = cls()
+        sums.counts.update(
             rows=len(batch),
             elements=int(batch.length.sum()),
             mismatched_elements=int(batch.mismatched.sum()),
@@ -85,13 +94,21 @@ class _Sums:
             underflow=batch.underflow,
             moved=batch.moved,
         )
-        self.played &= batch.played
-        if batch.hits is None:
+        sums.played, sums.hits = batch.played, batch.hits
+        sums.datapath, sums.total = (
+            _added(errors, batch.measured) for errors in (batch.datapath, batch.total)
+        )
+        return sums
+
+    def merge(self, other: _Sums) -> None:
+        self.counts.update(other.counts)
+        self.played &= other.played
+        if other.hits is None:
             self.hits = None
         elif self.hits is not None:
-            self.hits.merge(batch.hits)
-        self.datapath.add(_only(batch.datapath, batch.measured))
-        self.total.add(_only(batch.total, batch.measured))
+            self.hits.merge(other.hits)
+        self.datapath.merge(other.datapath)
+        self.total.merge(other.total)
 
     def fields(self, compared: bool) -> dict[str, Any]:
         """What a :class:`RunResult` and a :class:`TensorResult` both carry.
@@ -151,7 +168,7 @@ class Tally:
         self._warnings: tuple[tuple[str, int], ...] = ()
         self._sums = _Sums()
         self._tensors: dict[tuple[str, str, str], _Sums] = {}
-        self._pairs: Ints = np.empty((0, 3), dtype=np.int64)
+        self._pairs = Counter[int]()  # rows by length and latency
         self._predicted = self._prediction_errors = self._beats = 0
         self._l1 = {name: np.zeros(len(L1_EDGES) - 1, np.int64) for name in ("datapath", "total")}
         self._worst: dict[tuple[str, str, int, int], WorstRow] = {}
@@ -161,8 +178,9 @@ class Tally:
     def add(self, batch: RowBatch) -> None:
         """Take in the rows of ``batch``; may call its ``detail`` for the worst of them."""
         key = (batch.trace, batch.model, batch.tensor)
-        self._sums.add(batch)
-        self._tensors.setdefault(key, _Sums()).add(batch)
+        sums = _Sums.of(batch)
+        self._sums.merge(sums)
+        self._tensors.setdefault(key, _Sums()).merge(sums)
         driven = framing.driven_lengths(self._config, batch.length)
         size = self._config.rows_per_block
         self._beats += int((-(-driven // self._config.lanes))[::size].sum())
@@ -240,16 +258,15 @@ class Tally:
 
     def _add_latency(self, length: Ints, latency: Ints, whole: Bools) -> None:
         seen = whole & (latency >= 0)
-        new = np.stack([length[seen], latency[seen], np.ones(int(seen.sum()), np.int64)], axis=1)
-        both = np.concatenate([self._pairs, new])
-        pairs, inverse = np.unique(both[:, :2], axis=0, return_inverse=True)
-        rows = np.zeros(len(pairs), np.int64)
-        np.add.at(rows, inverse.ravel(), both[:, 2])
-        self._pairs = np.column_stack([pairs, rows])
+        both = length[seen] << 32 | latency[seen]  # neither is negative, nor as large
+        pairs, rows = np.unique(both, return_counts=True)
+        self._pairs.update(dict(zip(pairs.tolist(), rows.tolist(), strict=True)))
 
     def _latency(self) -> Latency:
-        order = np.argsort(self._pairs[:, 1], kind="stable")
-        latency, rank = self._pairs[order, 1], np.cumsum(self._pairs[order, 2])
+        found = np.array(sorted(self._pairs.items()), np.int64).reshape(-1, 2)
+        pairs = np.column_stack([found[:, 0] >> 32, found[:, 0] & 0xFFFFFFFF, found[:, 1]])
+        order = np.argsort(pairs[:, 1], kind="stable")
+        latency, rank = pairs[order, 1], np.cumsum(pairs[order, 2])
 
         def percentile(share: float) -> int | None:
             if not len(rank):
@@ -265,12 +282,15 @@ class Tally:
             formula=self._formula,
             predicted=self._predicted,
             prediction_errors=self._prediction_errors if self._predicted else None,
-            pairs=self._pairs,
+            pairs=pairs,
         )
 
     def _add_worst(self, batch: RowBatch, some: Bools) -> None:
         l1 = np.where(some, batch.total.l1, -1.0)
-        for i in np.argsort(-l1, kind="stable").tolist():
+        worse = np.arange(len(l1))
+        if len(self._worst) == WORST:
+            worse = np.flatnonzero(l1 > min(row.l1 for row in self._worst.values()))
+        for i in worse[np.argsort(-l1[worse], kind="stable")].tolist():
             floor = min((row.l1 for row in self._worst.values()), default=0.0)
             if l1[i] < 0 or (len(self._worst) == WORST and l1[i] <= floor):
                 return
@@ -294,5 +314,6 @@ class Tally:
 
 
 def _histogram(l1: Floats) -> Ints:
-    clipped = np.clip(l1, L1_EDGES[0], L1_EDGES[-1])
-    return np.histogram(clipped, L1_EDGES)[0].astype(np.int64)
+    places = np.searchsorted(L1_EDGES, l1, side="right") - 1
+    bins = len(L1_EDGES) - 1
+    return np.bincount(np.clip(places, 0, bins - 1), minlength=bins)

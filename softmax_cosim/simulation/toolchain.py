@@ -243,6 +243,12 @@ def _import_path(root: Path | None) -> Iterator[str]:
         yield str(root)
 
 
+def _entry_point() -> str:
+    """As ``cocotb_tools.config`` finds it, but without half a second of importing pytest."""
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    return f"{(_package_folder('cocotb') / f'simulator{suffix}').resolve()},initialize"
+
+
 def run_environment(
     test_modules: str | Sequence[str],
     toplevel: str,
@@ -262,15 +268,13 @@ def run_environment(
         results: where cocotb writes its xUnit file.
         root: a further folder for the simulation's Python path.
     """
-    import cocotb_tools.config
-
     modules = test_modules if isinstance(test_modules, str) else ",".join(test_modules)
     environment = _environment() | {
         "PYTHONPATH": os.pathsep.join(_import_path(root)),
         "PYTHONSAFEPATH": "1",
         "PYTHONUTF8": "1",
         "PYGPI_PYTHON_BIN": sys.executable,
-        "GPI_USERS": f"{libpython()};{cocotb_tools.config.pygpi_entry_point()}",
+        "GPI_USERS": f"{libpython()};{_entry_point()}",
         "PYGPI_USERS": ",".join(_ENTRY),
         "COCOTB_TEST_MODULES": modules,
         "COCOTB_TOPLEVEL": toplevel,

@@ -194,3 +194,10 @@ def test_the_doctor_names_what_is_wrong(capsys, monkeypatch):
     assert "problem: cocotb is 2.1.0, not 1.9.0; run `make setup`" in text
     assert "problem: the wheel's makefile: " in text
     assert "cosim doctor: 2 to mend" in text
+
+
+def test_a_simulation_enters_cocotb_where_cocotb_says():
+    import cocotb_tools.config
+
+    users = toolchain.run_environment("tests", "top")["GPI_USERS"]
+    assert users.partition(";")[2] == cocotb_tools.config.pygpi_entry_point()
