@@ -74,6 +74,29 @@ def test_every_vector_is_here():
     assert sum(len(row) for vector in VECTORS for row in vector["q"]) == ELEMENTS
 
 
+@pytest.mark.parametrize(
+    ("name", "q", "y"),
+    [
+        # 2 * 2^-0 = 2^1: 0.818 * 2^-1; k = round(1 + 1/2 - 1/16) = 1 a nat below, a sum of 1.5
+        ("field/sole_16", [0, 0], [104, 104]),
+        ("field/sole_16", [0, -256], [145, 72]),
+        # 1/2 * 128; of a sum of 1.5 the table has round(128 / 1.5) = 85, half of it an octave below
+        ("field/softermax_16", [0, 0], [64, 64]),
+        ("field/softermax_16", [0, -256], [85, 42]),
+        # the maximum rises by 2 and by 4 octaves with the second slice: the sum so far is 16 >> 2, 32 >> 4
+        ("field/softermax_16", [0] * 16 + [512], [6] * 16 + [25]),
+        # half an octave is one: 65280 // 384
+        ("field/ita_16", [0, -128], [170, 85]),
+        # 178 steps are an octave: the quotients 1.5 and 2.5 are ties, and go to 2; 3 is 2^-2
+        ("field/fqvit_16", [0, -178], [2**30, 2**29]),
+        ("field/fqvit_16", [0, 0, -178], [2**30, 2**30, 2**29]),
+        ("field/sole_16", [0] * 32 + [710], [4] * 32 + [72]),
+    ],
+)
+def test_by_hand(name: str, q: list[int], y: list[int]):
+    assert softmax(configs.load(name), Rows.of([q])).y.tolist() == y
+
+
 def test_exponents_are_as_close_as_their_papers_say():
     """I-BERT: 1.9e-3 at most; SoftEx: 0.14 % in the mean, here of uniform scores of 0 to 8."""
     cfg = configs.load("field/ibert")
