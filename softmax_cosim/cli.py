@@ -161,6 +161,13 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     add("--jobs", type=count, metavar="N", help="simulators side by side (default: one a core)")
     add("--waves", action="store_true", help="write <config>.vcd beside the report")
     add("--save-outputs", action="store_true", help="write outputs.safetensors")
+    add(
+        "--figures",
+        choices=("exact", "errors", "full"),
+        default="errors",
+        help="bit accuracy and cycles alone; errors against float as well (default); and in "
+        "rows.parquet every figure of a row",
+    )
     add("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
     check.add_argument(parser)
     _build_argument(parser)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from softmax_cosim.compiled import errors, golden, library, quantised
+from softmax_cosim.compiled import golden, library, quantised
+from softmax_cosim.compiled.errors import errors_of
 from softmax_cosim.compiled.golden import Answers
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.numbers import Fixed
@@ -38,6 +39,8 @@ class Slice:
     """Numbers of the rows within the tensor, shape [rows]."""
     rows: Rows
     """As driven."""
+    active: npt.NDArray[np.int64]
+    """Elements that take part, shape [rows]."""
     clipping: Clipping
     """What the quantiser could not hold of them."""
 
@@ -52,24 +55,25 @@ class Slice:
         """
         cfg, name = design.cfg, f"{planned.trace.path}: {layer.name}"
         if isinstance(cfg.inputs, Fixed) and library.ready():
-            rows, clipping = quantised.quantised(cfg, layer, picked, name)
+            rows, active, clipping = quantised.quantised(cfg, layer, picked, name)
         else:
             flat = layer.flatten(picked)
             codes = quantise(flat.scores, flat.keep, cfg, name=name)
             offsets = np.arange(len(picked) + 1, dtype=np.int64) * flat.scores.shape[1]
-            rows, clipping = (
-                Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets),
-                codes.clipping,
-            )
+            rows = Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets)
+            active, clipping = np.count_nonzero(codes.keep, axis=1), codes.clipping
         framing.check(cfg, rows)
-        return cls(design, planned, layer, picked, rows, clipping)
+        return cls(design, planned, layer, picked, rows, active, clipping)
 
-    def measure(self, results: Results | None = None, *, predictable: bool = False) -> Measured:
+    def measure(
+        self, results: Results | None = None, *, predictable: bool = False, errors: bool = True
+    ) -> Measured:
         """Compare with the golden model and measure.
 
         Args:
             results: what the hardware answered; None measures the golden model alone.
             predictable: the sink never stalled, so the timing model says when each row leaves.
+            errors: measure how far from float it is; else bit accuracy and cycles alone.
         """
         cfg, rows = self.design.cfg, self.rows
         answers = self._answers(library.ready())
@@ -87,14 +91,11 @@ class Slice:
         leaves = (np.full(len(rows), -1), np.full(len(rows), -1))
         if predictable and not lost.any():
             leaves = predicted(cfg, rows.lengths, results)
-        output = _real(cfg, rows, results)
+        strange = ~np.isfinite(_real(cfg, rows, results)) if cfg.outputs.has_nan else None
         nonfinite = np.zeros(len(rows), np.int64)
-        if cfg.outputs.has_nan:
-            strange = ~np.isfinite(output)
+        if strange is not None:
             nonfinite = np.add.reduceat(strange, rows.offsets[:-1], dtype=np.int64)
-            output = np.where(strange, 0.0, output)  # rows that have some stay out of the errors
-        lsb = np.ldexp(cfg.outputs.lsb, -results.exponent.astype(np.int32))
-        datapath, total = self._errors(output, lsb)
+        datapath, total = self._errors(results, strange) if errors else (None, None)
         batch, head, query = np.unravel_index(self.picked, self.layer.scores.shape[:3])
 
         def detail(i: int) -> RowDetail:
@@ -113,7 +114,7 @@ class Slice:
                 head=head,
                 query=query,
                 length=rows.lengths,
-                active=total.kept,
+                active=self.active,
                 first_in=results.first_in,
                 last_in=results.last_in,
                 first_out=results.first_out,
@@ -148,9 +149,18 @@ class Slice:
             hits.update(cfg, rows, outputs)
         return Answers(outputs.y, outputs.exponent, hits)
 
-    def _errors(self, output: Floats, lsb: Floats) -> tuple[RowErrors, RowErrors]:
-        """Of what came out, against what is computed of the quantised and the original scores."""
+    def _errors(
+        self, results: Results, strange: npt.NDArray[np.bool_] | None
+    ) -> tuple[RowErrors, RowErrors]:
+        """Of what came out, against what is computed of the quantised and the original scores.
+
+        Rows with a ``strange`` element, which is no number, have none that mean anything.
+        """
         cfg, rows, layer = self.design.cfg, self.rows, self.layer
+        output = _real(cfg, rows, results)
+        if strange is not None:
+            output = np.where(strange, 0.0, output)
+        lsb = np.ldexp(cfg.outputs.lsb, -results.exponent.astype(np.int32))
         offsets, shape = rows.offsets, (output, rows.keep, rows.offsets, lsb)
         if cfg.reference == "softmax" and library.ready():
             codes, scale = (
@@ -159,8 +169,8 @@ class Slice:
                 else (cfg.scores(rows.q), 1.0)
             )
             return (
-                errors.errors_of(codes, offsets[:-1], *shape, scale=scale),
-                errors.errors_of(layer.scores, layer.starts(self.picked), *shape),
+                errors_of(codes, offsets[:-1], *shape, scale=scale),
+                errors_of(layer.scores, layer.starts(self.picked), *shape),
             )
         references = (
             reference.of_quantised(cfg, rows),

@@ -31,7 +31,7 @@ class _Quantiser(ctypes.Structure):
     )
 
 
-def quantised(cfg: Config, layer: Layer, picked: Ints, name: str) -> tuple[Rows, Clipping]:
+def quantised(cfg: Config, layer: Layer, picked: Ints, name: str) -> tuple[Rows, Ints, Clipping]:
     """As :meth:`.trace.Layer.flatten` and :func:`.golden.quantise.quantise` of these rows.
 
     Rows of which a score is clipped are looked at by the latter.
@@ -41,6 +41,9 @@ def quantised(cfg: Config, layer: Layer, picked: Ints, name: str) -> tuple[Rows,
         layer: as read from a trace, its scores contiguous.
         picked: numbers of rows.
         name: what an error calls the scores.
+
+    Returns:
+        The rows, how many elements take part in each, and what was clipped.
 
     Raises:
         UsageError: NaN or +inf among the scores.
@@ -78,4 +81,4 @@ def quantised(cfg: Config, layer: Layer, picked: Ints, name: str) -> tuple[Rows,
         flat = layer.flatten(picked[held] if numbers else picked)
         found = quantise(flat.scores, flat.keep, cfg, name=name).clipping
         clipping = Clipping(clipping.scores, found.clipped, found.underflow, found.moved)
-    return Rows(q, keep, np.arange(count + 1, dtype=np.int64) * length), clipping
+    return Rows(q, keep, np.arange(count + 1, dtype=np.int64) * length), kept, clipping

@@ -7,7 +7,7 @@ import platform
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
@@ -29,6 +29,7 @@ from rich.text import Text
 from softmax_cosim import console, report
 from softmax_cosim.commit import commit
 from softmax_cosim.compare import check, subjects
+from softmax_cosim.compare.limit import Limit
 from softmax_cosim.configs import UsageError
 from softmax_cosim.configs.stalls import profile
 from softmax_cosim.files import sha256
@@ -72,13 +73,18 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
         designs=[design.name for design in plan.designs],
         figures=subjects.replayed(),
     )
+    if args.figures == "exact":
+        _check_exact(limits, simulate)
 
     terminal = console.make()
     for sentence in plan.again:
         terminal.print(sentence, style="dim", soft_wrap=True, highlight=False)
     runs: list[report.RunResult] = []
     waves = [f"{design.file}.vcd" for design in plan.designs] if args.waves else []
-    with _stop_requests() as stop, report.ReportFolder(args.out, waves) as folder:
+    with (
+        _stop_requests() as stop,
+        report.ReportFolder(args.out, waves, further=args.figures == "full") as folder,
+    ):
         outputs = OutputsWriter() if args.save_outputs else None
         with _progress(terminal) as progress, suppress(Interrupted):  # a build under way
             ready = _as_built(plan, args, progress) if simulate else iter(plan.designs)
@@ -118,6 +124,19 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
         return INTERRUPTED
     held = check.hold(limits, subjects.of_summary(summary(finished)), terminal)
     return 0 if finished.exact and held else 1
+
+
+def _check_exact(limits: Sequence[Limit], simulate: bool) -> None:
+    """Refuse to ask for errors, or to play nothing, where bit accuracy and cycles are wanted."""
+    if not simulate:
+        raise UsageError(
+            "--figures exact leaves cosim score nothing to say: there is no hardware to be exact"
+        )
+    for limit in limits:
+        if limit.figure.startswith(("datapath.", "total.")):
+            raise UsageError(
+                f"--fail-on '{limit}': --figures exact measures no errors; give --figures errors"
+            )
 
 
 def _as_built(plan: Plan, args: argparse.Namespace, progress: Progress) -> Iterator[Design]:

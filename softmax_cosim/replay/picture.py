@@ -22,8 +22,13 @@ class Picture:
         self._rows: dict[str, dict[int, tuple[np.ndarray, np.ndarray]]] = {}
 
     def add(self, measured: Measured) -> None:
-        """Look for rows of the head that is drawn; those that did not come out are NaN."""
+        """Look for rows of the head that is drawn; those that did not come out are NaN.
+
+        Where no errors are measured, nothing is drawn.
+        """
         batch = measured.batch
+        if batch.total is None:
+            return
         head = (batch.trace, batch.tensor, int(batch.batch[0]), int(batch.head[0]))
         head = self._heads.setdefault(batch.model, head)
         if head[:2] != (batch.trace, batch.tensor):

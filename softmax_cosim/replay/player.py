@@ -166,7 +166,11 @@ class Player:
         if played is not None:
             results, broken = self._results(played)
             self._cycles += int(results.last_out.max()) + 1
-        measured = part.measure(results, predictable=self._predictable and results is not None)
+        measured = part.measure(
+            results,
+            predictable=self._predictable and results is not None,
+            errors=self._args.figures != "exact",
+        )
         self._keep(measured)
         self._fail(measured, draw, broken)
         self._wall_s = time.perf_counter() - self._begun
@@ -174,7 +178,7 @@ class Player:
 
     def _compare(self, sample: Slice, trial: Sequence[Future[Results]]) -> int:
         """Hold what came out from one draw to what came out from the others."""
-        measured = [sample.measure(self._results(played)[0]) for played in trial]
+        measured = [sample.measure(self._results(played)[0], errors=False) for played in trial]
         found = list(unsettled(measured))
         self._tally.compare(rows=len(sample.picked), unsettled=len(found))
         for place, bad, other in found:

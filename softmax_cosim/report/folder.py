@@ -35,8 +35,14 @@ class ReportFolder:
         UsageError: at construction and whenever something is written: it cannot be.
     """
 
-    def __init__(self, out: Path, more: Sequence[str] = ()) -> None:
-        """Make ``out`` and open ``rows`` in it, hidden; ``more`` names files of this run alone."""
+    def __init__(self, out: Path, more: Sequence[str] = (), *, further: bool = False) -> None:
+        """Make ``out`` and open ``rows`` in it, hidden.
+
+        Args:
+            out: the folder.
+            more: names of files of this run alone.
+            further: have ``rows`` hold every figure of a row.
+        """
         self.out = out
         if out.exists() and not out.is_dir():
             raise UsageError(f"{out} is a file; name a folder with --out")
@@ -51,7 +57,7 @@ class ReportFolder:
         with self.writing():
             self.staging, self._lock = _stage(out)
             try:
-                self.rows = RowsWriter(self.staging / ROWS, self.writing)
+                self.rows = RowsWriter(self.staging / ROWS, self.writing, further=further)
             except BaseException:
                 self._sweep()
                 raise

@@ -76,10 +76,10 @@ class RowBatch:
     moved: int
     hits: TableHits | None
     """How many of these rows hit the last entry of a table; None where nobody knows the tables."""
-    datapath: RowErrors
-    """Errors against float64 softmax of the quantised scores."""
-    total: RowErrors
-    """Errors against float64 softmax of the original scores."""
+    datapath: RowErrors | None
+    """Errors against float64 softmax of the quantised scores; None when not measured."""
+    total: RowErrors | None
+    """Errors against float64 softmax of the original scores; likewise."""
     detail: Callable[[int], RowDetail]
     """Looks closely at the i-th row of the batch; called for the few rows that deserve it."""
     played: bool = True

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from softmax_cosim.report.model import Bools, RowBatch
 
-__all__ = ["SCHEMA", "RowsWriter"]
+__all__ = ["FURTHER", "SCHEMA", "RowsWriter"]
 
 ROW_GROUP = 65_536
 """Rows buffered before they go to disk."""
@@ -23,25 +23,24 @@ _NAMES = ("config", "trace", "model", "tensor")
 _CYCLES = ("first_in", "last_in", "first_out", "last_out", "latency")
 #: Null where the golden model ran alone.
 _PLAYED = ("mismatched", "lost", "error")
-#: Null where a row has no errors.
-_FIGURES = ("max_lsb", "l1", "kl", "l1_total")
+#: Fields of errors, null where a row has none; those against the original scores end in _total.
+_ERRORS = ("max_lsb", "max_abs", "l1", "kl", "row_sum", "top1")
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in _NAMES]
     + [(name, pa.int32()) for name in ("row", "batch", "head", "query", "length", "active")]
     + [(name, pa.int64()) for name in _CYCLES]
     + [(name, pa.int64()) for name in ("predicted_first_out", "predicted_last_out")]
     + [("mismatched", pa.int32()), ("lost", pa.bool_()), ("error", pa.bool_())]
-    + [(name, pa.float64()) for name in _FIGURES]
+    + [(name, pa.float64()) for name in ("max_lsb", "l1", "kl", "l1_total")]
 )
 """Cycles that did not happen are null, as are figures of rows without output or with one that is no
-number, and kl where nothing is kept; max_lsb, l1 and kl are the datapath's."""
+number, and kl where nothing is kept; max_lsb, l1 and kl are the datapath's. Without errors all
+figures are null."""
 
-#: How it is handed over: a name once a group, not once a row.
-_WRITTEN = pa.schema(
-    [
-        (name, pa.dictionary(pa.int32(), pa.string())) if name in _NAMES else SCHEMA.field(name)
-        for name in SCHEMA.names
-    ]
+#: Further figures of a row, where all are asked for; ``top1`` is a code of ``golden.metrics``.
+FURTHER = pa.schema(
+    [(name, pa.float64()) for name in ("max_abs", "row_sum", "max_abs_total", "max_lsb_total")]
+    + [("kl_total", pa.float64()), ("top1", pa.uint8()), ("top1_total", pa.uint8())]
 )
 
 
@@ -49,17 +48,28 @@ class RowsWriter:
     """Appends batches to a Parquet file, a row group at a time; memory stays bounded."""
 
     def __init__(
-        self, path: Path, writing: Callable[[], AbstractContextManager[None]] = nullcontext
+        self,
+        path: Path,
+        writing: Callable[[], AbstractContextManager[None]] = nullcontext,
+        *,
+        further: bool = False,
     ) -> None:
         """Open ``path``; :meth:`close` completes it, without that it is no Parquet file.
 
-        Whatever is written, is written within ``writing()``.
+        Whatever is written, is written within ``writing()``. With ``further`` columns there are
+        those of :data:`FURTHER` as well.
         """
+        self._fields = [*SCHEMA, *(FURTHER if further else ())]
         self._writing = writing
         integers = [field.name for field in SCHEMA if pa.types.is_integer(field.type)]
+        # A name is handed over once a group, not once a row.
+        name = pa.dictionary(pa.int32(), pa.string())
+        self._written = pa.schema(
+            [field.with_type(name) if field.name in _NAMES else field for field in self._fields]
+        )
         self._writer: Any = pq.ParquetWriter(
             path,
-            _WRITTEN,
+            self._written,
             compression="zstd",
             use_dictionary=list(_NAMES),
             column_encoding=dict.fromkeys(integers, "DELTA_BINARY_PACKED"),
@@ -71,7 +81,9 @@ class RowsWriter:
     def write(self, config: str, batch: RowBatch) -> None:
         """Append the rows of ``batch``, run with the configuration named ``config``."""
         names = {name: getattr(batch, name) for name in _NAMES if name != "config"}
-        columns = {name: _values(name, batch) for name in SCHEMA.names if name not in _NAMES}
+        columns = {
+            field.name: _values(field, batch) for field in self._fields if field.name not in _NAMES
+        }
         self._waiting.append({"config": config, **names, **columns})
         self._rows += len(batch)
         if self._rows >= ROW_GROUP:
@@ -99,11 +111,12 @@ class RowsWriter:
     def _flush(self) -> None:
         if self._waiting:
             with self._writing():
-                self._writer.write_table(_table(self._waiting), row_group_size=ROW_GROUP)
+                table = _table(self._waiting, self._written)
+                self._writer.write_table(table, row_group_size=ROW_GROUP)
         self._waiting, self._rows = [], 0
 
 
-def _table(batches: Sequence[Mapping[str, Any]]) -> Any:
+def _table(batches: Sequence[Mapping[str, Any]], schema: Any) -> Any:
     """Batches as one table, of each its names and the columns of :func:`_values`."""
     lengths = [len(batch["row"][0]) for batch in batches]
 
@@ -116,19 +129,21 @@ def _table(batches: Sequence[Mapping[str, Any]]) -> Any:
         values, absent = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return pa.array(values, field.type, mask=absent if absent.any() else None)
 
-    return pa.table([column(field) for field in SCHEMA], schema=_WRITTEN)
+    return pa.table([column(field) for field in schema], schema=schema)
 
 
-def _values(name: str, batch: RowBatch) -> tuple[Any, Bools]:
+def _values(field: Any, batch: RowBatch) -> tuple[Any, Bools]:
     """A column of a batch, and where it is null; both of shape [rows]."""
-    if name in _FIGURES:
-        errors = batch.total if name == "l1_total" else batch.datapath
-        values = getattr(errors, name.removesuffix("_total"))
+    name, none = field.name, np.zeros(len(batch), np.bool_)
+    figure = name.removesuffix("_total")
+    if figure in _ERRORS:
+        errors = batch.datapath if name == figure else batch.total
+        if errors is None:
+            return np.zeros(len(batch)), ~none
+        values = getattr(errors, figure)
         absent = ~batch.measured | np.isnan(values)
-        return values, absent | (batch.active == 0) if name == "kl" else absent
+        return values, absent | (batch.active == 0) if figure == "kl" else absent
     values = getattr(batch, name)
-    if name in _PLAYED:
-        return values, np.full(len(batch), not batch.played)
-    if SCHEMA.field(name).type == pa.int64():
-        return values, values < 0
-    return values, np.zeros(len(batch), np.bool_)
+    if name in _PLAYED and not batch.played:
+        return values, ~none
+    return values, values < 0 if field.type == pa.int64() else none

@@ -55,10 +55,11 @@ def _merit(errors: Errors) -> Merit:
     return Merit(**{name: figures[name] if some else np.nan for name in names})
 
 
-def _added(errors: RowErrors, rows: Bools) -> Errors:
+def _added(errors: RowErrors | None, rows: Bools) -> Errors:
     """Those of the rows marked in ``rows`` [rows], added up."""
     found = Errors()
-    found.add(errors if rows.all() else _only(errors, rows))
+    if errors is not None:
+        found.add(errors if rows.all() else _only(errors, rows))
     return found
 
 
@@ -190,9 +191,11 @@ class Tally:
         self._prediction_errors += int(batch.mispredicted.sum())
         self._add_latency(batch.length, batch.latency, batch.whole)
         some = batch.measured & (batch.active > 0)
-        self._l1["datapath"] += _histogram(batch.datapath.l1[some])
-        self._l1["total"] += _histogram(batch.total.l1[some])
-        self._add_worst(batch, some)
+        if batch.datapath is not None:
+            self._l1["datapath"] += _histogram(batch.datapath.l1[some])
+        if batch.total is not None:
+            self._l1["total"] += _histogram(batch.total.l1[some])
+            self._add_worst(batch, np.where(some, batch.total.l1, -1.0))
 
     def compare(self, *, rows: int, unsettled: int) -> None:
         """Count rows that were played from every draw, and those that did not come out alike."""
@@ -285,8 +288,8 @@ class Tally:
             pairs=pairs,
         )
 
-    def _add_worst(self, batch: RowBatch, some: Bools) -> None:
-        l1 = np.where(some, batch.total.l1, -1.0)
+    def _add_worst(self, batch: RowBatch, l1: Floats) -> None:
+        """Keep the worst rows; ``l1`` is that of each, or -1 of those that do not count."""
         worse = np.arange(len(l1))
         if len(self._worst) == WORST:
             worse = np.flatnonzero(l1 > min(row.l1 for row in self._worst.values()))

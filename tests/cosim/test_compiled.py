@@ -146,11 +146,12 @@ def test_rows_are_quantised_as_golden_does(name, dtype, mask, random):
     cfg = configs.load(name)
     layer = layer_of(dtype, random, mask)
     picked = np.flatnonzero(random.random(72) < 0.7)
-    rows, clipping = quantised(cfg, layer, picked, "scores")
+    rows, active, clipping = quantised(cfg, layer, picked, "scores")
     flat = layer.flatten(picked)
     right = quantise(flat.scores, flat.keep, cfg)
     assert rows.q.tolist() == right.q.reshape(-1).tolist()
     assert rows.keep.tolist() == right.keep.reshape(-1).tolist()
+    assert active.tolist() == np.count_nonzero(right.keep, axis=1).tolist()
     assert rows.lengths.tolist() == [37] * len(picked)
     assert clipping == right.clipping
 
@@ -161,7 +162,7 @@ def test_every_float16_is_quantised_as_golden_does():
     layer, picked = Layer(0, scores), np.arange(scores.size)
     for name in NAMES:
         cfg = configs.load(name)
-        rows, clipping = quantised(cfg, layer, picked, "scores")
+        rows, _, clipping = quantised(cfg, layer, picked, "scores")
         right = quantise(scores.reshape(-1, 1), None, cfg)
         assert rows.q.tolist() == right.q.reshape(-1).tolist()
         assert rows.keep.tolist() == right.keep.reshape(-1).tolist()
