@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from pathlib import Path
 from pyslang.ast import InstanceSymbol
 from pyslang.driver import Driver
 
-from mutation import schemata
+from mutation.campaign import Found, campaign
 from mutation.mutant import Mutant
 from mutation.shared import Made, Shared
 from mutation.verdict import KILLED, SAME, SURVIVED, UNBUILT, Ending
@@ -49,6 +49,8 @@ __all__ = ["Judge", "Setting", "settings"]
 #: A mutant may well want a signal that nobody reads.
 _LENIENT = ("-Wno-fatal",)
 _TIME_LIMIT = 600.0
+#: Of a simulation of all cases; without a mutant the slowest takes a quarter of it.
+_CPU_LIMIT = 120
 _NAMED = re.compile(r"[\w.]*(Error|Exception): |.*Assertion failed")
 
 
@@ -140,47 +142,105 @@ class Judge:
         """Whether a mutant needs no build of its own."""
         return mutant.name in self._shared.numbers
 
-    def end_of(self, mutant: Mutant) -> Ending:
-        """Try a mutant in one setting after the other."""
+    def together(self, mutants: Iterable[Mutant], at_once: int) -> Iterator[tuple[Mutant, Ending]]:
+        """Try those that share builds, one setting after the other; each as it ends."""
+        left = {mutant.name: mutant for mutant in mutants if self.shares(mutant)}
+        tried: dict[str, list[Setting]] = {name: [] for name in left}
+        for setting in settings():
+            if not any(_has(setting, Path(mutant.file).stem) for mutant in left.values()):
+                continue
+            made = self._with_others(setting)
+            # Building may have found that some of them share nothing.
+            left = {name: mutant for name, mutant in left.items() if self.shares(mutant)}
+            numbers = {name: self._shared.numbers[name] for name in left}
+            here = {name: number for name, number in numbers.items() if number in made.alive}
+            for found in self._found(setting, made.build, setting.cases, here, at_once):
+                if found.case:
+                    self._check(setting, made.build, found.case)
+                    short = found.case.rpartition("cases")[2].partition(".")[2]
+                    by = f"{setting.cfg.name} {short}"
+                    yield left.pop(found.name), Ending(KILLED, by, _line(found.says))
+                    continue
+                tried[found.name].append(setting)
+                if len(tried[found.name]) == self.at_most:
+                    mutant = left.pop(found.name)
+                    yield mutant, self._unseen(mutant, tried[found.name])
+        for name, mutant in left.items():
+            yield mutant, self._unseen(mutant, tried[name])
+
+    def _found(
+        self,
+        setting: Setting,
+        build: Build,
+        cases: Sequence[str],
+        numbers: Mapping[str, int],
+        at_once: int = 1,
+    ) -> Iterator[Found]:
+        further = {BUILT_LOADABLE: str(setting.further.get("LOADABLE", 1))}
+        return campaign(
+            build,
+            setting.cfg,
+            cases,
+            numbers,
+            seed=self.seed,
+            limit=_CPU_LIMIT,
+            at_once=at_once,
+            further=further,
+        )
+
+    def _check(self, setting: Setting, build: Build, case: str) -> None:
+        """See that a case passes with no mutant at work.
+
+        Raises:
+            UsageError: it does not.
+        """
+        if (setting, case) not in self._passed:
+            (found,) = self._found(setting, build, [case], {"": 0})
+            self._passed[setting, case] = not found.case
+        if not self._passed[setting, case]:
+            raise UsageError(f"{case} fails under {setting.cfg.name} without a mutant, too")
+
+    def _unseen(self, mutant: Mutant, tried: Sequence[Setting]) -> Ending:
+        """The ending of a mutant that no case saw: the same as the design, or a survivor."""
+        original = ROOT / mutant.file
+        with self._overlay(mutant) as overlay:
+            same = all(
+                self._code(setting, overlay, original) == self._base_code(setting)
+                for setting in tried
+            )
+        return Ending(SAME if same else SURVIVED, " ".join(setting.cfg.name for setting in tried))
+
+    @contextlib.contextmanager
+    def _overlay(self, mutant: Mutant) -> Iterator[Path]:
+        """A file with the mutant, for a while."""
         self.scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="overlay-", dir=self.scratch) as folder:
             path = Path(folder) / Path(mutant.file).name
             path.write_bytes(mutant.text)
-            return self._tried(mutant, ROOT / mutant.file, path)
+            yield path
 
-    def _tried(self, mutant: Mutant, original: Path, overlay: Path) -> Ending:
+    def end_of(self, mutant: Mutant) -> Ending:
+        """Try a mutant in builds of its own, in one setting after the other."""
+        with self._overlay(mutant) as overlay:
+            return self._tried(ROOT / mutant.file, overlay)
+
+    def _tried(self, original: Path, overlay: Path) -> Ending:
         tried: list[str] = []
-        alone = False  # whether it has another code than the design, compared alone
         for setting in settings():
             if not _has(setting, original.stem):
                 continue
-            made = self._with_others(setting) if self.shares(mutant) else None
-            if number := self._shared.numbers.get(mutant.name):  # building may have taken it away
-                assert made
-                if number not in made.alive:
-                    continue
-                found = self._failing(setting, made.build, schemata.mark(number))
-            else:
-                code = self._code(setting, overlay, original)
-                if code is None:
-                    return Ending(UNBUILT, setting.cfg.name)
-                if code == self._base_code(setting):
-                    continue
-                alone = True
-                built = self._built(setting, overlay, original)
-                if built is None:
-                    return Ending(UNBUILT, setting.cfg.name)
-                try:
-                    found = self._failing(setting, built)
-                finally:
-                    _removed(built)
+            code = self._code(setting, overlay, original)
+            if code is None:
+                return Ending(UNBUILT, setting.cfg.name)
+            if code == self._base_code(setting):
+                continue
+            found = self._failing(setting, overlay, original)
             if found:
                 return found
-            alone = alone or self._code(setting, overlay, original) != self._base_code(setting)
             tried.append(setting.cfg.name)
             if len(tried) == self.at_most:
                 break
-        return Ending(SURVIVED if alone else SAME, " ".join(tried))
+        return Ending(SURVIVED if tried else SAME, " ".join(tried))
 
     def _with_others(self, setting: Setting) -> Made:
         """The build that holds every mutant that can be chosen."""
@@ -200,38 +260,41 @@ class Judge:
             ),
         )
 
-    def _failing(self, setting: Setting, made: Build, mark: int = 0) -> Ending | None:
+    def _failing(self, setting: Setting, overlay: Path, original: Path) -> Ending | None:
         """The first case that fails in the mutant and passes without it."""
-        failed: list[tuple[str, Outcome]] = []
+        made = self._built(setting, overlay, original)
+        if made is None:
+            return Ending(UNBUILT, setting.cfg.name)
+        try:
+            failed: list[tuple[str, Outcome]] = []
 
-        def passes(case: str) -> bool:
-            return self._passes(setting, case, made if mark else None)
+            def ended(case: str, outcome: Outcome) -> None:
+                if not outcome.passed and not failed and self._passes(setting, case):
+                    failed.append((case, outcome))
 
-        def ended(case: str, outcome: Outcome) -> None:
-            if not outcome.passed and not failed and passes(case):
-                failed.append((case, outcome))
-
-        outcomes = self._run(
-            setting, made, setting.cases, mark, ended, lambda: bool(failed) or stopping.is_set()
-        )
-        for case, outcome in outcomes.items():
-            if outcome.ran:
-                ended(case, outcome)
-        if stopping.is_set():
-            raise Interrupted
-        if not failed and not any(outcome.ran for outcome in outcomes.values()):
-            ended(setting.cases[0], outcomes[setting.cases[0]])
+            outcomes = self._run(
+                setting, made, setting.cases, ended, lambda: bool(failed) or stopping.is_set()
+            )
+            for case, outcome in outcomes.items():
+                if outcome.ran:
+                    ended(case, outcome)
+            if stopping.is_set():
+                raise Interrupted
+            if not failed and not any(outcome.ran for outcome in outcomes.values()):
+                ended(setting.cases[0], outcomes[setting.cases[0]])
+        finally:
+            _removed(made)
         if not failed:
             return None
         case, outcome = failed[0]
         short = case.rpartition("cases")[2].partition(".")[2]
         return Ending(KILLED, f"{setting.cfg.name} {short}", _line(outcome.text))
 
-    def _passes(self, setting: Setting, case: str, shared: Build | None) -> bool:
-        """Whether the design passes a case without the mutant, ``shared`` where they all are."""
+    def _passes(self, setting: Setting, case: str) -> bool:
+        """Whether the design without the mutant passes a case."""
         with self._lock:
             if (setting, case) not in self._passed:
-                made = shared or self._built(setting)
+                made = self._built(setting)
                 assert made is not None, f"the design itself does not build: {setting.cfg.name}"
                 outcome = self._run(setting, made, [case])[case]
                 self._passed[setting, case] = outcome.passed
@@ -242,7 +305,6 @@ class Judge:
         setting: Setting,
         built: Build,
         cases: Sequence[str],
-        mark: int = 0,
         ended: object = None,
         stop: object = None,
     ) -> dict[str, Outcome]:
@@ -254,11 +316,7 @@ class Judge:
             cases,
             seed=self.seed,
             # Nobody reads what an assertion compared; rewriting them costs a second a simulation.
-            further={
-                BUILT_LOADABLE: loadable,
-                "COCOTB_REWRITE_ASSERTION_FILES": "",
-                schemata.CHOSEN: str(mark),
-            },
+            further={BUILT_LOADABLE: loadable, "COCOTB_REWRITE_ASSERTION_FILES": ""},
             timeout=_TIME_LIMIT,
             **watching,  # type: ignore[arg-type]
         )

@@ -124,7 +124,7 @@ def _try(
     from mutation.rtl import Judge  # cocotb and pyslang: nothing that a list needs
 
     commit = _commit()
-    writing = threading.Lock()
+    writing, told = threading.Lock(), set[str]()
     copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
     if any(not plan.simulated(mutant.file) for mutant in waiting):
         for job in range(options.jobs):
@@ -133,10 +133,14 @@ def _try(
     sharing = sharing if len(sharing) >= _SHARE else []
     judge = Judge(BUILDS / "overlays", sharing, options.sets, options.seed)
 
-    # The cheap ones first.
-    waiting = sorted(waiting, key=lambda mutant: not judge.shares(mutant))
+    def ended(mutant: Mutant, ending: Ending, begun: float) -> None:
+        with writing:
+            append(results, Record.of(mutant, ending, time.monotonic() - begun, commit))
+            told.add(mutant.name)
+            name = f"{mutant.name}  {ending.by}"
+            print(f"{len(told):4} {ending.status:14} {name}", flush=True)
 
-    def one(mutant: Mutant) -> tuple[Mutant, Ending]:
+    def one(mutant: Mutant) -> None:
         begun = time.monotonic()
         if plan.simulated(mutant.file):
             ending = judge.end_of(mutant)
@@ -146,16 +150,17 @@ def _try(
                 ending = copy.end_of(mutant, plan.stages(mutant.file)[: options.sets or None])
             finally:
                 copies.put(copy)
-        with writing:
-            append(results, Record.of(mutant, ending, time.monotonic() - begun, commit))
-        return mutant, ending
+        ended(mutant, ending, begun)
 
     with built_in(BUILDS), ThreadPoolExecutor(options.jobs) as pool:
-        tries = [pool.submit(one, mutant) for mutant in waiting]
+        begun = time.monotonic()
+        for mutant, ending in judge.together(waiting, options.jobs):
+            ended(mutant, ending, begun)
+            begun = time.monotonic()
+        tries = [pool.submit(one, mutant) for mutant in waiting if mutant.name not in told]
         try:
-            for count, future in enumerate(as_completed(tries), start=1):
-                mutant, ending = future.result()
-                print(f"{count:4} {ending.status:14} {mutant.name}  {ending.by}", flush=True)
+            for future in as_completed(tries):
+                future.result()
         except BaseException:
             stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)

@@ -64,8 +64,10 @@ def test_mutants_that_share_a_build_are_told_apart(
     judge = rtl.Judge(tmp_path, [deadly, harmless])
     assert judge.shares(deadly)
     assert judge.shares(harmless)
-    assert judge.end_of(deadly).status == KILLED
-    assert judge.end_of(harmless).status == SURVIVED
+    ended = dict(judge.together([harmless, deadly], 2))
+    assert ended[deadly].status == KILLED
+    assert ended[deadly].by == f"{smallest.cfg.name} power_up.from_every_draw"
+    assert ended[harmless].status == SURVIVED
     assert not list(tmp_path.glob("overlay-*"))
 
 
