@@ -42,14 +42,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Any:
 OLD, AROUND = 0x5A, 8
 
 
-def empty_results(rows: Rows) -> Results:
+def empty_results(rows: Rows, raw: type[np.generic] = np.uint16) -> Results:
     """Arrays for the results of a batch, cut out of larger ones that hold something else."""
 
     def room(count: int, dtype: type[np.generic]) -> Any:
         return np.full(count + 2 * AROUND, OLD, np.uint8).astype(dtype)[AROUND : count + AROUND]
 
     return Results(
-        y=room(len(rows.q), np.uint16),
+        y=room(len(rows.q), raw),
         error=room(len(rows), np.uint8).view(np.bool_),
         exponent=room(len(rows), np.uint8),
         first_in=room(len(rows), np.int64),
@@ -108,7 +108,7 @@ def _number(bits: Any) -> int:
 def play(library: Any, design: Design, rows: Rows, seed: int = 0, stalls: str = "none") -> Any:
     """Clock a batch to its end; returns the batch and the results."""
     cfg = design.config
-    results = empty_results(rows)
+    results = empty_results(rows, cfg.raw)
     batch = batch_of(rows, results, cfg, PATIENCE, 1)
     batch.seed = seed
     batch.source_pattern = batch.sink_pattern = PATTERNS[stalls].words
@@ -214,6 +214,48 @@ def test_beats_stamps_and_gates_are_those_of_the_python_side(
         if cycle <= last_in and (not core.offered[cycle - 1] or cycle - 1 in took):
             assert core.offered[cycle] == open_
         assert core.ready[cycle] == sink.step()
+
+
+@dataclass(frozen=True)
+class Wide:
+    """What a transactor knows of a design of somebody's own."""
+
+    lanes: int
+    in_w: int
+    out_w: int
+
+    @property
+    def raw(self) -> type[np.generic]:
+        return np.uint32 if self.out_w == 32 else np.uint16
+
+
+@pytest.mark.parametrize("out_w", [2, 8, 16, 32])
+@pytest.mark.parametrize("in_w", [7, 31, 32])
+@pytest.mark.parametrize("lanes", [33, 64, 100])
+def test_more_lanes_than_a_word_has_bits(library: Any, lanes: int, in_w: int, out_w: int) -> None:
+    cfg: Any = Wide(lanes, in_w, out_w)
+    lengths = [1, 31, 32, 33, 63, 64, 65, lanes - 1, lanes, lanes + 1, lanes + 32, 2 * lanes]
+    rows, core = make(cfg, lengths), design(cfg)
+    batch, results = play(library, core, rows, 5, "light")
+    assert batch.status == DONE
+    assert not results.lost.any()
+    assert [beat for _, beat in core.taken] == pack.pack(rows, cfg).to_ints()
+    mask = 2 ** min(out_w, in_w) - 1
+    np.testing.assert_array_equal(results.y, (rows.q.astype(np.int64) & mask).astype(cfg.raw))
+
+
+@pytest.mark.parametrize("extra", [31, 32, 33, 63, 64, 99])
+def test_a_bit_of_tkeep_too_many_anywhere_loses_the_row(library: Any, extra: int) -> None:
+    class Overfull(Design):
+        def answer(self, beat: Beat) -> list[Beat]:
+            ((data, keep, user, last),) = super().answer(beat)
+            return [(data, keep | 1 << extra, user, last)]
+
+    cfg: Any = Wide(100, 8, 8)
+    core = Overfull(cfg, Gate(PATTERNS["none"], 0, SOURCE))
+    batch, results = play(library, core, make(cfg, [extra, extra + 1, 100]))
+    assert batch.status == DONE
+    assert lost(results) == [True, False, False]
 
 
 CFG = configs.load("rexp_uint8").replace(max_len=64)
