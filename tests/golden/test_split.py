@@ -278,6 +278,31 @@ def test_terms_two_windows_below_are_lost_and_no_others() -> None:
     assert softmax(cfg, one_less).stages["top"] == out.stages["top"]
 
 
+def test_rows_are_counted_that_lose_an_element_and_not_the_elements() -> None:
+    cfg = config("uint8")
+    far = -round(70 * np.log(2) * 2**cfg.frac)  # two windows below, wherever the row begins
+    rows = Rows.of(
+        [[0, far, far, far], [0, far], [0, 0], [far, far, far], [0, far, 0]],
+        [[True] * 4, [True, False], [True, True], [True] * 3, [True] * 3],
+    )
+    hits = metrics.TableHits()
+    hits.update(cfg, rows, softmax(cfg, rows))
+    assert (hits.rows, hits.index_last_rows) == (5, 2)
+
+
+@pytest.mark.parametrize("off", [-1, 0, 1])
+def test_the_octave_of_a_sum_is_exact_where_floats_are_not(off: int) -> None:
+    """From 2**53 on a float holds no longer every integer: one below a power rounds up to it."""
+    cfg = config("int16")
+    bits = range(split.form(cfg).mant, 62)
+    total = np.array([2**n + off for n in bits], np.int64)
+    leading = [int(value).bit_length() - 1 - split.form(cfg).mant for value in total]
+    for highest in (1, split_tables.WINDOW, 3 * split_tables.WINDOW - 1):
+        foot = highest // split_tables.WINDOW * split_tables.WINDOW
+        found = split.top(cfg, np.full(len(total), highest, np.int32), total)
+        assert found.tolist() == [foot + octave for octave in leading]
+
+
 def test_narrow_scores_need_one_window() -> None:
     assert split.octaves(config("uint8", in_w=8, frac=4)).windows == 1
     assert split.octaves(config("uint8", in_w=8, frac=4)).last == 24
