@@ -18,6 +18,12 @@ _BULK = ("tests/sim/test_bulk.py",)
 _HANG = ("tests/sim/test_hang.py",)
 _BROKEN = ("tests/sim/test_mutants.py", "tests/sim/test_properties.py")
 _GOLDEN = ("tests/golden",)
+#: Three seconds of processor time, and what sees most.
+_VECTORS = (
+    "tests/golden/test_vectors.py",
+    "tests/golden/test_tables.py",
+    "tests/golden/test_render.py",
+)
 _TB = ("tests/tb",)
 _OWN = ("tests/cosim/test_own.py", "tests/configs")
 _REPLAY = ("tests/cosim/test_replay.py", "tests/cosim/test_replay_results.py")
@@ -36,10 +42,11 @@ _STAGES: Sequence[tuple[str, Sequence[Sequence[str]]]] = (
     ("golden/timing.py", (_TB, _RTL, _REPLAY)),
     ("golden/rows.py", (_TB, _GOLDEN, _REPLAY)),
     ("golden/framing.py", (_TB, _OWN, _RTL)),
-    ("golden/softmax.py", (("tests/golden/test_softmax.py",), _GOLDEN, _RTL)),
-    ("golden/*2d.py", (("tests/golden/test_softmax.py",), _GOLDEN, _RTL)),
-    ("golden/rexp.py", (("tests/golden/test_softmax.py",), _GOLDEN, _RTL)),
-    ("golden/tables.py", (("tests/golden/test_tables.py",), _GOLDEN, _RTL)),
+    ("golden/softmax.py", (_VECTORS, ("tests/golden/test_softmax.py",), _GOLDEN, _RTL)),
+    ("golden/*2d.py", (_VECTORS, ("tests/golden/test_softmax.py",), _GOLDEN, _RTL)),
+    ("golden/rexp.py", (_VECTORS, ("tests/golden/test_softmax.py",), _GOLDEN, _RTL)),
+    ("golden/tables.py", (_VECTORS, _GOLDEN, _RTL)),
+    ("golden/shell.py", (_VECTORS, _GOLDEN, _RTL)),
     ("golden/*", (_GOLDEN, _OWN, _REPLAY)),
     ("tb/pack.py", (("tests/tb/test_pack.py",), _TB, _RTL)),
     ("tb/axil.py", (_REGISTERS, ("tests/sim/test_registers.py",))),

@@ -24,7 +24,7 @@ import numpy as np
 from cocotb.regression import TestGenerator
 
 from softmax_cosim.configs import Config
-from softmax_cosim.configs.stalls import PATTERNS, StallProfile, profile
+from softmax_cosim.configs.stalls import PATTERNS, Pattern, StallProfile, profile
 from softmax_cosim.golden.framing import frame
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.timing import holds, predict, stated
@@ -39,6 +39,7 @@ __all__ = ["Bench", "Played", "case", "each"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 _IDLE_CYCLES = 64
+_SHUT = (10**6, 10**6)
 
 P = ParamSpec("P")
 
@@ -91,6 +92,14 @@ class Bench:
         seed = int(self.rng.integers(2**32)) if seed is None else seed
         count = self.start(rows, stalls, seed)
         return await self.settle(count, stalls, seed)
+
+    async def fill(self, rows: Rows | Beats, cycles: int) -> Played:
+        """As :meth:`play`, the sink shut for so many cycles: all that has room goes in first."""
+        shut = StallProfile("shut at first", PATTERNS["none"], Pattern(open=(1, 1), shut=_SHUT))
+        count = self.start(rows, shut, 0)
+        await self.signal.cycles(cycles)
+        await self.signal.idle(0)
+        return await self.settle(count, shut, 0)
 
     def start(self, rows: Rows | Beats, stalls: str | StallProfile, seed: int) -> int:
         """Begin to play rows, as the design takes them; how many there are on the stream."""

@@ -13,7 +13,15 @@ from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import softmax
 from softmax_cosim.tb.pack import Beat
 
-__all__ = ["LENGTHS", "MALFORMED", "MASKS", "SCORES", "malformed_row", "near_edges", "rows"]
+__all__ = [
+    "LENGTHS",
+    "MALFORMED",
+    "MASKS",
+    "SCORES",
+    "malformed_row",
+    "near_edges",
+    "rows",
+]
 
 #: Row lengths to play, by name.
 LENGTHS: dict[str, Callable[[Config, Rng], list[int]]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from softmax_cosim.configs.stalls import PATTERNS, Pattern, StallProfile
 from softmax_cosim.tb.env import Bench, case, each
 from softmax_cosim.tb.needs import error_beat, needs
 from softmax_cosim.tb.pack import Beats, pack
@@ -56,7 +55,7 @@ async def many(bench: Bench) -> None:
         beats += malformed_row(kinds[n % len(kinds)], cfg, rng)
     await bench.play(Beats.from_ints(beats, cfg.lanes * cfg.in_w))
     # With more room than there is, the longest rows would be written over each other.
-    await bench.play(rows(cfg, rng, [cfg.max_len] * 3), _shut_for(3 * cfg.max_beats + 60))
+    await bench.fill(rows(cfg, rng, [cfg.max_len] * 3), 3 * cfg.max_beats + 60)
 
 
 @case
@@ -69,10 +68,4 @@ async def behind_a_backlog(bench: Bench) -> None:
         beats += malformed_row("far_too_long", cfg, rng)
         beats += pack(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)), cfg).to_ints()
         stream = Beats.from_ints(beats, cfg.lanes * cfg.in_w)
-        await bench.play(stream, _shut_for(len(stream) + 20))
-
-
-def _shut_for(cycles: int) -> StallProfile:
-    """A sink that is shut for so long, and then for a while not."""
-    sink = Pattern(open=(1, 4 * cycles), shut=(cycles, cycles))
-    return StallProfile(f"shut for {cycles} cycles", PATTERNS["none"], sink)
+        await bench.fill(stream, len(stream) + 20)

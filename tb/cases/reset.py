@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from softmax_cosim.tb.env import Bench, case, each
 from softmax_cosim.tb.needs import backpressure, needs, our_promise, resets
-from softmax_cosim.tb.stimulus import LENGTHS, rows
+from softmax_cosim.tb.pack import Beats, pack
+from softmax_cosim.tb.stimulus import LENGTHS, MALFORMED, malformed_row, rows
 
 _RESETS = 14
 
@@ -48,11 +49,30 @@ async def back_to_back(bench: Bench) -> None:
 @case
 @needs(resets, our_promise)
 async def of_one_cycle(bench: Bench) -> None:
-    """At every cycle of some short rows: what it does not reach falls upon the next row."""
+    """At every cycle of some short rows, good and bad: what it misses falls upon the next."""
     cfg, rng = bench.cfg, bench.rng
     lengths = [min(2 * cfg.lanes, cfg.max_len), 1]
     for cycle in range(1, 44):
-        bench.start(rows(cfg, rng, lengths * 3), "none", 0)
+        beats = pack(rows(cfg, rng, lengths * 2), cfg).to_ints()
+        if cycle % 2:
+            kinds = rng.permutation(list(MALFORMED))
+            beats = [beat for kind in kinds for beat in malformed_row(kind, cfg, rng)] + beats
+        bench.start(Beats.from_ints(beats, cfg.lanes * cfg.in_w), "none", 0)
         await bench.signal.cycles(cycle)
         await bench.reset(1)
         await bench.play(rows(cfg, rng, lengths))
+
+
+@case
+@needs(resets, our_promise)
+async def then_full(bench: Bench) -> None:
+    """There is as much room as ever after a reset of one cycle, a bad row's included."""
+    cfg, rng = bench.cfg, bench.rng
+    for _ in range(4):
+        bench.start(rows(cfg, rng, [cfg.max_len] * 3), "none", 0)
+        await bench.signal.cycles(20 + int(rng.integers(2 * cfg.max_beats, 3 * cfg.max_beats + 1)))
+        await bench.reset(1)
+        beats = malformed_row("partial_beat", cfg, rng)
+        beats += pack(rows(cfg, rng, [cfg.max_len] * 3), cfg).to_ints()
+        stream = Beats.from_ints(beats, cfg.lanes * cfg.in_w)
+        await bench.fill(stream, len(stream) + 60)

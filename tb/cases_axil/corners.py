@@ -10,6 +10,11 @@ import numpy as np
 from cocotb.handle import Immediate
 from cocotb.task import Task
 from cocotb.triggers import FallingEdge
+from cocotbext.axi.axil_channels import (
+    AxiLiteARTransaction,
+    AxiLiteAWTransaction,
+    AxiLiteWTransaction,
+)
 
 from softmax_cosim.configs.stalls import PATTERNS, Pattern, StallProfile, profile
 from softmax_cosim.golden import registers, tables
@@ -168,6 +173,48 @@ async def what_a_soft_reset_clears(bench: RegisterBench) -> None:
         await asking
         await _everything_right(bench)
         await bench.play(rows(cfg, rng, LENGTHS["few_short"](cfg, rng)))
+
+
+@case
+async def reset_in_an_access(bench: RegisterBench) -> None:
+    """A reset of one cycle, while a write and a read are asked, taken, carried out and answered."""
+    cfg, rng = bench.cfg, bench.rng
+    write, read = bench.master.write_if, bench.master.read_if
+    words = [(bench.map.registers["CONTROL"].offset, 1), (bench.map.registers["SCRATCH"].offset, 7)]
+    words += [(address, 0) for address, _ in _entries(bench)[:1]]  # every row would miss it
+    for address, word in words:
+        for after in range(7):
+            await write.aw_channel.send(AxiLiteAWTransaction(awaddr=address))
+            await write.w_channel.send(AxiLiteWTransaction(wdata=word, wstrb=_ALL))
+            await read.ar_channel.send(AxiLiteARTransaction(araddr=int(rng.integers(8)) * WORD))
+            await bench.signal.cycles(after)
+            await bench.reset(1)
+            # What was not taken yet is asked again, or still.
+            await bench.signal.cycles(8)
+            for channel in (write.b_channel, read.r_channel):
+                channel.clear()
+            if after > 2:  # taken before the reset: nothing is left of it
+                await bench.play(rows(cfg, rng, [2 * cfg.lanes, 1]))
+            await _everything_right(bench)
+
+
+@case
+async def reset_in_a_soft_reset(bench: RegisterBench) -> None:
+    """The core takes a beat as soon after it as after any other reset."""
+    cfg, rng, wait = bench.cfg, bench.rng, profile("none")
+    falling, taken = FallingEdge(bench.dut.clk_i), []
+    for soft in (False, True):
+        await falling  # of a rising edge it would be seen too late
+        if soft:
+            asked = cocotb.start_soon(bench.write("CONTROL", 1))
+            while not int(bench.dut.soft_reset.value):
+                await falling
+        await bench.reset(1)
+        bench.signal.start(pack(rows(cfg, rng, [1]), cfg), wait, 0)
+        taken.append((await bench.settle(1, wait, 0)).sent[0].first)
+        await _everything_right(bench)
+    assert taken[0] == taken[1]
+    asked.cancel()
 
 
 @case
