@@ -19,12 +19,12 @@ CYCLES = {
 
 
 def test_every_one_is_here():
-    assert {path.stem for path in (ROOT / "examples" / "field").glob("*.toml")} == set(CYCLES)
+    assert {path.stem for path in (ROOT / "examples" / "field").glob("*/*.toml")} == set(CYCLES)
 
 
 @pytest.mark.parametrize("name", CYCLES)
 def test_it_is_exact(name: str, tmp_path: Path):
-    config = str(ROOT / "examples" / "field" / f"{name}.toml")
+    config = str(ROOT / "examples" / "field" / name / f"{name}.toml")
     words = ["--config", config, "--max-rows", "60", "--out", str(tmp_path)]
     assert cli.main(["replay", TRACE, *words]) == 0
     (run,) = json.loads((tmp_path / "summary.json").read_text())["runs"]
