@@ -83,7 +83,7 @@ def test_every_vector_is_here():
         # 1/2 * 128; of a sum of 1.5 the table has round(128 / 1.5) = 85, half of it an octave below
         ("field/softermax_16", [0, 0], [64, 64]),
         ("field/softermax_16", [0, -256], [85, 42]),
-        # the maximum rises by 2 and by 4 octaves with the second slice: the sum so far is 16 >> 2, 32 >> 4
+        # the maximum rises by 2, or 4, octaves with the second slice: the sum so far is shifted
         ("field/softermax_16", [0] * 16 + [512], [6] * 16 + [25]),
         # half an octave is one: 65280 // 384
         ("field/ita_16", [0, -128], [170, 85]),
