@@ -49,6 +49,9 @@ TRACES, MAX_ROWS = {"MiniLM": "minilm_*", "OCR": "ocr_*", "Marian": "marian_*"},
 #: Of ours: products of two variables an element; no divider.
 _MULTIPLIERS = {"rexp": 1, "lut2d": 0, "split": 2}
 
+#: Cells of a row that say what a configuration takes, before those of figures.
+COSTS = 6
+
 Scores = npt.NDArray[np.floating]
 Keep = npt.NDArray[np.bool_]
 Figures = dict[str, float]

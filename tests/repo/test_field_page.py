@@ -16,12 +16,11 @@ ROWS = {
     found[1]: found[2].split(" | ")
     for found in re.finditer(r"^\| `([^`]+)` \| (.*) \|$", WRITTEN, re.MULTILINE)
 }
-COSTS = 6
 
 
 def test_the_page_is_what_the_generator_writes():
     commit, seconds = re.search(r"at commit `(\S+)` by `make field`, in (\d+) s", WRITTEN).groups()
-    cells = {name: row[COSTS:] for name, row in ROWS.items()}
+    cells = {name: row[field.COSTS :] for name, row in ROWS.items()}
     assert field.page(TEXT, commit, int(seconds), cells) == TEXT
 
 
@@ -41,7 +40,7 @@ def test_an_equal_grid_is_16_bits_to_8():
 def test_figures_are_those_that_are_measured_now(name: str):
     """L1 and KL at 64 keys: a method that changed, or a table that did not, is seen."""
     l1, kl, _ = field.synthetic(configs.load(name), field.LENGTHS[:1])
-    at = COSTS + 2 * len(field.TRACES)
+    at = field.COSTS + 2 * len(field.TRACES)
     assert (l1, kl) == (ROWS[name][at], ROWS[name][at + len(field.LENGTHS)])
 
 
