@@ -67,7 +67,6 @@ TASKS: Mapping[str, tuple[int, Mapping[str, str]]] = {
     "translation": (32, {"encoder": "_self", "cross-attention": "_context"}),
     "ocr": (40, {}),
     "detection": (24, {}),
-    "solubility": (96, {}),
 }
 
 

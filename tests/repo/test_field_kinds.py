@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,15 @@ def test_only_the_layers_that_match_are_replaced():
     softmax = kinds.erring(kinds.KINDS["lost tail"][1], "_context")
     assert apply(softmax, "encoder_l1_self", SCORES, None) is None
     assert apply(softmax, "decoder_l1_context", SCORES, None) is not None
+
+
+def test_the_page_has_every_error():
+    text = kinds.PAGE.read_text(encoding="utf-8")
+    written = text.partition(kinds.BEGIN)[2].partition(kinds.END)[0]
+    lines = written.strip().splitlines()
+    commit, seconds = re.search(r"at commit `(\S+)`, in (\d+) s", lines[0]).groups()
+    assert [line.split(" | ")[0][2:] for line in lines[4:]] == list(kinds.KINDS)
+    assert kinds.page(text, commit, int(seconds), lines[2:]) == text
 
 
 def test_cells_of_tasks():
