@@ -39,6 +39,10 @@ class Interrupted(KeyboardInterrupt):
     """The user has had enough (:data:`stopping`)."""
 
 
+class Changed(UsageError):
+    """A file was touched after the tools began."""
+
+
 @dataclass(frozen=True)
 class Read:
     """What tools read."""
@@ -64,7 +68,7 @@ def kept(root: Path, name: str, key: object, make: Callable[[Path], Read]) -> Pa
 
     Raises:
         Interrupted: see :data:`stopping`.
-        UsageError: a file changed while it was being read.
+        UsageError: a file changed while it was being read, twice.
     """
     stem = f"{name[:80]}-{_digest(key)}"
     if found := _valid(root, stem):
@@ -75,24 +79,31 @@ def kept(root: Path, name: str, key: object, make: Callable[[Path], Read]) -> Pa
         if found := _valid(root, stem):
             return found
         work = root / f"{stem}.partial"
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
         try:
-            (work / _LIST).touch()  # the hour it began
-            read = make(work)
-            digest = _write_list(work, read)
-        except UsageError:
-            for path in work.iterdir():
-                if path.suffix not in (".log", ".sv"):  # what was said, and of what
-                    path.unlink()
-            raise
-        except BaseException:
-            shutil.rmtree(work, ignore_errors=True)
-            raise
+            digest = _made_in(work, make)
+        except Changed:  # once; a link that was made to a file changes no more than its hour
+            digest = _made_in(work, make)
         folder = root / f"{stem}-{digest}"
         shutil.rmtree(folder, ignore_errors=True)
         work.rename(folder)
         return folder
+
+
+def _made_in(work: Path, make: Callable[[Path], Read]) -> str:
+    """Fill a new folder; returns a hash of what was read."""
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    try:
+        (work / _LIST).touch()  # the hour it began
+        return _write_list(work, make(work))
+    except UsageError:
+        for path in work.iterdir():
+            if path.suffix not in (".log", ".sv"):  # what was said, and of what
+                path.unlink()
+        raise
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
 
 
 def read_for(folder: Path) -> list[str]:
@@ -115,7 +126,7 @@ def _write_list(work: Path, read: Read) -> str:
     files = sorted({*read.given, *read.found})
     for file in files:
         if os.stat(file).st_ctime_ns > begun:  # noqa: PTH116 (a path as it was opened)
-            raise UsageError(f"{file} changed while it was being read; run it again")
+            raise Changed(f"{file} changed while it was being read; run it again")
     looked_up = sorted(set(read.found) - set(read.given))
     searched = list(dict.fromkeys([*read.searched, *map(os.path.dirname, files)]))
     listed = {

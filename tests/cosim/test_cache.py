@@ -144,6 +144,22 @@ def test_a_source_that_changes_meanwhile_is_refused(maker: Maker) -> None:
     assert (maker.kept() / "result").read_text() == "two"
 
 
+def test_a_link_made_to_a_source_meanwhile_is_no_fault(maker: Maker, tmp_path: Path) -> None:
+    """As some installers do with what they have in store; the hour of the file changes."""
+
+    def make(work: Path) -> Read:
+        import time
+
+        time.sleep(0.05)
+        read = maker.make(work)
+        if maker.count == 1:
+            (tmp_path / "link").hardlink_to(maker.source)
+        return read
+
+    assert (kept(maker.root, "name", 0, make) / "result").read_text() == "one"
+    assert maker.count == 2
+
+
 @pytest.mark.parametrize(
     ("error", "left"),
     [
