@@ -57,7 +57,14 @@ def main(words: Sequence[str] | None = None) -> None:
     trainer = Trainer(model, args.steps)
     args.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if args.checkpoint.is_file():
-        trainer.load(torch.load(args.checkpoint))
+        state = torch.load(args.checkpoint)
+        begun_for = state.get("steps", "an unknown number of")
+        if begun_for != args.steps:
+            parser.error(
+                f"{args.checkpoint} was begun for {begun_for} steps and cannot go on for "
+                f"{args.steps}, as the rates differ; remove it or name another with --checkpoint"
+            )
+        trainer.load(state)
     else:
         backbone = pretrained_backbone(scenes, processor)
         model.model.backbone.model.load_state_dict(backbone.state_dict())
@@ -193,6 +200,7 @@ class Trainer:
             "more": self._more.data,
             "optimizer": self._optimizer.state_dict(),
             "step": step,
+            "steps": self._steps,
         }
         torch.save(state, checkpoint.with_suffix(".new"))
         checkpoint.with_suffix(".new").replace(checkpoint)

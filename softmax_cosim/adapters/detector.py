@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from softmax_cosim.adapters import huggingface, pretrained, require
 from softmax_cosim.configs import UsageError
 from softmax_cosim.engines import Softmax
 
-__all__ = ["Detector", "opened"]
+__all__ = ["Detector", "measured", "opened"]
 
 Bytes = npt.NDArray[np.uint8]
 BEST = 100
 """Detections of a picture, the surest."""
+PROCESSOR = ("preprocessor_config.json", "processor_config.json")
+PROBE = np.zeros((48, 64, 3), np.uint8)
 
 
 class Detector:
@@ -39,11 +41,18 @@ class Detector:
         """
         self._torch = require("torch", "torch")
         require("PIL.Image", "onnx")
+        if not any((folder / name).is_file() for name in PROCESSOR):
+            raise UsageError(f"the model {folder} lacks {PROCESSOR[0]}; copy it there")
         self._processor = pretrained.load("AutoImageProcessor", folder, backend="pil")
         if not hasattr(self._processor, "post_process_object_detection"):
             raise UsageError(
                 f"the model {folder} is no detector: {type(self._processor).__name__} makes no "
                 "boxes; give a DETR or one like it"
+            )
+        self._folder = folder
+        if not np.isfinite(self._prepared([PROBE])["pixel_values"].numpy()).all():
+            raise UsageError(
+                f"{folder / 'preprocessor_config.json'}: what is made of a picture is no number"
             )
         self._model = pretrained.load_model("AutoModelForObjectDetection", folder)
         if dilated:
@@ -64,13 +73,16 @@ class Detector:
         Returns:
             The surest detections of each, at most :data:`BEST`: number of the class, score, and
             box: left, top, width and height in pixels.
+
+        Raises:
+            UsageError: the processor can make nothing of a picture.
         """
-        inputs = self._processor(list(pictures), return_tensors="pt")
+        inputs = self._prepared(pictures)
         if "pixel_mask" not in inspect.signature(self._model.forward).parameters:
             inputs.pop("pixel_mask", None)
         with (
             self._torch.no_grad(),
-            huggingface.attention(self._model, softmax) if softmax else nullcontext(),
+            huggingface.attention(self._model, softmax) if softmax else contextlib.nullcontext(),
         ):
             output = self._model(**inputs)
         sizes = [picture.shape[:2] for picture in pictures]
@@ -78,6 +90,18 @@ class Detector:
             output, threshold=0.0, target_sizes=sizes
         )
         return [_listed(one) for one in found]
+
+    def _prepared(self, pictures: Sequence[Bytes]) -> Any:
+        try:
+            return self._processor(
+                list(pictures), input_data_format="channels_last", return_tensors="pt"
+            )
+        except Exception as error:  # of numpy, Pillow, transformers
+            sizes = ", ".join(f"{picture.shape[1]} x {picture.shape[0]}" for picture in pictures)
+            raise UsageError(
+                f"{self._folder / 'preprocessor_config.json'} does not work for a picture of "
+                f"{sizes} pixels: {pretrained.sentence(error)}"
+            ) from None
 
 
 def _dilate(model: Any) -> None:
@@ -105,18 +129,35 @@ def _listed(found: dict[str, Any]) -> list[tuple[int, float, float, float, float
     ]
 
 
-def opened(data: bytes, *, small: bool = False) -> Bytes:
-    """Decode a picture to [height, width, 3]; with ``small`` as coarsely as the format allows.
+def opened(data: bytes) -> Bytes:
+    """Decode a picture to [height, width, 3].
 
     Raises:
         OSError: it cannot be read to its end.
     """
+    with _picture(data) as picture:
+        pixels: Bytes = np.asarray(picture.convert("RGB"))
+        return pixels
+
+
+def measured(data: bytes) -> tuple[int, int]:
+    """Width and height of a picture, decoded as coarsely as its format allows.
+
+    Raises:
+        OSError: it cannot be read to its end.
+    """
+    with _picture(data) as picture:
+        width, height = picture.size
+        picture.draft("RGB", (1, 1))
+        picture.convert("RGB")
+        return width, height
+
+
+@contextlib.contextmanager
+def _picture(data: bytes) -> Iterator[Any]:
     image = require("PIL.Image", "onnx")
     try:
         with image.open(io.BytesIO(data)) as picture:
-            if small:
-                picture.draft("RGB", (1, 1))
-            pixels: Bytes = np.asarray(picture.convert("RGB"))
-            return pixels
+            yield picture
     except (SyntaxError, ValueError, image.DecompressionBombError) as error:  # of broken PNG
         raise OSError(str(error)) from None

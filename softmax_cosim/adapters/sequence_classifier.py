@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from softmax_cosim.adapters import Float, require
+from softmax_cosim.adapters import Float, pretrained, require
 from softmax_cosim.adapters.huggingface import attention
-from softmax_cosim.adapters.pretrained import load_model, load_tokenizer
 from softmax_cosim.configs import UsageError
 from softmax_cosim.engines import Softmax
 
@@ -33,27 +33,56 @@ class SequenceClassifier:
                 together.
         """
         self._torch = require("torch", "torch")
-        self._tokenizer = load_tokenizer(folder)
-        self._model = load_model("AutoModelForSequenceClassification", folder)
+        self._tokenizer = pretrained.load_tokenizer(folder)
+        self._model = pretrained.load_model("AutoModelForSequenceClassification", folder)
+        self._folder = folder
         config = self._model.config
         self.kind: str = config.model_type
-        words = self._model.get_input_embeddings().num_embeddings
-        if len(self._tokenizer) > words:
+        self._words: int = self._model.get_input_embeddings().num_embeddings
+        if len(self._tokenizer) > self._words:
             raise UsageError(
-                f"the tokenizer of {folder} has {len(self._tokenizer)} words, its model {words}; "
-                "they do not belong together"
+                f"the tokenizer of {folder} has {len(self._tokenizer)} words, its model "
+                f"{self._words}; they do not belong together"
             )
         if self._tokenizer.pad_token is None:
             raise UsageError(
                 f"the tokenizer of {folder} has no padding token; name one in its "
                 "tokenizer_config.json (pad_token)"
             )
-        longest = getattr(config, "max_position_embeddings", LONGEST)
-        self._longest = min(LONGEST, self._tokenizer.model_max_length, longest)
+        if config.pad_token_id is None:
+            config.pad_token_id = self._tokenizer.pad_token_id
+        longest = self._tokenizer.model_max_length
+        least = 1 + self._tokenizer.num_special_tokens_to_add(pair=True)
+        if not isinstance(longest, int | float) or longest < least:
+            raise UsageError(
+                f"{folder / 'tokenizer_config.json'}: model_max_length is {longest!r}; a number "
+                f"from {least} on is wanted"
+            )
+        positions = getattr(config, "max_position_embeddings", LONGEST)
+        self._longest = int(min(LONGEST, longest, positions))
         self.labels: list[str] = [
-            str(name) for _, name in sorted(config.id2label.items(), key=lambda item: int(item[0]))
+            " ".join(str(name).split())
+            for _, name in sorted(config.id2label.items(), key=lambda item: int(item[0]))
         ]
         """What each logit is called."""
+
+    def check(self, texts: Sequence[tuple[str, ...]]) -> None:
+        """Look at the tokens of every example.
+
+        Raises:
+            UsageError: the tokenizer does not work, or has tokens that the model does not know.
+        """
+        made = pretrained.encoded(self._folder, lambda: self._encoded(texts))
+        for name, most in (
+            ("input_ids", self._words),
+            ("token_type_ids", getattr(self._model.config, "type_vocab_size", None)),
+        ):
+            largest = max((max(ids, default=0) for ids in made.get(name, [])), default=0)
+            if most is not None and largest >= most:
+                raise UsageError(
+                    f"the tokenizer of {self._folder} makes {name} of {largest}, and its model "
+                    f"knows those below {most}; they do not belong together"
+                )
 
     def logits(self, texts: Sequence[tuple[str, ...]], softmax: Softmax | None) -> Float:
         """Shape [examples, labels]; None is the model's own softmax."""
@@ -63,13 +92,11 @@ class SequenceClassifier:
         with self._torch.inference_mode(), replaced:
             for start in range(0, len(order), TOGETHER):
                 places = order[start : start + TOGETHER]
-                sentences = zip(*(texts[place] for place in places), strict=True)
-                batch = self._tokenizer(
-                    *(list(column) for column in sentences),
-                    padding=True,
-                    truncation=True,
-                    max_length=self._longest,
-                    return_tensors="pt",
-                )
+                together = [texts[place] for place in places]
+                batch = self._encoded(together, padding=True, return_tensors="pt")
                 logits[places] = self._model(**batch).logits.numpy()
         return logits
+
+    def _encoded(self, texts: Sequence[tuple[str, ...]], **options: Any) -> Any:
+        columns = [list(column) for column in zip(*texts, strict=True)]
+        return self._tokenizer(*columns, truncation=True, max_length=self._longest, **options)

@@ -8,7 +8,7 @@ or a phrase.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,12 @@ from softmax_cosim.engines import Softmax
 
 __all__ = ["Translator"]
 
+KEPT = (
+    *("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"),
+    *("forced_bos_token_id", "forced_eos_token_id", "bad_words_ids"),
+    *("suppress_tokens", "begin_suppress_tokens"),
+)
+"""What is taken of a model's configuration of generation; how it searches is not."""
 NAMES = {"en": "English", "de": "German", "fr": "French", "ro": "Romanian"}
 """Languages that T5 was taught to translate, as it calls them."""
 NLLB = {
@@ -53,18 +59,30 @@ class Translator:
         self._model = pretrained.load_model("AutoModelForSeq2SeqLM", folder)
         self.longest: int | None = getattr(self._model.config, "max_position_embeddings", None)
         """Tokens of a sentence and of a translation; None for no end."""
-        self._greedy = copy.deepcopy(self._model.generation_config)
-        self._greedy.update(num_beams=1, do_sample=False, early_stopping=False, length_penalty=1.0)
-        self._greedy.max_length = None  # there is a limit of our own
+        self._greedy = self._model.generation_config = self._tokens_alone()
         self._prefix = ""
         if languages is None:
             self._unspecified()
         else:
             self._say(*languages)
 
-    def lengths(self, lines: Sequence[str]) -> list[int]:
-        """Tokens of each line."""
-        return [len(ids) for ids in self._encoded(lines)["input_ids"]]
+    def check(self, lines: Sequence[str]) -> Iterator[str]:
+        """What is wrong with each line; nothing with most.
+
+        Raises:
+            UsageError: the tokenizer does not work.
+        """
+        words = self._model.get_input_embeddings().num_embeddings
+        for ids in pretrained.encoded(self._folder, lambda: self._encoded(lines))["input_ids"]:
+            if self.longest is not None and len(ids) > self.longest:
+                yield f"{len(ids)} tokens; the model {self._folder} takes {self.longest}"
+            elif max(ids, default=0) >= words:
+                yield (
+                    f"the tokenizer of {self._folder} makes token {max(ids)} of it, and the model "
+                    f"has {words}; they do not belong together"
+                )
+            else:
+                yield ""
 
     def translate(self, lines: Sequence[str], softmax: Softmax | None = None) -> list[str]:
         """The translation of each line; the lines are padded to one length.
@@ -84,6 +102,22 @@ class Translator:
             tokens = tokens.masked_fill(said, self._tokenizer.pad_token_id)
         texts: list[str] = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
         return [text.strip() for text in texts]
+
+    def _tokens_alone(self) -> Any:
+        """Greedy, with what the model's own configuration of generation says of tokens."""
+        own = self._model.generation_config
+        start = own.decoder_start_token_id
+        if start is None:
+            start = own.bos_token_id
+        words = self._model.get_output_embeddings().out_features
+        if not isinstance(start, int) or not 0 <= start < words:
+            raise UsageError(
+                f"{self._folder / 'generation_config.json'}: decoder_start_token_id is {start}; "
+                f"one of the model's {words} tokens is wanted, with which a translation begins"
+            )
+        kept = {name: getattr(own, name) for name in KEPT}
+        config = require("transformers", "torch").GenerationConfig
+        return config(**kept, num_beams=1, do_sample=False)
 
     def _encoded(self, lines: Sequence[str], **options: Any) -> Any:
         return self._tokenizer([self._prefix + line for line in lines], **options)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,10 @@ class Image:
     """One image."""
 
     path: Path
+    size: tuple[int, int] | None
+    """Width and height, as annotated, if they are."""
+    place: str
+    """Of its entry."""
     objects: Objects
 
 
@@ -43,14 +49,14 @@ class Coco:
         if not self.folder.is_dir():
             raise UsageError(f"there is no folder {self.folder}; {_WANTED}")
         try:
-            read = json.loads(self.path.read_text(encoding="utf-8"))
+            read = json.loads(self.path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
             raise UsageError(f"there is no file {self.path}; {_WANTED}") from None
         except OSError as error:
             raise UsageError(f"cannot read {self.path}: {error.strerror}") from None
         except json.JSONDecodeError as error:
             raise UsageError(f"{self.path}, line {error.lineno}: {error.msg}") from None
-        except ValueError as error:
+        except (RecursionError, ValueError) as error:
             raise UsageError(f"{self.path} is no JSON in UTF-8: {error}") from None
         lists = {name: self._list(read, name) for name in ("categories", "images", "annotations")}
         self.categories = self._categories(lists["categories"])
@@ -86,43 +92,52 @@ class Coco:
     def _images(
         self, entries: Sequence[dict[str, Any]], annotations: Sequence[dict[str, Any]]
     ) -> list[Image]:
-        files: dict[int, str] = {}
+        files: dict[int, tuple[Path, tuple[int, int] | None, str]] = {}
         for i, entry in enumerate(entries):
             place = f"images[{i}]"
             number, name = self._number(entry, "id", place), self._text(entry, "file_name", place)
             if number in files:
                 self.refuse(place, f"the image {number} is there twice")
-            files[number] = name
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                self.refuse(place, f"file_name is {name!r}; a name within {IMAGES} is wanted")
+            size = None
+            if "width" in entry and "height" in entry:
+                size = self._number(entry, "width", place), self._number(entry, "height", place)
+            files[number] = self.folder / name, size, place
         order = {number: place for place, number in enumerate(self.categories)}
         on: dict[int, list[tuple[Sequence[float], int, bool]]] = {number: [] for number in files}
         for i, entry in enumerate(annotations):
             place = f"annotations[{i}]"
-            image = self._number(entry, "image_id", place)
-            if image not in files:
-                self.refuse(place, f"there is no image {image}")
+            on_image = self._number(entry, "image_id", place)
+            if on_image not in files:
+                self.refuse(place, f"there is no image {on_image}")
             category = self._number(entry, "category_id", place)
             if category not in order:
                 self.refuse(place, f"there is no category {category}")
-            box = entry.get("bbox")
-            if (
-                not isinstance(box, list)
-                or len(box) != 4
-                or not all(isinstance(n, int | float) and np.isfinite(n) for n in box)
-                or min(box[2:]) < 0
-            ):
-                self.refuse(place, f"bbox is {box!r}; four numbers are wanted, left, top, size")
-            on[image].append((box, order[category], bool(entry.get("iscrowd", 0))))
+            crowd = entry.get("iscrowd", 0)
+            if crowd not in (0, 1) or not isinstance(crowd, int):
+                self.refuse(place, f"iscrowd is {crowd!r}; 0 or 1 is wanted")
+            on[on_image].append((self._box(entry, place), order[category], bool(crowd)))
+        if all(crowd for boxes in on.values() for _, _, crowd in boxes):
+            raise UsageError(f"{self.path}: no annotation is of a single object; nothing to find")
         return [
             Image(
-                self.folder / name,
+                *image,
                 Objects(
                     np.array([box for box, _, _ in on[number]], np.float64).reshape(-1, 4),
                     np.array([category for _, category, _ in on[number]], np.int64),
                     np.array([crowd for _, _, crowd in on[number]], np.bool_),
                 ),
             )
-            for number, name in files.items()
+            for number, image in files.items()
         ]
+
+    def _box(self, entry: dict[str, Any], place: str) -> list[float]:
+        box = entry.get("bbox")
+        if isinstance(box, list) and len(box) == 4 and all(map(_finite, box)) and min(box[2:]) >= 0:
+            return [float(number) for number in box]
+        said = textwrap.shorten(repr(box), 60)
+        self.refuse(place, f"bbox is {said}; four numbers are wanted, left, top, size")
 
     def _number(self, entry: dict[str, Any], field: str, place: str) -> int:
         value = entry.get(field)
@@ -132,9 +147,17 @@ class Coco:
 
     def _text(self, entry: dict[str, Any], field: str, place: str) -> str:
         value = entry.get(field)
-        if not isinstance(value, str) or not value:
+        if not isinstance(value, str) or not value or not value.isprintable():
             self.refuse(place, f"{field} is {value!r}; text is wanted")
         return value
+
+
+def _finite(value: Any) -> bool:
+    try:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 _WANTED = f"give a folder with {ANNOTATIONS} and {IMAGES}/, as COCO's validation set has them"

@@ -119,3 +119,32 @@ def test_training_repeats_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
     assert weights("straight") == straight  # from step 2 on
     assert weights("again") == straight
     assert weights("longer", steps=5) != straight
+
+
+def test_a_checkpoint_of_another_number_of_steps_is_refused(tmp_path, monkeypatch, capsys):
+    """Its rates were others: the weights would be those of neither."""
+    detection = pytest.importorskip("training.detection")
+    monkeypatch.setattr(detection, "BACKBONE_STEPS", 1)
+    monkeypatch.setattr(detection, "KEPT_EVERY", 1)
+    checkpoint = tmp_path / "kept.pt"
+
+    def train(steps, name):
+        words = ["--steps", str(steps), "--out", str(tmp_path / name)]
+        detection.main([*words, "--checkpoint", str(checkpoint)])
+
+    def refused(steps):
+        with pytest.raises(SystemExit) as left:
+            train(steps, "others")
+        assert left.value.code == 2
+        assert not (tmp_path / "others").exists()
+        return capsys.readouterr().err.splitlines()[-1].partition("error: ")[2]
+
+    train(1, "one")
+    assert refused(2) == (
+        f"{checkpoint} was begun for 1 steps and cannot go on for 2, as the rates differ; remove "
+        "it or name another with --checkpoint"
+    )
+    state = torch.load(checkpoint)
+    del state["steps"]
+    torch.save(state, checkpoint)
+    assert "was begun for an unknown number of steps" in refused(1)

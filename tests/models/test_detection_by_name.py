@@ -1,6 +1,7 @@
 """A detector of the user's own, on a folder laid out as COCO's: end to end, and what is refused."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -241,6 +242,38 @@ BAD = {
         lambda found: found["annotations"][0].update(bbox=[1, 2, -3, 4]),
         "annotations[0]: bbox is [1, 2, -3, 4]; four numbers",
     ),
+    "a box of truth": (
+        lambda found: found["annotations"][0].update(bbox=[True, 1, 2, 3]),
+        "annotations[0]: bbox is [True, 1, 2, 3]; four numbers",
+    ),
+    "a box beyond every float": (
+        lambda found: found["annotations"][0].update(bbox=[1, 1, 2, 10**400]),
+        "annotations[0]: bbox is [1, 1, 2, [...]; four numbers",
+    ),
+    "a crowd in quotes": (
+        lambda found: found["annotations"][0].update(iscrowd="0"),
+        "annotations[0]: iscrowd is '0'; 0 or 1 is wanted",
+    ),
+    "crowds alone": (
+        lambda found: [one.update(iscrowd=1) for one in found["annotations"]],
+        None,
+    ),
+    "an image of another size": (
+        lambda found: found["images"][1].update(width=640),
+        "images[1]: width and height are 640 and 64, those of 000000000002.jpg 40 and 64",
+    ),
+    "a size that is none": (
+        lambda found: found["images"][1].update(width="40"),
+        "images[1]: width is '40'; a whole number is wanted",
+    ),
+    "an image elsewhere": (
+        lambda found: found["images"][0].update(file_name="../annotations/a.jpg"),
+        "images[0]: file_name is '../annotations/a.jpg'; a name within val2017 is wanted",
+    ),
+    "an image that no file can be": (
+        lambda found: found["images"][0].update(file_name="a\0.jpg"),
+        "images[0]: file_name is 'a\\x00.jpg'; text is wanted",
+    ),
     "an image without a file": (
         lambda found: found["images"][1].pop("file_name"),
         "images[1]: file_name is None; text is wanted",
@@ -272,7 +305,8 @@ BAD = {
 def test_a_bad_entry_is_named(detr, data, kind):
     change, sentence = BAD[kind]
     edit(data, change)
-    assert refused(detr, data).startswith(f"{file(data)}, {sentence}")
+    wanted = ": no annotation is of a single object; nothing to find"
+    assert refused(detr, data).startswith(f"{file(data)}{f', {sentence}' if sentence else wanted}")
 
 
 def test_an_unknown_category_is_told_with_those_that_are_known(conditional, data):
@@ -289,12 +323,55 @@ def test_a_list_that_is_missing(detr, data, name):
 def test_files_that_are_missing_or_broken(detr, data):
     file(data).write_text('{"images": [\n{"id": 1},\n]}')
     assert refused(detr, data).startswith(f"{file(data)}, line 3: ")
+    file(data).write_text("[" * 200_000)
+    assert refused(detr, data).startswith(f"{file(data)} is no JSON in UTF-8: ")
     file(data).write_bytes(b"\xff\xfe{}")
     assert refused(detr, data).startswith(f"{file(data)} is no JSON in UTF-8: ")
     file(data).unlink()
     assert refused(detr, data).startswith(f"there is no file {file(data)}; give a folder with")
     (data / "val2017").rename(data / "train2017")
     assert refused(detr, data).startswith(f"there is no folder {data / 'val2017'}; give a folder")
+
+
+def test_sizes_need_not_be_annotated_and_a_byte_order_mark_does_no_harm(detr, data):
+    edit(data, lambda found: [image.pop("width") for image in found["images"]])
+    file(data).write_bytes(b"\xef\xbb\xbf" + file(data).read_bytes())
+    assert len(load("detection", Source(str(detr), data))) == 3
+
+
+@pytest.mark.parametrize("size", [(1, 40), (3, 40), (40, 3), (1, 1)])
+def test_a_narrow_picture_is_not_taken_for_one_of_other_channels(detr, data, size):
+    edit(data, lambda found: found["images"][0].update(height=size[0], width=size[1]))
+    pictures.new("RGB", size[::-1]).save(data / "val2017" / "000000000001.jpg")
+    task = load("detection", Source(str(detr), data))
+    assert len(task.predict(range(1), None)) == 1
+
+
+def test_a_picture_that_the_processor_cannot_take(detr, data):
+    """Its shorter side would be less than a pixel."""
+    edit(data, lambda found: found["images"][0].update(height=1, width=2000))
+    pictures.new("RGB", (2000, 1)).save(data / "val2017" / "000000000001.jpg")
+    task = load("detection", Source(str(detr), data))
+    with pytest.raises(UsageError, match=r"does not work for a picture of 2000 x 1 pixels: "):
+        task.predict(range(1), None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("size", {"shortest_edge": "x", "longest_edge": "y"}, "does not work for a picture of"),
+        ("image_mean", [0.5], "does not work for a picture of 64 x 48 pixels: "),
+        ("image_std", [0, 0, 0], "picture"),
+    ],
+)
+def test_a_processor_that_does_not_work(detr, data, tmp_path, field, value, sentence):
+    folder = tmp_path / "model"
+    shutil.copytree(detr, folder)
+    path = folder / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    said = refused(folder, data)
+    assert said.startswith(str(path))
+    assert sentence in said
 
 
 def test_a_model_without_some_weights(conditional, data, tmp_path):
@@ -309,7 +386,9 @@ def test_a_model_without_some_weights(conditional, data, tmp_path):
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     assert "class_labels_classifier.bias" in refused(folder, data)
     (folder / "preprocessor_config.json").unlink()
-    assert refused(folder, data).startswith("cannot make AutoImageProcessor from ")
+    assert (
+        refused(folder, data) == f"the model {folder} lacks preprocessor_config.json; copy it there"
+    )
 
 
 def test_a_model_that_is_no_detector(data, tmp_path):

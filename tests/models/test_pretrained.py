@@ -1,5 +1,6 @@
 """The files of a model that the user names."""
 
+import json
 from pathlib import Path
 
 import huggingface_hub
@@ -67,15 +68,86 @@ def test_missing_weights_are_named(folder):
 def test_weights_of_another_shape(folder):
     text = (folder / "config.json").read_text()
     (folder / "config.json").write_text(text.replace('"hidden_size": 8', '"hidden_size": 16'))
-    with pytest.raises(UsageError, match=r"^cannot load the model [^\n]+$"):
+    sentence = r"^the model .* has bert\.\S+ of shape \[8\], and its config\.json makes it \[16\]; "
+    with pytest.raises(UsageError, match=sentence):
         pretrained.load_model(KIND, folder)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
-def test_a_damaged_file(folder, name):
-    (folder / name).write_bytes((folder / name).read_bytes()[:50])
-    with pytest.raises(UsageError, match=r"^cannot load the model [^\n]+$"):
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers(folder, value):
+    change(folder / "model.safetensors", lambda tensors: tensors["classifier.bias"].fill_(value))
+    with pytest.raises(UsageError, match=r"has weights that are no numbers: classifier\.bias$"):
         pretrained.load_model(KIND, folder)
+
+
+def test_a_damaged_file(folder):
+    for name in ("model.safetensors", "config.json"):
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[:50])
+        with pytest.raises(UsageError, match=r"^cannot load the model [^\n]+$"):
+            pretrained.load_model(KIND, folder)
+        (folder / name).write_bytes(whole)
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+DAMAGED = [
+    ("config.json", '{"a": 1,\n}', r"config\.json, line 2: "),
+    ("config.json", "[1]", r"config\.json, line 1: a JSON object is wanted, in braces"),
+    ("config.json", b"\xff\xfe{}", r"config\.json is no JSON in UTF-8: "),
+    ("tokenizer_config.json", "[" * 200_000, r"tokenizer_config\.json is no JSON in UTF-8: "),
+    ("generation_config.json", "{", r"generation_config\.json, line 1: "),
+    ("model.safetensors", b"", r"model\.safetensors is empty; "),
+    ("model.safetensors", b"x" * 50, r"model\.safetensors is no whole file of safetensors: "),
+    ("model.safetensors", POINTER, r"model\.safetensors is a pointer of Git LFS and not the file"),
+    ("source.spm", "", r"source\.spm is empty; "),
+    ("source.spm", POINTER, r"source\.spm is a pointer of Git LFS and not the file; "),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "sentence"), DAMAGED)
+def test_every_file_is_looked_at_first(folder, name, text, sentence):
+    """Of some transformers would say something untrue, others it would do without in silence."""
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UsageError, match=rf"^{folder}/{sentence}[^\n]*$"):
+        pretrained.find(str(folder), hub=False)
+
+
+def test_weights_cut_short(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UsageError, match=rf"^{path} is no whole file of safetensors: "):
+        pretrained.find(str(folder), hub=False)
+
+
+def test_files_that_nobody_reads_may_be_what_they_like(folder):
+    (folder / "modules.json").write_text("[]")
+    (folder / "notes.json").write_text("{")
+    (folder / "notes.txt").write_text("")
+    assert pretrained.find(str(folder), hub=False) == folder
+
+
+def test_a_file_of_torch_that_is_none(folder):
+    (folder / "model.safetensors").unlink()
+    path = folder / "pytorch_model.bin"
+    path.write_text("<html>")
+    with pytest.raises(UsageError, match=rf"^{path} is no file of torch with tensors alone$"):
+        pretrained.load_model(KIND, folder)
+
+
+def test_nothing_is_looked_up_on_the_hub(tmp_path, monkeypatch):
+    """A DETR whose configuration has no more than the name of its backbone."""
+    import socket
+
+    def refuse(*args, **more):
+        raise AssertionError("something wants the network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    config = {"model_type": "detr", "backbone": "some/resnet", "use_timm_backbone": False}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"names what is on the hub alone, which is not asked$"):
+        pretrained.load_model("AutoModelForObjectDetection", tmp_path)
+    assert not huggingface_hub.constants.HF_HUB_OFFLINE
 
 
 def test_a_folder_without_a_tokenizer(folder):
@@ -87,6 +159,15 @@ def test_a_folder_without_a_tokenizer(folder):
     (folder / "tokenizer_config.json").write_text("{")
     with pytest.raises(UsageError, match=rf"^cannot make AutoTokenizer from {folder}: [^\n]+$"):
         pretrained.load_tokenizer(folder)
+
+
+def test_what_a_library_says_is_one_line_of_some_length():
+    long = "\x1b[1mfirst\x1b[0m\n\n" + "more " * 100
+    said = pretrained.sentence(ValueError(long))
+    assert said.startswith("first more more")
+    assert said.endswith("more ...")
+    assert len(said) < 250
+    assert pretrained.sentence(KeyError()) == "KeyError"
 
 
 def test_a_tokenizer_of_several_files(folder):

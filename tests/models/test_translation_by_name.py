@@ -212,11 +212,67 @@ def test_the_command_makes_a_report_with_the_hashes(models, wmt, tmp_path, capsy
 # Refusals, before any forward pass.
 
 
-@pytest.mark.parametrize("name", ["source.spm", "vocab.json"])
-def test_a_tokenizer_without_a_file(models, wmt, tmp_path, name):
-    folder = shutil.copytree(models["marian"], tmp_path / "model")
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        *(("marian", name) for name in ("source.spm", "target.spm", "vocab.json")),
+        *(("m2m", name) for name in ("sentencepiece.bpe.model", "vocab.json")),
+    ],
+)
+def test_a_tokenizer_without_a_file(models, wmt, tmp_path, model, name):
+    folder = shutil.copytree(models[model], tmp_path / "model")
     (folder / name).unlink()
-    with pytest.raises(UsageError, match=rf"^[^\n]*{folder}[^\n]*$"):
+    with pytest.raises(UsageError, match=rf"^the model {folder} lacks {name} of its tokenizer, a"):
+        load("translation", Source(str(folder), wmt))
+
+
+def test_a_tokenizer_that_is_broken(models, wmt, tmp_path):
+    folder = shutil.copytree(models["marian"], tmp_path / "model")
+    (folder / "source.spm").write_bytes(b"broken")
+    with pytest.raises(UsageError, match=r"^cannot make AutoTokenizer from .*source\.spm$"):
+        load("translation", Source(str(folder), wmt))
+
+
+def test_tokens_that_the_model_does_not_have(models, wmt, tmp_path):
+    """Seen in the sentences: a word more than the model has, unused, does no harm."""
+    folder = shutil.copytree(models["marian"], tmp_path / "model")
+    words = json.loads((folder / "vocab.json").read_text())
+    (folder / "vocab.json").write_text(json.dumps(words | {"unheard": 999}))
+    assert len(load("translation", Source(str(folder), wmt))) == len(LINES)
+    (folder / "vocab.json").write_text(json.dumps({w: i + 900 * (i > 5) for w, i in words.items()}))
+    sentence = rf"^{wmt}/wmt14\.en-de\.src, line 1: the tokenizer of {folder} makes token 9\d\d of"
+    with pytest.raises(UsageError, match=sentence):
+        load("translation", Source(str(folder), wmt))
+
+
+SEARCHES = [
+    {"num_return_sequences": 3},
+    {"return_dict_in_generate": True, "output_scores": True},
+    {"penalty_alpha": 0.6, "top_k": 4},
+    {"prompt_lookup_num_tokens": 3},
+    {"force_words_ids": [[5]]},
+    {"stop_strings": ["a"]},
+    {"max_time": 1e-5},
+    {"min_new_tokens": 60},
+    {"no_repeat_ngram_size": 2, "repetition_penalty": 3.0},
+]
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: next(iter(search)))
+def test_how_a_model_was_released_to_search_is_not_taken(models, wmt, tmp_path, search):
+    own = load("translation", Source(str(models["marian"]), wmt)).predict(range(3), None)
+    folder = shutil.copytree(models["marian"], tmp_path / "model")
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | search))
+    assert load("translation", Source(str(folder), wmt)).predict(range(3), None) == own
+
+
+@pytest.mark.parametrize("start", [None, 999, -1])
+def test_a_translation_that_begins_with_no_token(models, wmt, tmp_path, start):
+    folder = shutil.copytree(models["marian"], tmp_path / "model")
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"decoder_start_token_id": start}))
+    with pytest.raises(UsageError, match=rf"^{path}: decoder_start_token_id is {start}; one of "):
         load("translation", Source(str(folder), wmt))
 
 

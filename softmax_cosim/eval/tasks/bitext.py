@@ -61,7 +61,8 @@ def read(folder: Path, pair: str = "") -> Bitext:
     texts = [_lines(path) for path in files]
     for path, lines in zip(files[1:], texts[1:], strict=True):
         _same_length(files[0], len(texts[0]), path, len(lines))
-    if not texts[0]:
+        _both_say_something(files[0], texts[0], path, lines)
+    if not any(texts[0]):
         raise UsageError(f"{files[0]} is empty; give a sentence a line")
     source, _, target = pair.partition("-")
     return Bitext(files, (source, target) if pair else None, list(zip(*texts, strict=True)))
@@ -94,17 +95,24 @@ def _sets(folder: Path) -> dict[str, tuple[Path, ...]]:
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines of a file, which end at line feeds alone, without blanks around."""
-    lines = []
+    """The lines of a file, which end at line feeds alone, without blanks or a byte-order mark."""
+    lines: list[str] = []
     try:
         with path.open("rb") as file:
             for line in file:
-                lines.append(line.decode("utf-8").strip())
+                lines.append(line.decode("utf-8" if lines else "utf-8-sig").strip())
     except UnicodeDecodeError:
         raise UsageError(f"{path}, line {len(lines) + 1}: not UTF-8; convert the file") from None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     return lines
+
+
+def _both_say_something(path: Path, lines: list[str], other: Path, others: list[str]) -> None:
+    for number, (line, text) in enumerate(zip(lines, others, strict=True), 1):
+        if bool(line) != bool(text):
+            blank, full = (path, other) if text else (other, path)
+            raise UsageError(f"{blank}, line {number}: blank, and that of {full.name} is not")
 
 
 def _same_length(path: Path, count: int, other: Path, others: int) -> None:

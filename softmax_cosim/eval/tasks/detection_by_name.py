@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from softmax_cosim.adapters import pretrained, sha256
-from softmax_cosim.adapters.detector import Detector, opened
+from softmax_cosim.adapters.detector import Detector, measured, opened
 from softmax_cosim.configs import UsageError
 from softmax_cosim.engines import Softmax
 from softmax_cosim.eval import Source, Task
@@ -43,7 +43,7 @@ class ByName:
         folder = pretrained.find(source.model, hub=source.hub)
         self._detector = Detector(folder)
         self._category = _categories(coco, self._detector.labels, source.model)
-        self._images, unreadable, images = _looked_at(coco.images)
+        self._images, unreadable, images = _looked_at(coco)
         if not self._images:
             raise UsageError(
                 f"none of the {len(unreadable)} images of {coco.path} can be read in "
@@ -109,16 +109,22 @@ def _categories(coco: Coco, labels: dict[int, str], model: str) -> dict[int, int
     return found
 
 
-def _looked_at(images: list[Image]) -> tuple[list[Image], list[str], str]:
+def _looked_at(coco: Coco) -> tuple[list[Image], list[str], str]:
     """Images that can be read, the names of those that cannot, and SHA-256 of all that is there."""
     good, bad, digest = [], [], hashlib.sha256()
-    for image in images:
+    for image in coco.images:
         try:
             data = image.path.read_bytes()
             digest.update(data)
-            opened(data, small=True)
+            size = measured(data)
         except OSError:
             bad.append(image.path.name)
-        else:
-            good.append(image)
+            continue
+        if image.size is not None and image.size != size:
+            coco.refuse(
+                image.place,
+                f"width and height are {image.size[0]} and {image.size[1]}, those of "
+                f"{image.path.name} {size[0]} and {size[1]}",
+            )
+        good.append(image)
     return good, bad, digest.hexdigest()

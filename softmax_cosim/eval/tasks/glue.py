@@ -65,6 +65,7 @@ class Glue:
         self._layout = TASKS[source.variant]
         names = list(self._layout.labels.values())
         self._order, said = place_labels(self._model.labels, names, f"glue:{source.variant}")
+        self._model.check(self._examples.texts)
         path = self._examples.path
         self.name = f"glue-{source.variant}"
         folder = Path(source.model)

@@ -39,6 +39,8 @@ _ENTAILMENT = {name: name for name in ("entailment", "not_entailment")}
 _INFERENCE = {name: name for name in ("entailment", "neutral", "contradiction")}
 _SENTENCES = ("sentence1", "sentence2")
 _MRPC = ("#1 String", "#2 String")
+SHOWN = 240
+"""Characters of a file that a sentence repeats, at most."""
 TOP = 5.0
 """The largest score of STS-B; the least is 0."""
 
@@ -114,10 +116,11 @@ def read(name: str, data: Path) -> Examples:
         columns = next(lines, "").split("\t")
         first = 2
     for column in (*layout.texts, layout.label):
-        if column not in columns:
+        if columns.count(column) != 1:
+            times = "twice a" if column in columns else "no"
             raise UsageError(
-                f"{path}, line 1: there is no column {column!r}; the columns are "
-                f"{', '.join(map(repr, columns))}"
+                f"{path}, line 1: there is {times} column {column!r}; the columns are "
+                f"{_cut(', '.join(map(repr, columns)))}"
             )
     texts, truth = [], []
     for number, line in enumerate(lines, first):
@@ -138,7 +141,7 @@ def _truth(layout: Layout, label: str, where: str) -> float:
     if layout.labels:
         if label not in layout.labels:
             raise UsageError(
-                f"{where}: the {layout.label} is {label!r}; it should be "
+                f"{where}: the {layout.label} is {_cut(repr(label))}; it should be "
                 f"{' or '.join(layout.labels)}"
             )
         return list(layout.labels).index(label)
@@ -148,9 +151,14 @@ def _truth(layout: Layout, label: str, where: str) -> float:
         score = -1.0
     if not 0 <= score <= TOP:
         raise UsageError(
-            f"{where}: the {layout.label} is {label!r}; it should be a number from 0 to {TOP:g}"
+            f"{where}: the {layout.label} is {_cut(repr(label))}; it should be a number from 0 to "
+            f"{TOP:g}"
         )
     return score
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} ..."
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -23,18 +23,14 @@ def make(source: Source) -> Task:
 
     Raises:
         UsageError: files that are missing, damaged or do not match, weights that are missing, a
-            sentence that is too long for the model.
+            sentence that the model cannot take.
     """
     data = bitext.read(source.data, source.variant)
     folder = pretrained.find(source.model, hub=source.hub)
     model = Translator(folder, data.languages)
-    lengths = model.lengths([row[0] for row in data.rows])
-    for number, tokens in enumerate(lengths, 1):
-        if model.longest is not None and tokens > model.longest:
-            raise UsageError(
-                f"{data.files[0]}, line {number}: {tokens} tokens; the model {source.model} takes "
-                f"{model.longest}"
-            )
+    for number, wrong in enumerate(model.check([row[0] for row in data.rows]), 1):
+        if wrong:
+            raise UsageError(f"{data.files[0]}, line {number}: {wrong}")
     order = np.random.default_rng(SEED).permutation(len(data.rows))
     pair = "-".join(data.languages) if data.languages else ""
     task = Translation(

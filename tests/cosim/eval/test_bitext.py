@@ -53,6 +53,16 @@ def test_a_line_ends_at_a_line_feed_alone(tmp_path):
     assert rows == [("one\u2028two\x0cthree", "eins zwei drei"), ("four", "vier")]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_sentence(tmp_path):
+    folder = written(tmp_path / "plain", {"src.txt": ["\ufeffone", "two"], "ref.txt": ["a", "b"]})
+    assert bitext.read(folder).rows == [("one", "a"), ("two", "b")]
+
+
+def test_a_line_that_is_blank_on_both_sides_stays(tmp_path):
+    folder = written(tmp_path / "plain", {"src.txt": ["one", ""], "ref.txt": ["a", ""]})
+    assert bitext.read(folder).rows == [("one", "a"), ("", "")]
+
+
 REFUSED = [
     ({"a.txt": ["x"]}, "", r"{0} holds no test set: no NAME\.en-de\.src with .*"),
     ({"src.txt": ["x"]}, "", r"{0} holds no test set: .*"),
@@ -61,6 +71,11 @@ REFUSED = [
     ({"en-de.en": ["x"], "en-de.de": ["y"] * 2}, "",
      r"{0}/en-de\.de has 2 lines and {0}/en-de\.en 1: line 2 of en-de\.de has nothing beside it"),
     ({"src.txt": [], "ref.txt": []}, "", r"{0}/src\.txt is empty; give a sentence a line"),
+    ({"src.txt": ["", ""], "ref.txt": ["", ""]}, "", r"{0}/src\.txt is empty; give a sentence .*"),
+    ({"src.txt": ["x", "y"], "ref.txt": ["x", " "]}, "",
+     r"{0}/ref\.txt, line 2: blank, and that of src\.txt is not"),
+    ({"w.en-de.src": ["", "y"], "w.en-de.ref-0": ["", "y"], "w.en-de.ref-1": ["x", "y"]}, "",
+     r"{0}/w\.en-de\.src, line 1: blank, and that of w\.en-de\.ref-1 is not"),
     ({"w.en-de.src": ["x"]}, "", r"{0}/w\.en-de\.src has no w\.en-de\.ref beside it, nor .*"),
     ({"en-de.en": ["x"]}, "", r"{0}/en-de\.en has no en-de\.de beside it"),
     ({"en-de.en": ["x"], "en-de.de": ["y"]}, "en-fr", r"{0} holds the pairs en-de; not en-fr"),

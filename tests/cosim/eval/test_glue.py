@@ -113,8 +113,8 @@ def models(tmp_path_factory):
     torch = pytest.importorskip("torch")
     root = tmp_path_factory.mktemp("models")
 
-    def model(*labels, seed=0, folder=None):
-        path = root / (folder or "-".join(labels) or "score")
+    def model(*labels, seed=0, folder=None, kinds=2):
+        path = root / (folder or f"{'-'.join(labels) or 'score'}-{kinds}")
         if not path.exists():
             torch.manual_seed(seed)
             vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(WORDS)]
@@ -126,6 +126,7 @@ def models(tmp_path_factory):
                 intermediate_size=16,
                 max_position_embeddings=128,
                 initializer_range=1.0,
+                type_vocab_size=kinds,
                 id2label=dict(enumerate(labels or ["LABEL_0"])),
             )
             transformers.BertForSequenceClassification(config).save_pretrained(path)
@@ -199,6 +200,26 @@ def test_a_column_that_is_missing(tmp_path, name):
     path = write(tmp_path, name, rows)
     with pytest.raises(UsageError, match=rf"^{path}, line 1: there is no column '{lacking}'; the"):
         glue_data.read(name, tmp_path)
+
+
+@pytest.mark.parametrize("column", ["sentence", "label"])
+def test_a_column_that_is_there_twice(tmp_path, column):
+    path = write(tmp_path, "sst2", [("sentence", "label", column), ("a film", 1, 0)])
+    with pytest.raises(UsageError, match=rf"^{path}, line 1: there is twice a column '{column}'; "):
+        glue_data.read("sst2", tmp_path)
+
+
+def test_a_file_is_not_repeated_at_length(tmp_path):
+    path = write(tmp_path, "sst2")
+    for text in (
+        "sentence\tlabel\r" + "fine\t1\r" * 999,
+        "x" * 9999,
+        "sentence\tlabel\na\t" + "1" * 999,
+    ):
+        path.write_text(text, newline="")
+        with pytest.raises(UsageError) as caught:
+            glue_data.read("sst2", tmp_path)
+        assert len(str(caught.value)) < 400 + len(str(path))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -376,7 +397,47 @@ def test_what_is_refused_before_any_forward_pass(data, models, monkeypatch, tmp_
     assert "lacks vocab.txt of its tokenizer" in refused("glue:sst2", bad)
     (bad / "vocab.txt").write_text("\n".join(map(str, range(99))))
     assert "do not belong together" in refused("glue:sst2", bad)
+    (bad / "vocab.txt").write_text("only\nthese\n")
+    assert "does not work: WordPiece error: Missing [UNK]" in refused("glue:sst2", bad)
+    shutil.copy(good / "vocab.txt", bad)
+    wanted = f"{bad / 'tokenizer_config.json'}: model_max_length is "
+    for longest in (0, -1, 3, "many"):
+        config = {"tokenizer_class": "BertTokenizer", "model_max_length": longest}
+        (bad / "tokenizer_config.json").write_text(json.dumps(config))
+        assert refused("glue:sst2", bad) == f"{wanted}{longest!r}; a number from 4 on is wanted"
+    config = {"tokenizer_class": "BertTokenizer", "pad_token": "<new>"}
+    (bad / "tokenizer_config.json").write_text(json.dumps(config))
+    assert "do not belong together" in refused("glue:sst2", bad)
+    one = models(*ENTAILS, kinds=1)
+    assert "makes token_type_ids of 1, and its model knows those below 1" in refused(
+        "glue:rte", one
+    )
+    spread = models("nega\ntive", "positive", folder="spread")
+    assert refused("glue:sst2", spread).startswith("the model's labels are nega tive, positive")
     assert refused("glue:sst2", "some/model").startswith("some/model is no folder and not in the")
+
+
+def test_a_model_that_does_not_know_which_token_pads(data, models, tmp_path):
+    """Its tokenizer does: GPT-2 takes one example at a time otherwise."""
+    transformers = pytest.importorskip("transformers")
+    folder = models("negative", "positive")
+    config = transformers.GPT2Config(
+        vocab_size=len((folder / "vocab.txt").read_text().split()),
+        n_embd=16,
+        n_layer=1,
+        n_head=2,
+        n_positions=128,
+        bos_token_id=1,
+        eos_token_id=1,
+        id2label={0: "negative", 1: "positive"},
+        label2id={"negative": 0, "positive": 1},
+    )
+    assert config.pad_token_id is None
+    transformers.GPT2ForSequenceClassification(config).save_pretrained(tmp_path)
+    for name in ("vocab.txt", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    task = load("glue:sst2", Source(str(tmp_path), data))
+    assert len(task.predict(range(len(task)), None)) == len(task)
 
 
 def test_from_the_command_line_and_on_with_other_weights(tmp_path, data, models, capsys):
