@@ -296,6 +296,7 @@ class Signal:
                 raise ProtocolError(f"m_axis_tvalid is not low {cycle} cycles into reset")
         self._dut.rst_ni.value = 1
         self._released = get_sim_time("step")
+        await Timer(1, "step")  # whoever wakes after us at this edge saw what was before the reset
         self.sent.clear()
         self.received.clear()
         for monitor in (self.inlet, self.outlet):
