@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.written import Part
 from softmax_cosim import configs
+from softmax_cosim.commit import commit
 from softmax_cosim.configs import Config
-from softmax_cosim.files import atomic_file
 from softmax_cosim.golden import metrics, reference, tables, timing
 from softmax_cosim.golden.field.common import About
 from softmax_cosim.golden.quantise import quantise
@@ -32,7 +32,7 @@ from softmax_cosim.selection import Selection
 from softmax_cosim.trace import Trace
 
 PAGE = ROOT / "docs" / "field.md"
-BEGIN, END = "<!-- python -m benchmarks.field -->", "<!-- so far -->"
+PART = Part(PAGE, "<!-- python -m benchmarks.field -->", "<!-- so far -->")
 OURS = (
     *("rexp_uint8", "rexp_uint8_msb", "rexp_int16", "lut2d_uint8", "lut2d_int16"),
     *("split_uint8", "split_uint8_rowexp", "split_int16"),
@@ -149,18 +149,15 @@ def told(cfg: Config) -> list[str]:
     return [costs.method, f"{scores} → {outputs}", size, *counts]
 
 
-def page(before: str, commit: str, seconds: float, rows: Mapping[str, Sequence[str]]) -> str:
-    """The page with other tables."""
-    start, _, rest = before.partition(BEGIN)
+def page(commit: str, seconds: float, rows: Mapping[str, Sequence[str]]) -> list[str]:
+    """The lines of :data:`PART`."""
     equal = {name: cells for name, cells in rows.items() if name in EQUAL}
     own = {name: cells for name, cells in rows.items() if name not in EQUAL}
-    made = [
+    return [
         f"Measured at commit `{commit}` by `make field`, in {seconds:.0f} s on a busy machine.",
         *("", "### On an equal grid", "", *table(equal)),
         *("", "### On their authors' grids, and others of ours", "", *table(own)),
     ]
-    text = "\n".join(made)
-    return f"{start}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}"
 
 
 def main() -> int:
@@ -175,11 +172,7 @@ def main() -> int:
         cfg = configs.load(name)
         rows[name] = [*real(cfg), *synthetic(cfg)]
         print(f"{name}: {' '.join(rows[name])}", flush=True)
-    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.check_output(command, text=True).strip()
-    text = page(PAGE.read_text(encoding="utf-8"), commit, time.monotonic() - begun, rows)
-    with atomic_file(args.out) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    PART.write(page(commit(), time.monotonic() - begun, rows), args.out)
     return 0
 
 

@@ -16,22 +16,20 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks import field
-from softmax_cosim.files import atomic_file
+from benchmarks.written import Part
+from benchmarks.written import cell as written
 from softmax_cosim.paths import ROOT
 
 PICTURE = ROOT / "docs" / "images" / "field.png"
-BEGIN, END = "<!-- python -m benchmarks.field_tasks -->", "<!-- up to here -->"
+PART = Part(field.PAGE, "<!-- python -m benchmarks.field_tasks -->", "<!-- up to here -->")
 
 
 def cell(found: dict[str, Any], unit: str) -> str:
     """Loss in points, or in percent of a metric that is none, and agreement."""
     main = found["metrics"][0]
     low, high = main["interval"] or (0, 0)
-    loss = 100 * (main["loss"] if unit == "%" else main["relative_loss"])
-    text = f"{loss:+.2f}".replace("-0.00", "+0.00")
-    if low > 0 or high < 0:
-        text = f"**{text}**"
-    return f"{text} ({100 * found['agreement']:.0f} %)"
+    loss = main["loss"] if unit == "%" else main["relative_loss"]
+    return written(100 * loss, low > 0 or high < 0, found["agreement"])
 
 
 def table(results: Sequence[dict[str, Any]]) -> list[str]:
@@ -55,17 +53,15 @@ def table(results: Sequence[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def page(before: str, results: Sequence[dict[str, Any]]) -> str:
-    """The page with another table."""
-    start, _, rest = before.partition(BEGIN)
-    commits = ", ".join(dict.fromkeys(f"`{result['commit'][:7]}`" for result in results))
-    lines = [f"Measured at commit {commits}.", "", *table(results)]
-    return "\n".join([f"{start}{BEGIN}", "", *lines, "", f"{END}{rest.partition(END)[2]}"])
+def page(results: Sequence[dict[str, Any]]) -> list[str]:
+    """The lines of :data:`PART`."""
+    commits = ", ".join(dict.fromkeys(f"`{result['commit']}`" for result in results))
+    return [f"Measured at commit {commits}.", "", *table(results)]
 
 
 def errors(text: str) -> dict[str, float]:
     """Mean L1 on MiniLM's rows of configurations on the equal grid, from the page's own table."""
-    first = text.partition(field.BEGIN)[2].partition("### On their")[0]
+    first = field.PART.of(text).partition("### On their")[0]
     rows = re.findall(r"^\| `([^`]+)` \| (.*) \|$", first, re.MULTILINE)
     return {name: float(cells.split(" | ")[field.COSTS]) for name, cells in rows}
 
@@ -104,9 +100,8 @@ def picture(l1: dict[str, float], task: dict[str, Any]) -> Figure:
 def main() -> int:
     """Read and write."""
     found = [json.loads((Path(name) / "results.json").read_text()) for name in sys.argv[1:]]
-    text = page(field.PAGE.read_text(encoding="utf-8"), found)
-    with atomic_file(field.PAGE) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    PART.write(page(found))
+    text = field.PAGE.read_text(encoding="utf-8")
     for task in (task for result in found for task in result["tasks"]):
         if task["task"] == "translation":
             picture(errors(text), task).savefig(PICTURE)

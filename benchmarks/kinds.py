@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,15 +17,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.written import Part
+from benchmarks.written import cell as written
+from softmax_cosim.commit import commit
 from softmax_cosim.eval import Task, load
 from softmax_cosim.eval.statistics import Baseline, Loss
-from softmax_cosim.files import atomic_file
 from softmax_cosim.golden.reference import softmax_of_scores
 from softmax_cosim.hooks import Floats, Mask, Softmax, current_layer
 from softmax_cosim.paths import ROOT
 
-PAGE = ROOT / "docs" / "field.md"
-BEGIN, END = "<!-- python -m benchmarks.kinds -->", "<!-- thus far -->"
+PART = Part(ROOT / "docs" / "field.md", "<!-- python -m benchmarks.kinds -->", "<!-- thus far -->")
 Rows = Any
 #: Of weights ``e^-d`` with the row's sum, and distances: what comes out.
 Kind = Callable[[Rows, Rows], Rows]
@@ -98,12 +98,9 @@ def predicted(task: Task, count: int, softmax: Softmax | None) -> list[Any]:
 
 
 def cell(loss: Loss, agreement: float) -> str:
-    """Loss and agreement; bold where it is not by chance."""
-    share = loss.metric.unit == "%"
-    text = f"{100 * (loss.absolute if share else loss.relative):+.2f}".replace("-0.00", "+0.00")
-    if loss.significant:
-        text = f"**{text}**"
-    return f"{text} ({100 * agreement:.0f} %)"
+    """Loss in points, or in percent of a metric that is none, and agreement."""
+    lost = loss.absolute if loss.metric.unit == "%" else loss.relative
+    return written(100 * lost, loss.significant, agreement)
 
 
 def run(name: str, count: int, parts: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -137,29 +134,21 @@ def table(found: Mapping[str, Mapping[str, str]]) -> list[str]:
     return lines
 
 
-def page(before: str, commit: str, seconds: float, lines: Sequence[str]) -> str:
-    """The page with another table."""
-    start, _, rest = before.partition(BEGIN)
-    said = f"Measured at commit `{commit}`, in {seconds:.0f} s on a busy machine."
-    return "\n".join(
-        [f"{start}{BEGIN}", "", said, "", *lines, "", f"{END}{rest.partition(END)[2]}"]
-    )
+def page(commit: str, seconds: float, lines: Sequence[str]) -> list[str]:
+    """The lines of :data:`PART`."""
+    return [f"Measured at commit `{commit}`, in {seconds:.0f} s on a busy machine.", "", *lines]
 
 
 def main() -> int:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kinds")
     parser.add_argument("tasks", nargs="*", default=list(TASKS), help=f"of {', '.join(TASKS)}")
-    parser.add_argument("--out", type=Path, default=PAGE, help="a page with the two marks")
+    parser.add_argument("--out", type=Path, default=PART.page, help="a page with the two marks")
     args = parser.parse_args()
     begun, found = time.monotonic(), {}
     for name in args.tasks:
         found |= run(name, *TASKS[name])
-    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.check_output(command, text=True).strip()
-    text = page(PAGE.read_text(encoding="utf-8"), commit, time.monotonic() - begun, table(found))
-    with atomic_file(args.out) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    PART.write(page(commit(), time.monotonic() - begun, table(found)), args.out)
     return 0
 
 

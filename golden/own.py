@@ -65,8 +65,8 @@ def files(cfg: Config) -> list[Path]:
     assert cfg.design is not None
     found = dict.fromkeys(path_of(cfg.design, what, name) for what, name in _named(cfg))
     check(cfg)
-    for folder in {path.parent for path in found} & _FOLDERS.keys():
-        found |= dict.fromkeys(_FOLDERS[folder].contents)
+    for path in found.keys() & _BESIDE.keys():
+        found |= dict.fromkeys(_BESIDE[path].contents)
     return list(found)
 
 
@@ -174,7 +174,7 @@ def _function(design: Design, what: str, name: str) -> Iterator[Callable[..., An
         if _is_installed(module):
             loaded = importlib.import_module(module)
         else:
-            loaded = stack.enter_context(_Beside.of(path.parent)).load(path.stem, path)
+            loaded = stack.enter_context(_Beside.of(path)).load(path.stem, path)
         found: Callable[..., Any] | None = getattr(loaded, function, None)
         if not callable(found):
             raise UsageError(f"{what} function {name!r}: {path} has no function {function!r}")
@@ -254,12 +254,12 @@ class _Beside(MetaPathFinder):
 
     @classmethod
     @contextlib.contextmanager
-    def of(cls, folder: Path) -> Iterator[_Beside]:
-        """One a folder; loaded anew when a file changed that was loaded."""
+    def of(cls, path: Path) -> Iterator[_Beside]:
+        """One for each file with a function; loaded anew when a file changed that was loaded."""
         with _LOCK:
-            beside = _FOLDERS.get(folder)
+            beside = _BESIDE.get(path)
             if beside is None or not beside.fresh():
-                beside = _FOLDERS[folder] = cls(folder, {}, {})
+                beside = _BESIDE[path] = cls(path.parent, {}, {})
             ours = {
                 name: module
                 for name, module in beside.modules.items()
@@ -322,7 +322,7 @@ class _Beside(MetaPathFinder):
 
 
 _LOCK = threading.RLock()
-_FOLDERS: dict[Path, _Beside] = {}
+_BESIDE: dict[Path, _Beside] = {}
 
 
 def _hash(path: Path) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import re
 import resource
 import signal
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mutation.schemata import CHOSEN
+from softmax_cosim.simulation.regression import ASSERTION, BEGUN, ENDED
 from softmax_cosim.tb.env import Bench
 
 __all__ = ["JOBS"]
@@ -24,9 +24,6 @@ __all__ = ["JOBS"]
 #: Environment variable, JSON: ``modules`` to import, ``mutants`` (a name and a number each),
 #: ``folder``, ``limit`` in seconds of processor time, and how many run ``at_once``.
 JOBS = "COSIM_MUTANTS"
-_ENDED = re.compile(r"cocotb\.regression +(\S+) (passed|failed)\b.*\n((?:(?! *[-\d.]+n?s ).*\n)*)")
-_BEGUN = re.compile(r"cocotb\.regression +running (\S+) \(")
-_ASSERTION = re.compile(r".*Assertion failed in .*")
 _OVER = "Verilog $finish"
 _PAUSE = 0.02
 
@@ -79,16 +76,16 @@ class _Child:
         over = over or _OVER in new
         if not over and " failed" not in new:
             return None
-        ended = _ENDED.findall(self._text)
+        ended = ENDED.findall(self._text)
         for name, verdict, why in ended:
             if verdict == "failed":
                 return name, why
-        begun = _BEGUN.findall(self._text)
+        begun = BEGUN.findall(self._text)
         if not over:
             return None
         if len(begun) == len(ended):
             return "", "" if begun else "nothing ran"
-        return begun[-1], [*_ASSERTION.findall(self._text), *self._text.splitlines()[-1:]][0]
+        return begun[-1], [*ASSERTION.findall(self._text), *self._text.splitlines()[-1:]][0]
 
 
 def _begin(number: int, log: Path, limit: int) -> None:

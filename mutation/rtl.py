@@ -157,9 +157,7 @@ class Judge:
             for found in self._found(setting, made.build, setting.cases, here, at_once):
                 if found.case:
                     self._check(setting, made.build, found.case)
-                    short = found.case.rpartition("cases")[2].partition(".")[2]
-                    by = f"{setting.cfg.name} {short}"
-                    yield left.pop(found.name), Ending(KILLED, by, _line(found.says))
+                    yield left.pop(found.name), _killed(setting, found.case, found.says)
                     continue
                 tried[found.name].append(setting)
                 if len(tried[found.name]) == self.at_most:
@@ -287,8 +285,7 @@ class Judge:
         if not failed:
             return None
         case, outcome = failed[0]
-        short = case.rpartition("cases")[2].partition(".")[2]
-        return Ending(KILLED, f"{setting.cfg.name} {short}", _line(outcome.text))
+        return _killed(setting, case, outcome.text)
 
     def _passes(self, setting: Setting, case: str) -> bool:
         """Whether the design without the mutant passes a case."""
@@ -395,12 +392,15 @@ def _sources(overlay: Path | None, original: Path | None) -> list[Path]:
     return [overlay if overlay and path == original else path for path in rtl_sources()]
 
 
+def _killed(setting: Setting, case: str, says: str) -> Ending:
+    short = case.rpartition("cases")[2].partition(".")[2]
+    return Ending(KILLED, f"{setting.cfg.name} {short}", _line(says))
+
+
 def _line(text: str) -> str:
     """What a failure says in one line: the error itself, if it is named."""
     lines = [line.strip() for line in text.splitlines()]
-    named = [
-        line for line in lines if re.match(r"[\w.]*(Error|Exception): |.*Assertion failed", line)
-    ]
+    named = [line for line in lines if _NAMED.match(line)]
     return (named or [line for line in lines if line] or [""])[0][:200]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import queue
-import subprocess
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ from mutation.copy import Copy
 from mutation.mutant import Mutant, named
 from mutation.sample import everything, maker, sample, sources
 from mutation.verdict import SURVIVED, Ending, Record, append, read
+from softmax_cosim.commit import commit
 from softmax_cosim.configs import UsageError
 from softmax_cosim.paths import ROOT, built_in, checkout
 from softmax_cosim.simulation.cache import stopping
@@ -123,8 +123,7 @@ def _try(
     """
     from mutation.rtl import Judge  # cocotb and pyslang: nothing that a list needs
 
-    commit = _commit()
-    writing, told = threading.Lock(), set[str]()
+    tree, writing, told = commit(), threading.Lock(), set[str]()
     copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
     if any(not plan.simulated(mutant.file) for mutant in waiting):
         for job in range(options.jobs):
@@ -135,7 +134,7 @@ def _try(
 
     def ended(mutant: Mutant, ending: Ending, begun: float) -> None:
         with writing:
-            append(results, Record.of(mutant, ending, time.monotonic() - begun, commit))
+            append(results, Record.of(mutant, ending, time.monotonic() - begun, tree))
             told.add(mutant.name)
             name = f"{mutant.name}  {ending.by}"
             print(f"{len(told):4} {ending.status:14} {name}", flush=True)
@@ -174,12 +173,6 @@ def _summary(
     print(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
     print(f"mutate: score {page.score(counts)}; {left} not tried; {out / 'index.html'}")
     return 1 if counts[SURVIVED] or left else 0
-
-
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=7"]
-    found = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
-    return found.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from softmax_cosim.configs import Config
 from softmax_cosim.golden.field.common import About, Ints, distance, method, step, total, unit
 from softmax_cosim.golden.rows import Rows
 
-__all__ = ["ABOUT", "exponent", "mul", "scaled", "shift_round", "softmax", "zeros"]
+__all__ = ["ABOUT", "FIRST", "exponent", "mul", "scaled", "shift_round", "softmax", "zeros"]
 
 ABOUT = About("TFLite int8", "gemmlowp ``fixedpoint.h``", multipliers=4, dividers=0, passes=3)
 
@@ -30,7 +30,8 @@ _INTEGER = 5
 #: ``e^-(2^i)`` in Q0.31, i = -2 .. 4.
 _STEPS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
 _E_EIGHTH, _THIRD = 1895147668, 715827883
-_48_17, _32_17 = 1515870810, -1010580540  # Q2.29
+#: ``48/17`` and ``-32/17`` in Q2.29: the line with which a reciprocal begins.
+FIRST = 1515870810, -1010580540
 
 
 def mul(a: Ints, b: Ints | int) -> Ints:
@@ -81,7 +82,7 @@ def zeros(x: Ints) -> Ints:
 def _reciprocal(x: Ints) -> Ints:
     """``1 / (1 + x)`` in Q0.31 of x in Q0.31."""
     half = x + _MAX + 1 >> 1
-    y = _48_17 + mul(half, _32_17)
+    y = FIRST[0] + mul(half, FIRST[1])
     for _ in range(3):
         y = y + np.clip(mul(y, (1 << 29) - mul(half, y)) << 2, -_MAX - 1, _MAX)
     found: Ints = np.minimum(y << 1, _MAX)

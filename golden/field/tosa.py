@@ -36,7 +36,7 @@ def softmax(cfg: Config, rows: Rows) -> Ints:
     sums = total(rows, half_up(terms, 12))
     zeros = tflite.zeros(sums)
     half = sums << zeros - 1
-    inverse = 1515870810 + half_up(half * -1010580540, 31)
+    inverse = tflite.FIRST[0] + half_up(half * tflite.FIRST[1], 31)
     for _ in range(3):
         more = half_up(inverse * ((1 << 29) - half_up(inverse * half, 31)), 31)
         inverse = inverse + 4 * more

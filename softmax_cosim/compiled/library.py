@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from softmax_cosim.configs import UsageError
 from softmax_cosim.paths import build_folder
 from softmax_cosim.simulation import toolchain
 from softmax_cosim.simulation.cache import Read, kept
+from softmax_cosim.simulation.commands import run
 
 __all__ = ["call", "ready"]
 
@@ -32,16 +32,14 @@ def _library() -> ctypes.CDLL | None:
     """None where nothing can be compiled."""
 
     def make(work: Path) -> Read:
-        command = [*toolchain.compiler(), *_FLAGS, str(_SOURCE), "-o", str(work / _NAME)]
-        environment = toolchain.build_environment() | {"TMPDIR": str(work)}
-        subprocess.run(command, env=environment, check=True, capture_output=True, cwd=work)
+        run([[*toolchain.compiler(), *_FLAGS, str(_SOURCE), "-o", _NAME]], work, _NAME)
         return Read([str(_SOURCE)])
 
     try:
         key = _FLAGS, toolchain.fingerprint()
         folder = kept(build_folder("compiled"), "elements", key, make)
         return ctypes.CDLL(str(folder / _NAME))
-    except (OSError, UsageError, subprocess.CalledProcessError):
+    except (OSError, UsageError):
         return None
 
 

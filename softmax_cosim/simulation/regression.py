@@ -29,7 +29,17 @@ from softmax_cosim.paths import TB, build_folder
 from softmax_cosim.simulation import autopsy, power_up
 from softmax_cosim.simulation.build import Build, build
 
-__all__ = ["PROBE", "REPLAY", "Outcome", "built", "first_differing_stage", "run"]
+__all__ = [
+    "ASSERTION",
+    "BEGUN",
+    "ENDED",
+    "PROBE",
+    "REPLAY",
+    "Outcome",
+    "built",
+    "first_differing_stage",
+    "run",
+]
 
 #: Names what the testbench reads inside a design, beside its ports.
 PROBE = TB / "probe.vlt"
@@ -37,12 +47,14 @@ PROBE = TB / "probe.vlt"
 _TAIL_LINES = 40
 _POLL_SECONDS = 0.05
 _TOOK = re.compile(r"^.* case took ([\d.]+) s$", re.MULTILINE)  # :func:`.tb.env.case` says so
-_BEGUN = re.compile(r"^.* cocotb\.regression +running (\S+) \(\d+/\d+\)", re.MULTILINE)
+#: What cocotb writes when a test begins.
+BEGUN = re.compile(r"^.* cocotb\.regression +running (\S+) \(\d+/\d+\)", re.MULTILINE)
 #: The line that says how a test ended, and what follows it: why, if it failed.
-_ENDED = re.compile(
+ENDED = re.compile(
     r"^.* cocotb\.regression +(\S+) (passed|failed)\b.*\n((?:(?! *[-\d.]+n?s ).*\n)*)", re.MULTILINE
 )
-_ASSERTION = re.compile(r"^.*Assertion failed in .*$", re.MULTILINE)
+#: What Verilator writes.
+ASSERTION = re.compile(r"^.*Assertion failed in .*$", re.MULTILINE)
 REPLAY = "softmax_cosim.tb.cases.replay.row"
 
 
@@ -142,8 +154,8 @@ def run(
             code = _wait(process, log, ended, stop, timeout)
         text = log.read_text(errors="replace")
         # A property of the design that fails ends the simulation, of which cocotb knows no reason.
-        broken = "".join(f"{line}\n" for line in _ASSERTION.findall(text))
-        begun = _BEGUN.findall(text)
+        broken = "".join(f"{line}\n" for line in ASSERTION.findall(text))
+        begun = BEGUN.findall(text)
         told = dict(_told(text))
         outcomes = _outcomes(results, broken) if results.is_file() else told
         tail = "\n".join(text.splitlines()[-_TAIL_LINES:])
@@ -200,7 +212,7 @@ def _told(text: str) -> list[tuple[str, Outcome]]:
     seconds = itertools.chain(map(float, _TOOK.findall(text)), itertools.repeat(0.0))
     return [
         (name, Outcome(verdict == "passed", why, took))
-        for (name, verdict, why), took in zip(_ENDED.findall(text), seconds, strict=False)
+        for (name, verdict, why), took in zip(ENDED.findall(text), seconds, strict=False)
     ]
 
 

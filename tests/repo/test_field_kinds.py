@@ -74,12 +74,11 @@ def test_only_the_layers_that_match_are_replaced():
 
 
 def test_the_page_has_every_error():
-    text = kinds.PAGE.read_text(encoding="utf-8")
-    written = text.partition(kinds.BEGIN)[2].partition(kinds.END)[0]
-    lines = written.strip().splitlines()
+    text = kinds.PART.page.read_text(encoding="utf-8")
+    lines = kinds.PART.of(text).strip().splitlines()
     commit, seconds = re.search(r"at commit `(\S+)`, in (\d+) s", lines[0]).groups()
     assert [line.split(" | ")[0][2:] for line in lines[4:]] == list(kinds.KINDS)
-    assert kinds.page(text, commit, int(seconds), lines[2:]) == text
+    assert kinds.PART.filled(text, kinds.page(commit, int(seconds), lines[2:])) == text
 
 
 def test_cells_of_tasks():

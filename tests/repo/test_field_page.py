@@ -11,7 +11,7 @@ from benchmarks import field
 from softmax_cosim import configs
 
 TEXT = field.PAGE.read_text(encoding="utf-8")
-WRITTEN = TEXT.partition(field.BEGIN)[2].partition(field.END)[0]
+WRITTEN = field.PART.of(TEXT)
 ROWS = {
     found[1]: found[2].split(" | ")
     for found in re.finditer(r"^\| `([^`]+)` \| (.*) \|$", WRITTEN, re.MULTILINE)
@@ -21,7 +21,7 @@ ROWS = {
 def test_the_page_is_what_the_generator_writes():
     commit, seconds = re.search(r"at commit `(\S+)` by `make field`, in (\d+) s", WRITTEN).groups()
     cells = {name: row[field.COSTS :] for name, row in ROWS.items()}
-    assert field.page(TEXT, commit, int(seconds), cells) == TEXT
+    assert field.PART.filled(TEXT, field.page(commit, int(seconds), cells)) == TEXT
 
 
 def test_every_configuration_has_a_row():
