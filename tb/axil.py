@@ -27,6 +27,7 @@ from softmax_cosim.golden.softmax import Outputs, softmax
 from softmax_cosim.golden.tables import LOADABLE, Loaded
 from softmax_cosim.tb.env import Bench
 from softmax_cosim.tb.scoreboard import Scoreboard
+from softmax_cosim.tb.signal import RESET_CYCLES
 from softmax_cosim.tb.transactions import StreamRow
 
 __all__ = ["BUILT_LOADABLE", "RegisterBench", "case"]
@@ -58,7 +59,7 @@ class RegisterBench(Bench):
         self._judged = 0
         self._watching: Task[None] | None = None
 
-    async def reset(self, cycles: int = 3) -> None:
+    async def reset(self, cycles: int = RESET_CYCLES) -> None:
         """Reset everything, the register file included."""
         if self._watching:
             self._watching.cancel()

@@ -32,7 +32,7 @@ from softmax_cosim.tb.alone import Alone
 from softmax_cosim.tb.pack import Beats, malformed, pack, unpack, unpack_probabilities
 from softmax_cosim.tb.probe import Probe
 from softmax_cosim.tb.scoreboard import Mismatch, Scoreboard
-from softmax_cosim.tb.signal import Signal
+from softmax_cosim.tb.signal import RESET_CYCLES, Signal
 from softmax_cosim.tb.transactions import StreamRow
 
 __all__ = ["Bench", "Played", "case", "each"]
@@ -69,7 +69,7 @@ class Bench:
         self.rng = np.random.default_rng(cocotb.RANDOM_SEED % 2**64)
         dut._log.info("%s, seed %d", self.cfg.name, self.setup["seed"])
 
-    async def reset(self, cycles: int = 3) -> None:
+    async def reset(self, cycles: int = RESET_CYCLES) -> None:
         """Reset the design; whatever was in flight is forgotten, and must never come out."""
         await self.signal.reset(cycles)
         self.scoreboard.reset()

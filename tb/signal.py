@@ -29,8 +29,10 @@ from softmax_cosim.tb.hang import describe
 from softmax_cosim.tb.pack import Beat, Beats, pack, unpack_probabilities
 from softmax_cosim.tb.transactions import StreamRow
 
-__all__ = ["ProtocolError", "Signal", "Sink", "Source", "StreamMonitor"]
+__all__ = ["RESET_CYCLES", "ProtocolError", "Signal", "Sink", "Source", "StreamMonitor"]
 
+#: Rising edges that see a reset, unless a case says otherwise.
+RESET_CYCLES = 3
 _DRAIN_CYCLES = 8  # after the last row, in which nothing may come out
 
 _LENGTH = "tlength"  # only where the design wants to know it
@@ -276,7 +278,7 @@ class Signal:
         for _ in range(count):
             await self._edge
 
-    async def reset(self, cycles: int = 3) -> None:
+    async def reset(self, cycles: int = RESET_CYCLES) -> None:
         """Drop everything in flight and reset the design; see that its output is quiet.
 
         Args:

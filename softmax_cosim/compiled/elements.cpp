@@ -157,13 +157,13 @@ bool quantise(const T* scores, const int64_t* at, int64_t rows, int64_t length,
 
 }  // namespace
 
-#define QUANTISE(NAME, TYPE)                                                                    \
-  extern "C" int64_t NAME(const TYPE* scores, const int64_t* at, int64_t rows, int64_t length,     \
-                       const uint8_t* mask, const int64_t* mask_at, int64_t mask_step,          \
-                       const Quantiser* how, int32_t* q, uint8_t* keep, int64_t* kept,          \
-                       uint8_t* held) {                                                         \
-    return quantise(scores, at, rows, length, mask, mask_at, mask_step, *how, q, keep, kept,    \
-                    held);                                                                      \
+#define QUANTISE(NAME, TYPE)                                                                     \
+  extern "C" int64_t NAME(const TYPE* scores, const int64_t* at, int64_t rows, int64_t length,   \
+                          const uint8_t* mask, const int64_t* mask_at, int64_t mask_step,        \
+                          const Quantiser* how, int32_t* q, uint8_t* keep, int64_t* kept,        \
+                          uint8_t* held) {                                                       \
+    return quantise(scores, at, rows, length, mask, mask_at, mask_step, *how, q, keep, kept,     \
+                    held);                                                                       \
   }
 QUANTISE(quantise_float16, Half)
 QUANTISE(quantise_float32, float)
@@ -281,7 +281,7 @@ struct Errors {
 
 namespace {
 
-constexpr int64_t kVector = 8;     // doubles that a machine may compute at a time
+constexpr int64_t kVector = 8;  // doubles that a machine may compute at a time
 constexpr double kMasked = -std::numeric_limits<double>::max();
 
 /// Softmax of each row's scores (`scale` times row n at `scores + at[n]`), and how far `output` is

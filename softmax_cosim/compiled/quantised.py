@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from softmax_cosim.compiled.library import call
+from softmax_cosim.compiled.library import call, confirmed
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.numbers import Fixed
 from softmax_cosim.golden.quantise import LOWEST, Clipping, quantise
@@ -34,7 +34,7 @@ class _Quantiser(ctypes.Structure):
 def quantised(cfg: Config, layer: Layer, picked: Ints, name: str) -> tuple[Rows, Ints, Clipping]:
     """As :meth:`.trace.Layer.flatten` and :func:`.golden.quantise.quantise` of these rows.
 
-    Rows of which a score is clipped are looked at by the latter.
+    Rows of which a score is clipped are looked at by the latter, and some of every batch.
 
     Args:
         cfg: whose input format is fixed point.
@@ -47,6 +47,7 @@ def quantised(cfg: Config, layer: Layer, picked: Ints, name: str) -> tuple[Rows,
 
     Raises:
         UsageError: NaN or +inf among the scores.
+        RuntimeError: the two differ.
     """
     form, scores = cfg.inputs, layer.scores
     assert isinstance(form, Fixed)
@@ -76,9 +77,21 @@ def quantised(cfg: Config, layer: Layer, picked: Ints, name: str) -> tuple[Rows,
         *(scores, layer.starts(picked), count, length, *told),
         *(ctypes.byref(how), q, keep, kept, held),
     )
+    rows = Rows(q, keep, np.arange(count + 1, dtype=np.int64) * length)
     clipping = Clipping(int(kept.sum()))
     if held.any() or not numbers:
         flat = layer.flatten(picked[held] if numbers else picked)
         found = quantise(flat.scores, flat.keep, cfg, name=name).clipping
         clipping = Clipping(clipping.scores, found.clipped, found.underflow, found.moved)
-    return Rows(q, keep, np.arange(count + 1, dtype=np.int64) * length), kept, clipping
+    _confirm(cfg, layer, picked, rows)
+    return rows, kept, clipping
+
+
+def _confirm(cfg: Config, layer: Layer, picked: Ints, rows: Rows) -> None:
+    some = confirmed(len(picked))
+    flat = layer.flatten(picked[some])
+    codes = quantise(flat.scores, flat.keep, cfg)
+    part = rows.slice(some.start, some.stop)
+    equal = np.array_equal(part.keep, codes.keep.reshape(-1))
+    if not equal or not np.array_equal(part.q[part.keep], codes.q.reshape(-1)[part.keep]):
+        raise RuntimeError(f"{cfg.name}: the compiled quantiser differs from the golden one")

@@ -83,7 +83,7 @@ def _names(keys: str, source: str) -> Iterator[str]:
     )
     end = _RIGHT
     for name, text in (("hardware", source), ("float", "float64")):
-        wide = 5 * len(text)
+        wide = 6 * len(text)
         yield f'<text x="{end}" y="10" text-anchor="end">{escape(text)}</text>'
         yield f'<path class="{name}" d="M{end - wide - 12} 4h8v6h-8z"/>'
         end -= wide + 24

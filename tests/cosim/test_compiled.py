@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from softmax_cosim import configs, measure
+from softmax_cosim import compiled, configs, measure
 from softmax_cosim.compiled import golden, library
 from softmax_cosim.compiled.errors import errors_of
 from softmax_cosim.compiled.golden import softmax as compiled_softmax
@@ -253,3 +253,12 @@ def test_a_compiled_model_that_went_astray_is_no_verdict(monkeypatch):
     monkeypatch.setattr(golden, "_powers", lambda cfg: powers)
     with pytest.raises(RuntimeError, match="split_uint8: the compiled golden model differs"):
         compiled_softmax(cfg, Rows.of([[100, 200, 300]] * 10))
+
+
+def test_a_compiled_quantiser_that_went_astray_is_no_verdict(monkeypatch):
+    layer = Layer(0, np.tile(np.arange(9, dtype=np.float32), (1, 1, 30, 1)))
+    cfg, picked = configs.load("split_uint8"), np.arange(30)
+    assert len(quantised(cfg, layer, picked, "t")[0]) == 30
+    monkeypatch.setattr(compiled.quantised, "LOWEST", (4.0,))  # what is taken for a mask
+    with pytest.raises(RuntimeError, match="split_uint8: the compiled quantiser differs"):
+        quantised(cfg, layer, picked, "t")
