@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from softmax_cosim import cli
+from softmax_cosim import cli, configs
 from softmax_cosim.paths import ROOT
+from softmax_cosim.tb.catalogue import listed
 from tests.cosim.guide import REPLAYS
 
 ROWS = 240
@@ -77,6 +78,21 @@ def test_the_readme_counts_their_lines():
         name = path.parent.name
         (row,) = [line for line in text.splitlines() if line.startswith(f"| [{name}]({name})")]
         assert f"| {len(lines)} lines |" in row
+
+
+def test_the_guide_counts_their_lines_and_cases():
+    page = (ROOT / "docs" / "own-rtl.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| [^|]+ \| (\d+), (\d+) \|", page, re.MULTILINE)
+    assert {name for name, *_ in rows} == {*EXPECTED, "distance"}
+    for name, *counts in rows:
+        path = ROOT / "examples" / name / f"{name}.toml"
+        lines = [line for line in path.read_text().splitlines() if line and line[0] != "#"]
+        left_out = [bool(why) for _, why in listed(configs.load(str(path)))]
+        assert [int(count) for count in counts] == [
+            len(lines),
+            left_out.count(False),
+            left_out.count(True),
+        ], name
 
 
 @pytest.mark.parametrize("name", EXPECTED)
