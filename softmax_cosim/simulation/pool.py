@@ -168,6 +168,8 @@ class Pool:
         """Drop what is queued, wait for what is under way, end the processes."""
         self._threads.shutdown(cancel_futures=True)
         for simulator in self._simulators:
+            simulator.hang_up()
+        for simulator in self._simulators:
             simulator.close()
 
     def __enter__(self) -> Self:

@@ -261,6 +261,12 @@ class Simulator:
                 f"the stall profile {stalls!r} shuts the sink, choose one that does not"
             )
 
+    def hang_up(self) -> None:
+        """Have the process end, which takes it a while; :meth:`close` waits for that."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
     def close(self) -> None:
         """End the process; a later :meth:`run` starts it again."""
         self._end()
@@ -355,9 +361,7 @@ class Simulator:
     def _end(self, kill: bool = False) -> int:
         """End the process and return its exit code; 0 if there is none."""
         process, self._process = self._process, None
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
+        self.hang_up()
         code = 0
         if process is not None:
             if kill:
