@@ -34,7 +34,7 @@ from softmax_cosim.paths import PACKAGE, ROOT
 from training.losses import CLASSES, DenseHead, Target, set_loss
 
 GROUPS, QUERIES, WIDTH = 4, 16, 64
-STEPS, BATCH, RATE = 3000, 8, 6e-4
+STEPS, BATCH, RATE = 7000, 8, 6e-4
 BACKBONE_STEPS, BACKBONE_BATCH, BACKBONE_RATE = 500, 16, 2e-3
 SEED, KEPT_EVERY = 0, 250
 FIRST_OF_STAGE_1 = 10_000_000
