@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from softmax_cosim.calibration.sample import Candidate, Sample
 from softmax_cosim.calibration.search import Calibration
+from softmax_cosim.report.drawing import (
+    FLOAT,
+    HARDWARE,
+    WIDTH,
+    Panel,
+    Scale,
+    drawing,
+    legend,
+)
 from softmax_cosim.report.html import environment
-from softmax_cosim.report.plots import FLOAT, HARDWARE, MUTED, WIDTH, margins, svg
 
 __all__ = ["render"]
 
@@ -62,31 +68,25 @@ def _unbeaten(tried: Sequence[Candidate]) -> list[Candidate]:
 
 def _distributions(sample: Sample, proposal: Candidate) -> str:
     """Distances and sums, with where the proposal's tables end."""
-    cfg = proposal.cfg
-
-    def draw(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        margins(figure, left=0.6, right=0.1, bottom=0.5, top=0.3)
-        figure.subplots_adjust(wspace=0.16)
-        distances = sample.distances()
-        _histogram(left, distances, np.linspace(0, max(np.percentile(distances, 99.5), 1e-3), 80))
-        left.set_xlabel("distance from the row's maximum, nats")
-        left.set_ylabel("share of elements")
-        sums = sample.sums()
-        _histogram(right, sums, np.geomspace(1, max(sums.max(), 2) * 1.05, 80))
-        right.set_xscale("log")
-        right.set_xlabel("sum of a row's exponentials")
-        right.set_ylabel("share of rows")
-        if cfg.method in ("rexp", "lut2d"):
-            right.axvline(cfg.xs, color=FLOAT, linewidth=1.4, label=f"XS = {cfg.xs}")
-            right.legend(fontsize=8, labelcolor=MUTED)
-
-    return svg(draw, (WIDTH, 2.8), "Distribution of distances and of sums")
-
-
-def _histogram(axis: Any, values: Any, edges: Any) -> None:
-    count, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
-    axis.stairs(count / len(values), edges, fill=True, color=HARDWARE, alpha=0.55)
+    cfg, middle = proposal.cfg, WIDTH / 2
+    distances, sums = sample.distances(), sample.sums()
+    linear = np.linspace(0, max(np.percentile(distances, 99.5), 1e-3), 80)
+    log = np.geomspace(1, max(sums.max(), 2) * 1.05, 80)
+    parts: list[str] = []
+    for left, values, edges, scale, words in (
+        (64, distances, linear, Scale(0, linear[-1]), "distance from the row's maximum, nats"),
+        (middle + 64, sums, log, Scale(1, log[-1], log=True), "sum of a row's exponentials"),
+    ):
+        count, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+        share = count / len(values)
+        panel = Panel(left, 12, left + middle - 84, 220, scale, Scale(0, 1.08 * share.max()))
+        parts += panel.frame("", words, "share of rows" if values is sums else "share of elements")
+        parts.append(panel.stairs(share, edges, HARDWARE, filled=True))
+    if cfg.method in ("rexp", "lut2d") and cfg.xs <= log[-1]:
+        parts.append(panel.line((cfg.xs, cfg.xs), (0, panel.down.high), FLOAT))
+        style = f"stroke:{FLOAT};stroke-width:1.8"
+        parts += legend(panel.left + 10, panel.top + 10, [(style, f"XS = {cfg.xs}")])
+    return drawing("Distribution of distances and of sums", 264, parts)
 
 
 def _by_frac(tried: Sequence[Candidate], proposal: Candidate) -> str:
@@ -96,44 +96,37 @@ def _by_frac(tried: Sequence[Candidate], proposal: Candidate) -> str:
         cfg = candidate.cfg
         line = best.setdefault(cfg.in_w, {})
         line[cfg.frac] = min(candidate.l1, line.get(cfg.frac, np.inf))
-
-    def draw(figure: Figure) -> None:
-        axis = figure.subplots()
-        margins(figure, left=0.6, right=0.1, bottom=0.5, top=0.3)
-        for place, (in_w, line) in enumerate(sorted(best.items())):
-            alpha = 0.3 + 0.7 * (place + 1) / len(best)
-            pairs = sorted(line.items())
-            axis.plot(*zip(*pairs, strict=True), color=HARDWARE, alpha=alpha, linewidth=1.3)
-            axis.annotate(f"{in_w} bits", pairs[-1], fontsize=7.5, color=MUTED)
-        axis.plot(
-            proposal.cfg.frac, best[proposal.cfg.in_w][proposal.cfg.frac], "o", color=FLOAT, ms=6
-        )
-        axis.set_xlabel("fraction bits F")
-        axis.set_ylabel("mean L1 of a row")
-        axis.set_yscale("log")
-
-    return svg(draw, (WIDTH / 2, 2.8), "Error against fraction bits")
+    fracs = sorted({frac for line in best.values() for frac in line})
+    errors = [error for line in best.values() for error in line.values()]
+    panel = _half(Scale(fracs[0] - 0.5, fracs[-1] + 1.5), errors)
+    few = {float(frac): str(frac) for frac in fracs[:: len(fracs) // 9 + 1]}
+    parts = [*panel.frame("", "fraction bits F", "mean L1 of a row", x_ticks=few)]
+    for place, (in_w, line) in enumerate(sorted(best.items())):
+        x, y = zip(*sorted(line.items()), strict=True)
+        alpha = 0.3 + 0.7 * (place + 1) / len(best)
+        parts.append(panel.line(x, y, HARDWARE, stroke_opacity=f"{alpha:.2f}"))
+        end = float(panel.x(x[-1])) + 5, float(panel.y(y[-1])) + 4
+        parts.append(f'<text x="{end[0]:.1f}" y="{end[1]:.1f}">{in_w} bits</text>')
+    cfg = proposal.cfg
+    parts.append(panel.dots(cfg.frac, best[cfg.in_w][cfg.frac], 5, FLOAT))
+    return drawing("Error against fraction bits", 264, parts, WIDTH / 2)
 
 
 def _by_table_bytes(tried: Sequence[Candidate], proposal: Candidate) -> str:
     """Every candidate."""
+    sizes = [max(candidate.table_bytes, 1) for candidate in tried]
+    errors = [candidate.l1 for candidate in tried]
+    panel = _half(Scale(min(sizes) / 1.2, 1.2 * max(sizes), log=True), errors)
+    chosen = next(candidate for candidate in tried if candidate.cfg == proposal.cfg)
+    parts = [
+        *panel.frame("", "table bytes", "mean L1 of a row"),
+        panel.dots(sizes, errors, 2.5, HARDWARE, 0.5),
+        panel.dots(max(chosen.table_bytes, 1), chosen.l1, 5, FLOAT),
+    ]
+    return drawing("Error against table bytes", 264, parts, WIDTH / 2)
 
-    def draw(figure: Figure) -> None:
-        axis = figure.subplots()
-        margins(figure, left=0.6, right=0.1, bottom=0.5, top=0.3)
-        axis.scatter(
-            [candidate.table_bytes for candidate in tried],
-            [candidate.l1 for candidate in tried],
-            s=12,
-            color=HARDWARE,
-            alpha=0.5,
-            linewidths=0,
-        )
-        chosen = next(candidate for candidate in tried if candidate.cfg == proposal.cfg)
-        axis.plot(chosen.table_bytes, chosen.l1, "o", color=FLOAT, ms=6)
-        axis.set_xlabel("table bytes")
-        axis.set_xscale("log")
-        axis.set_ylabel("mean L1 of a row")
-        axis.set_yscale("log")
 
-    return svg(draw, (WIDTH / 2, 2.8), "Error against table bytes")
+def _half(across: Scale, errors: Sequence[float]) -> Panel:
+    """Half as wide as the page; errors upwards, by their logarithm."""
+    low, high = min(errors), max(errors)
+    return Panel(64, 12, WIDTH / 2 - 10, 220, across, Scale(low / 1.1, 1.1 * high, log=True))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from matplotlib.figure import Figure
+import numpy as np
 
 from softmax_cosim.eval.results import Evaluation, TaskResult, verdict, warnings
 from softmax_cosim.eval.text import agreed, interval, lost, relative, shown
+from softmax_cosim.report.drawing import FLOAT, HARDWARE, WIDTH, Panel, Scale, cut, drawing
 from softmax_cosim.report.html import environment
-from softmax_cosim.report.plots import FLOAT, HARDWARE, MUTED, WIDTH, margins, svg
 
 __all__ = ["render"]
 
@@ -34,25 +33,23 @@ def _losses(task: TaskResult) -> str:
     """Loss of the main metric and its interval, a line a configuration; 0 is float."""
     metric = task.baseline[0].metric
     scale = 100 if metric.unit else 1
-
-    def draw(figure: Figure) -> None:
-        axis: Any = figure.subplots()
-        margins(figure, left=1.7, right=0.1, bottom=0.5, top=0.1)
-        axis.axvline(0, color=FLOAT, linewidth=1.4)
-        for place, cell in enumerate(task.cells):
-            loss = cell.losses[0]
-            axis.plot(
-                [scale * loss.low, scale * loss.high], [place, place], color=HARDWARE, linewidth=1.6
-            )
-            axis.plot(scale * loss.absolute, place, "o", color=HARDWARE, ms=4.5)
-        axis.set_yticks(range(len(task.cells)), [cell.config.name for cell in task.cells])
-        axis.tick_params(axis="y", labelsize=8, labelcolor=MUTED)
-        axis.set_ylim(len(task.cells) - 0.5, -0.5)
-        axis.set_xscale("symlog", linthresh=_threshold(task) * scale)
-        unit = ", percentage points" if metric.unit else ""
-        axis.set_xlabel(f"loss of {metric.name} against float{unit} (right is worse)")
-
-    return svg(draw, (WIDTH, 0.7 + 0.2 * len(task.cells)), f"Loss of {metric.name}")
+    losses = [cell.losses[0] for cell in task.cells]
+    figures = scale * np.array(
+        [(loss.low, loss.absolute, loss.high) for loss in losses] + [(0,) * 3]
+    )
+    near = _threshold(task) * scale
+    low, high = min(figures.min(), -0.1 * near), max(figures.max(), 0.1 * near)
+    across = Scale(1.1 * low, 1.1 * high, to_scale=near)
+    panel = Panel(210, 8, WIDTH - 10, 8 + 20 * len(losses), across, Scale(len(losses) - 0.5, -0.5))
+    names = {float(place): cut(cell.config.name, 28) for place, cell in enumerate(task.cells)}
+    unit = ", percentage points" if metric.unit else ""
+    words = f"loss of {metric.name} against float{unit} (right is worse)"
+    parts = [*panel.frame("", words, y_ticks=names)]
+    parts.append(panel.line((0, 0), (-0.5, len(losses) - 0.5), FLOAT))
+    for place, (left, middle, right) in enumerate(figures[:-1]):
+        parts.append(panel.line((left, right), (place, place), HARDWARE))
+        parts.append(panel.dots(middle, place, 4, HARDWARE))
+    return drawing(f"Loss of {metric.name}", 52 + 20 * len(losses), parts)
 
 
 def _threshold(task: TaskResult) -> float:

@@ -46,7 +46,7 @@ def write(found: Evaluation, out: Path) -> None:
     Raises:
         UsageError: a file cannot be written.
     """
-    from softmax_cosim.eval import page  # draws, and so imports matplotlib: 0.4 s
+    from softmax_cosim.eval import page
 
     figures = json.dumps(results(found), indent=2, allow_nan=False) + "\n"
     texts = (figures, markdown(found), page.render(found))

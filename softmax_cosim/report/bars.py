@@ -1,7 +1,4 @@
-"""A row as a pair of bars a key, as SVG that takes its colours and its text from the page.
-
-Drawn here and not by matplotlib, which takes a quarter of a second for each.
-"""
+"""A row as a pair of bars a key, as SVG that takes its colours and its text from the page."""
 
 from __future__ import annotations
 
@@ -10,8 +7,8 @@ from html import escape
 
 import numpy as np
 
+from softmax_cosim.report.drawing import round_figures
 from softmax_cosim.report.model import Floats, Ints, WorstRow
-from softmax_cosim.report.scatter import round_figures
 from softmax_cosim.report.text import figure as number
 
 __all__ = ["worst_row"]

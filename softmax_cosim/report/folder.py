@@ -64,7 +64,7 @@ class ReportFolder:
 
     def finish(self, report: Report) -> None:
         """Complete the rows, write summary and page, and put every file in place."""
-        from softmax_cosim.report.html import write_html  # draws, and so imports matplotlib: 0.4 s
+        from softmax_cosim.report.html import write_html
 
         self.rows.close()
         with self.writing():

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+import numpy.typing as npt
 
-from softmax_cosim.report.model import AttentionMap, Floats, Ints
-from softmax_cosim.report.plots import BLUE, ORANGE, WIDTH, margins, svg
+from softmax_cosim.report.drawing import WIDTH, Panel, Scale, cut, drawing, tick
+from softmax_cosim.report.model import AttentionMap, Floats
+from softmax_cosim.report.plots import BLUE, ORANGE
 
 __all__ = ["attention"]
+
+_LEFT, _RIGHT, _GAP = 62, 78, 14
+#: Colours of a scale, half of them for what is below 0.
+_STEPS = 128
 
 
 def attention(maps: Sequence[tuple[str, AttentionMap]], source: str) -> str:
@@ -28,46 +30,62 @@ def attention(maps: Sequence[tuple[str, AttentionMap]], source: str) -> str:
     reach = _largest(*(np.abs(shown.hardware - shown.reference) for _, shown in maps))
     queries, keys = reference.shape
     columns = len(maps) + 1
-    height = min(max(WIDTH / max(columns, 3) * queries / keys, 1.3), 2.8)
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots(2, columns, sharey=True, squeeze=False)
-        margins(figure, left=0.5, right=0.65, bottom=0.45, top=0.3)
-        figure.subplots_adjust(wspace=0.1, hspace=0.5 / height)
-        for below in axes[1, :1]:
-            below.set_visible(False)
-        upper = [("float64", reference), *((name, shown.hardware) for name, shown in maps)]
-        lower = [(f"{name} − float64", shown.hardware - shown.reference) for name, shown in maps]
-        for line, panels, colors, low, high in (
-            (axes[0], upper, _RAMP, 0.0, top),
-            (axes[1, 1:], lower, _DIVERGING, -reach, reach),
-        ):
-            for axis, (title, values) in zip(line, panels, strict=True):
-                image = axis.imshow(
-                    values, cmap=colors, vmin=low, vmax=high, aspect="auto", interpolation="none"
-                )
-                axis.set_title(title, fontsize=8.5)
-                axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-                axis.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-                axis.grid(visible=False)
-                _label_queries(axis, maps[0][1].queries)
-            bar = figure.colorbar(image, cax=line[-1].inset_axes((1.03, 0, 0.035, 1)))
-            bar.outline.set_visible(False)
-            bar.ax.tick_params(labelsize=7.5)
-        for axis in (axes[0, 0], *axes[1, 1:]):
-            axis.set_xlabel("key")
-        axes[0, 0].set_ylabel("query")
-        axes[1, 1].tick_params(labelleft=True)
-
+    step = (WIDTH - _LEFT - _RIGHT + _GAP) / columns
+    height = min(max(WIDTH / max(columns, 3) * queries / keys, 135), 290)
+    across, down = Scale(0, keys), Scale(queries, 0)
+    x_ticks = {value + 0.5: tick(value) for value in Scale(0, keys - 1 or 1).ticks(5)}
+    y_ticks = _queries(maps[0][1])
+    upper = [("float64", reference), *((name, shown.hardware) for name, shown in maps)]
+    lower = [(f"{name} − float64", shown.hardware - shown.reference) for name, shown in maps]
+    parts: list[str] = []
+    lines = ((upper, _RAMP, 0.0, top), (lower, _DIVERGING, -reach, reach))
+    for line, (panels, colors, low, high) in enumerate(lines):
+        above = 28 + line * (height + 48)
+        for place, (title, values) in enumerate(panels, line):  # below float there is nothing
+            left = _LEFT + place * step
+            panel = Panel(left, above, left + step - _GAP, above + height, across, down)
+            parts.append(panel.image(_codes(values, low, high, len(colors)), colors))
+            parts += panel.frame(
+                cut(title, int(step / 7.5)),
+                "key" if line or not place else "",
+                "query" if place == 0 else "",
+                x_ticks=x_ticks,
+                y_ticks=y_ticks if place == line else {},
+                lines="",
+            )
+        parts += _bar(above, height, colors, low, high)
     title = f"Attention map: float, {source} of {columns - 1} designs, difference"
-    return svg(draw, (WIDTH, 2 * height + 1.25), title)
+    return drawing(title, 28 + 2 * height + 48 + 44, parts)
 
 
-def _label_queries(axis: Any, queries: Ints | None) -> None:
-    """Where rows were left out, which ones are drawn."""
-    if queries is not None and len(queries) <= queries[-1]:
-        few = np.unique(np.linspace(0, len(queries) - 1, min(len(queries), 6)).round().astype(int))
-        axis.set_yticks(few, [str(query) for query in queries[few]])
+def _queries(shown: AttentionMap) -> dict[float, str]:
+    """Some queries by their place; where rows were left out, those that are drawn."""
+    count, drawn = len(shown.reference), shown.queries
+    if drawn is None or len(drawn) > drawn[-1]:
+        return {value + 0.5: tick(value) for value in Scale(0, count - 1 or 1).ticks(6)}
+    few = np.unique(np.linspace(0, count - 1, min(count, 6)).round().astype(int))
+    return {place + 0.5: str(drawn[place]) for place in few.tolist()}
+
+
+def _bar(above: float, height: float, colors: Floats, low: float, high: float) -> Iterator[str]:
+    """What the colours mean, to the right."""
+    panel = Panel(
+        WIDTH - _RIGHT + 10,
+        above,
+        WIDTH - _RIGHT + 22,
+        above + height,
+        Scale(0, 1),
+        Scale(low, high),
+    )
+    yield panel.image(np.arange(len(colors), dtype=np.uint8)[::-1, None], colors)
+    for value in panel.down.ticks(6):
+        y = float(panel.y(value))
+        yield f'<text x="{panel.right + 5:.1f}" y="{y + 4:.1f}">{tick(value)}</text>'
+
+
+def _codes(values: Floats, low: float, high: float, colors: int) -> npt.NDArray[np.uint8]:
+    share = (np.nan_to_num(values) - low) / (high - low)
+    return np.clip(np.rint(share * (colors - 1)), 0, colors - 1).astype(np.uint8)
 
 
 def _largest(*maps: Floats) -> float:
@@ -75,11 +93,11 @@ def _largest(*maps: Floats) -> float:
     return max(1e-12, *(float(np.nanmax(values, initial=0)) for values in maps))
 
 
-def _ramp(color: tuple[float, float, float], gamma: float) -> Any:
-    """Clear to ``color``, [128, 4]; a small ``gamma`` brings out what is faint."""
-    alpha = np.linspace(0, 1, 128) ** gamma
-    return np.column_stack([np.tile(color, (128, 1)), alpha])
+def _ramp(color: tuple[float, float, float], gamma: float) -> Floats:
+    """Clear to ``color``, [steps, 4]; a small ``gamma`` brings out what is faint."""
+    alpha = np.linspace(0, 1, _STEPS) ** gamma
+    return np.column_stack([np.tile(color, (_STEPS, 1)), alpha])
 
 
-_RAMP = ListedColormap(_ramp(BLUE, 0.45))
-_DIVERGING = ListedColormap(np.vstack([_ramp(ORANGE, 0.6)[::-1], _ramp(BLUE, 0.6)]))
+_RAMP = _ramp(BLUE, 0.45)
+_DIVERGING = np.vstack([_ramp(ORANGE, 0.6)[::-1], _ramp(BLUE, 0.6)])

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from softmax_cosim.report.decision import Choice, Point
+from softmax_cosim.report.drawing import cut, round_figures, tick
 from softmax_cosim.report.text import amount, figure
 
-__all__ = ["chart", "round_figures"]
+__all__ = ["chart"]
 
 #: Width and height of the two drawings, in the pixels of a page that shows them at full size.
 _WIDE, _NARROW = (1080, 440), (340, 480)
@@ -75,14 +76,6 @@ class _Axis:
         return zero + inside[:: math.ceil(len(inside) / most)]
 
 
-def round_figures(low: float, high: float, most: int) -> list[float]:
-    """Round figures from ``low`` to ``high``, equally apart, at most so many and one."""
-    span = high - low
-    step = 10.0 ** math.floor(math.log10(span / most))
-    step *= next(by for by in (1, 2, 5, 10) if span / (step * by) <= most)
-    return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
 def chart(choice: Choice) -> str:
     """Both drawings of a choice, of which the page shows one; empty without points."""
     if not choice.points:
@@ -126,11 +119,11 @@ def _grid(across: _Axis, down: _Axis, end: float, height: int, title: str) -> It
     for value in across.ticks(5 if end < 500 else 9):
         x = across(value)
         yield f'<path class="grid" d="M{x:.1f} {_TOP}V{bottom}"/>'
-        yield f'<text x="{x:.1f}" y="{bottom + 15}" text-anchor="middle">{_tick(value)}</text>'
+        yield f'<text x="{x:.1f}" y="{bottom + 15}" text-anchor="middle">{tick(value)}</text>'
     for value in down.ticks(7):
         y = down(value)
         yield f'<path class="grid" d="M{_LEFT} {y:.1f}H{end}"/>'
-        yield f'<text x="{_LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{_tick(value)}</text>'
+        yield f'<text x="{_LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{tick(value)}</text>'
     middle = (_LEFT + end) / 2
     scale = ", logarithmic" if across.log else ""
     yield (
@@ -141,10 +134,6 @@ def _grid(across: _Axis, down: _Axis, end: float, height: int, title: str) -> It
         f'<text transform="translate(10 {(_TOP + bottom) / 2:.1f}) rotate(-90)" '
         'text-anchor="middle">total L1, logarithmic</text>'
     )
-
-
-def _tick(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1 and value == int(value) else f"{value:.5g}"
 
 
 def _frontier(steps: Sequence[tuple[float, float]]) -> Iterator[str]:
@@ -190,11 +179,8 @@ def _groups(places: Mapping[Point, tuple[float, float]]) -> list[list[Placed]]:
 def _names(group: Sequence[Placed], room: _Room) -> Iterator[str]:
     """Names beside their points, or as near as there is room, with a line to them."""
     x, y = group[0][1:]
-    cut = [
-        name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
-        for name in (point.name for point, _, _ in group)
-    ]
-    wide, high = max(map(len, cut)) * _LETTER, len(cut) * _LINE
+    names = [cut(point.name, _LONGEST) for point, _, _ in group]
+    wide, high = max(map(len, names)) * _LETTER, len(names) * _LINE
     box = room.place(x, y, wide, high)
     if box is None:
         half = len(group) // 2  # of one name alone: the point's title and the table tell it
@@ -207,7 +193,7 @@ def _names(group: Sequence[Placed], room: _Room) -> Iterator[str]:
         yield f'<path class="leader" d="M{x:.1f} {y:.1f}L{near[0]:.1f} {near[1]:.1f}"/>'
     # Towards the point, so that a short name is not far from it.
     at, anchor = (box[2], "end") if box[2] < x else (box[0], "start")
-    for line, ((point, _, _), name) in enumerate(zip(group, cut, strict=True)):
+    for line, ((point, _, _), name) in enumerate(zip(group, names, strict=True)):
         yield (
             f'<text class="name {_kind(point)}" text-anchor="{anchor}" x="{at:.1f}" '
             f'y="{box[1] + 10 + line * _LINE:.1f}">{escape(name)}</text>'

@@ -30,6 +30,7 @@ ONLY_IN = {
     "onnxruntime": ADAPTERS,
     "tokenizers": ADAPTERS,
     "PIL": ADAPTERS,
+    "matplotlib": ADAPTERS,
     "torch": ADAPTERS,
     "transformers": ADAPTERS,
     "gguf": ADAPTERS,
@@ -38,7 +39,7 @@ ONLY_IN = {
 }
 #: Packages of extras, or slow to import.
 HEAVY = set(ONLY_IN) - {"cocotb", "cocotb_bus"}
-SLOW = HEAVY | {"matplotlib", "cocotb"}
+SLOW = HEAVY | {"cocotb"}
 GOLDEN_NEEDS = {"numpy"}
 
 

@@ -49,7 +49,7 @@ def many(report: Report, number: int) -> Report:
             )
         )
     file = SourceFile(f"/{LONG}/{LONG}.sv", "5f" * 32)
-    own = OwnDesign(file, "top", (file,), f"{LONG}:function", file)
+    own = OwnDesign(file, "top", (file,), f"{LONG}:function", (file,))
     for i in {*range(3, number, 4), number - 1}:
         latency = dataclasses.replace(runs[i].latency, p50=None, p99=None)
         runs[i] = dataclasses.replace(
