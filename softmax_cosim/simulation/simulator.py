@@ -36,6 +36,7 @@ from softmax_cosim.simulation.build import build
 __all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash", "Stopped"]
 
 _DPI = TB / "dpi"
+_LEAN = "softmax_cosim.tb.lean:without_pytest"
 _TAIL_LINES = 20
 #: Warnings of a design that are told apart: one may hold numbers, and be another one each time.
 _WARNINGS = 100
@@ -180,8 +181,11 @@ class Simulator:
                     self.build.command(draw=self.draw, waves=self._waves),
                     cwd=self._folder,
                     env=environment
-                    # There are no assertions to rewrite, which would load pytest and its plugins.
-                    | {"COSIM_SERVER": json.dumps(setup), "COCOTB_REWRITE_ASSERTION_FILES": ""},
+                    | {
+                        "COSIM_SERVER": json.dumps(setup),
+                        "COCOTB_REWRITE_ASSERTION_FILES": "",
+                        "PYGPI_USERS": f"{_LEAN},{environment['PYGPI_USERS']}",
+                    },
                     stdin=subprocess.DEVNULL,
                     stdout=self._log,
                     stderr=subprocess.STDOUT,
