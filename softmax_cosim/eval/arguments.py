@@ -8,7 +8,7 @@ from pathlib import Path
 from softmax_cosim.arguments import count
 from softmax_cosim.compare import check
 from softmax_cosim.configs import UsageError
-from softmax_cosim.eval import TASKS, Source, named
+from softmax_cosim.eval import TASKS, Source, named, record
 
 __all__ = ["add_arguments", "asked"]
 
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="for results; a run that was stopped goes on from what is there (%(default)s)",
     )
+    record.add_arguments(parser)
     check.add_argument(parser)
 
 

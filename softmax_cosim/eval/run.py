@@ -23,7 +23,7 @@ from softmax_cosim import configs, console
 from softmax_cosim.commit import commit
 from softmax_cosim.compare import check, subjects
 from softmax_cosim.configs import Config, UsageError
-from softmax_cosim.eval import Source, Task, hashes, load, report
+from softmax_cosim.eval import Source, Task, hashes, load, record, report
 from softmax_cosim.eval.arguments import asked
 from softmax_cosim.eval.cells import Cell
 from softmax_cosim.eval.provenance import code, versions
@@ -60,6 +60,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: bad input, something that is not installed, or a worker that died.
     """
+    sources = asked(args)
+    if args.record is not None:
+        return record.run({name: load(name, source) for name, source in sources.items()}, args)
     named, twice = distinct_files(args.config or CONFIGS, configs.path_of)
     chosen = _distinct([configs.load(name) for name in named])
     for cfg in chosen:
@@ -68,7 +71,6 @@ def run(args: argparse.Namespace) -> int:
                 f"{cfg.name} is a golden model without RTL; leave --engine rtl out, "
                 "or the configuration"
             )
-    sources = asked(args)
     tasks = {name: load(name, source) for name, source in sources.items()}
     _check(tasks)
     limits = check.limits_of(
