@@ -66,7 +66,7 @@ TASKS: Mapping[str, tuple[int, Mapping[str, str]]] = {
     "sentiment-tuned": (96, {}),
     "translation": (32, {"encoder": "_self", "cross-attention": "_context"}),
     "ocr": (40, {}),
-    "detection": (24, {}),
+    "detection": (100, {}),
 }
 
 

@@ -35,7 +35,7 @@ def own(tasks):
     }
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("detection", 0.633), ("detection-dc5", 0.462)])
+@pytest.mark.parametrize(("name", "wanted"), [("detection", 0.633), ("detection-dc5", 0.591)])
 def test_the_float_ap_of_the_first_scenes(tasks, own, name, wanted):
     metric = tasks[name].metrics[0]
     terms = np.array([metric.terms(i, found) for i, found in enumerate(own[name])])
