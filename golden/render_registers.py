@@ -1,6 +1,7 @@
 """Render the register map: ``python -m softmax_cosim.golden.render_registers [--check]``.
 
-Writes ``rtl/gen/softmax_regs_pkg.sv`` and the table within ``docs/registers.md``.
+Writes ``rtl/gen/softmax_regs_pkg.sv``, ``rtl/gen/softmax.rdl`` and the table within
+``docs/registers.md``.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from pathlib import Path
 from softmax_cosim.configs import UsageError
 from softmax_cosim.golden.registers import Map, load
 from softmax_cosim.golden.render import checkout
+from softmax_cosim.golden.render_rdl import rdl
 
-__all__ = ["PACKAGE", "PAGE", "main", "package", "page"]
+__all__ = ["PACKAGE", "PAGE", "RDL", "main", "package", "page"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = _ROOT / "rtl" / "gen" / "softmax_regs_pkg.sv"
 PAGE = _ROOT / "docs" / "registers.md"
+RDL = _ROOT / "rtl" / "gen" / "softmax.rdl"
 
 _START, _END = "<!-- table -->\n", "<!-- end of table -->\n"
 _NAME = "softmax_cosim.golden.render_registers"
@@ -101,14 +104,17 @@ def _table(found: Map) -> Iterator[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write both files; with ``--check`` compare only, and return 1 on drift."""
+    """Write all files; with ``--check`` compare only, and return 1 on drift."""
     parser = argparse.ArgumentParser(prog=f"python -m {_NAME}", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 on drift")
     parser.add_argument("--package", type=Path, default=PACKAGE, help="(default: %(default)s)")
+    parser.add_argument("--rdl", type=Path, default=RDL, help="(default: %(default)s)")
     parser.add_argument("--page", type=Path, default=PAGE, help="(default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
-        if options.package == PACKAGE or options.page == PAGE:  # the page is not installed at all
+        if (
+            options.package == PACKAGE or options.rdl == RDL or options.page == PAGE
+        ):  # the page is not installed at all
             checkout(_NAME)
     except UsageError as error:
         print(error, file=sys.stderr)
@@ -117,6 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
     drifted = 0
     for path, text in (
         (options.package, package(found) + "\n"),
+        (options.rdl, rdl(found)),
         (options.page, page(options.page.read_text(encoding="utf-8"), found)),
     ):
         if not options.check:

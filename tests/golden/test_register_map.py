@@ -42,12 +42,16 @@ def test_what_is_rendered_has_not_drifted() -> None:
     assert render_registers.main(["--check"]) == 0
 
 
-@pytest.mark.parametrize("file", ["package", "page"])
+@pytest.mark.parametrize("file", ["package", "page", "rdl"])
 def test_check_reports_one_changed_digit(
     file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copies = {}
-    for name, path in (("package", render_registers.PACKAGE), ("page", render_registers.PAGE)):
+    for name, path in (
+        ("package", render_registers.PACKAGE),
+        ("page", render_registers.PAGE),
+        ("rdl", render_registers.RDL),
+    ):
         copies[name] = tmp_path / path.name
         copies[name].write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     options = [word for name, path in copies.items() for word in (f"--{name}", str(path))]
