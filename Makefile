@@ -9,7 +9,7 @@ MODELS := onnx minilm translation torch training speech chemistry traces/models.
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test test-all test-models test-families lint format bench bench-check field synth netlist formal mutate traces eval eval-small eval-handbook native clean
+.PHONY: help setup sim test test-all test-models test-families lint format bench bench-check field synth netlist fourstate formal cov mutate traces eval eval-small eval-handbook native clean
 .NOTPARALLEL:
 
 help: ## print this help
@@ -24,11 +24,11 @@ sim: ## replay the committed traces through the RTL and write reports/
 	@$(BIN)/cosim replay traces/*.safetensors --config $(CONFIGS) $(ARGS)
 
 test: ## run every test, simulations included, but for those of tests/models
-	$(SETUP) test onnx mutate
+	$(SETUP) test onnx cov mutate
 	@$(BIN)/pytest -n auto $(ARGS)
 
 test-all: ## run every test but for those of tests/models: every row of the traces, every bug in every example
-	$(SETUP) test onnx mutate
+	$(SETUP) test onnx cov mutate
 	@$(BIN)/pytest -n auto --whole $(ARGS)
 
 test-models: ## run the tests that need torch and the packages of models
@@ -69,9 +69,21 @@ netlist: ## run part of the regression on gate netlists, and synth on designs of
 	$(SETUP) test synth
 	@$(BIN)/pytest synth $(ARGS)
 
+fourstate: ## run part of the regression on gate netlists in a four-state simulator, fetched with apt
+	$(SETUP) test synth
+	@command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { [ -d build/iverilog/usr ] || \
+	  { echo "fourstate: needs Icarus Verilog 11 as Debian packs it, and there is no apt-get here" >&2; exit 2; }; }
+	@mkdir -p build/iverilog && cd build/iverilog && { [ -d usr ] || \
+	  { apt-get download iverilog && dpkg-deb -x iverilog_*.deb .; }; }
+	@$(BIN)/pytest synth/test_fourstate.py $(ARGS)
+
 formal: ## prove the streams of small configurations; ARGS=--mutants breaks the RTL instead
 	$(SETUP) formal
 	@$(BIN)/python -m formal.run $(ARGS)
+
+cov: ## measure lines, branches, toggles and the functional plan; writes docs/coverage.md
+	$(SETUP) test cov
+	@$(BIN)/python -m cov.run $(ARGS)
 
 mutate: ## break every source, a line at a time, and say which break no test sees; goes on where it stopped
 	$(SETUP) test onnx mutate

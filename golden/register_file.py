@@ -138,6 +138,18 @@ class RegisterFile:
         self._resetting = soft_reset
         return write_answer, read_answer
 
+    def skip(self, cycles: int) -> None:
+        """As if so many more cycles had passed since every row began that is in flight."""
+        self._starts = deque(start - cycles for start in self._starts)
+
+    def kind(self, address: int) -> str:
+        """What is there: an ``entry`` of a table, a register by its ``access``, or ``none``."""
+        address &= -WORD
+        if address in self._entries:
+            return "entry"
+        register = self._by_address.get(address)
+        return register.access if register else "none"
+
     def _bit(self, register: str, field: str) -> int:
         return self._map.registers[register].fields[field].lsb
 

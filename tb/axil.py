@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Concatenate, ParamSpec
 
 import cocotb
@@ -81,6 +81,7 @@ class RegisterBench(Bench):
         while not int(self.dut.soft_reset.value):
             await signal.cycles(1)
         done = len(signal.sent)
+        self.tell_reset(1, soft=True)
         signal.sent.clear()
         signal.received.clear()
         self.scoreboard.reset()
@@ -211,11 +212,29 @@ class RegisterBench(Bench):
             int(bool(dut.m_axis_tvalid.value) and dut.m_axis_tuser.value) & 1,
         )
         answers = self.model.cycle(self.signal.cycle(), streams, write, read)
+        self._tell(write, read, answers)
         for channel, answer in zip(("b", "r"), answers, strict=True):
             if answer is not None:
                 assert left[channel] is None, f"channel {channel}: two answers at a time"
                 left[channel] = answer
         return left
+
+    def _tell(
+        self, write: Write | None, read: int | None, answers: Sequence[Answer | None]
+    ) -> None:
+        """Note the accesses of a cycle."""
+        both, busy = write is not None and read is not None, self.model.values["STATUS"] != 0
+        of_write, of_read = answers
+        if write is not None and of_write is not None:
+            strobes = {0: "no strobe", 2**registers.WORD - 1: "every strobe"}
+            how = f"write, {strobes.get(write.strobes, 'some strobes')}"
+            self._accessed(how, write.address, of_write, busy, both)
+        if read is not None and of_read is not None:
+            self._accessed("read", read, of_read, busy, both)
+
+    def _accessed(self, how: str, address: int, answer: Answer, busy: bool, both: bool) -> None:
+        refused = "refused" if answer.refused else "done"
+        self.seen.access(how, self.model.kind(address), refused, busy, both)
 
 
 def case(
@@ -230,6 +249,7 @@ def case(
         await bench.reset()
         await body(bench, *args, **parameters)
         await bench.finish()
+        bench.seen.write()
         assert bench.answers, "nothing was asked of the register file"
 
     return test

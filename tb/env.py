@@ -32,6 +32,7 @@ from softmax_cosim.tb.alone import Alone
 from softmax_cosim.tb.pack import Beats, malformed, pack, unpack, unpack_probabilities
 from softmax_cosim.tb.probe import Probe
 from softmax_cosim.tb.scoreboard import Mismatch, Scoreboard
+from softmax_cosim.tb.seen import Seen
 from softmax_cosim.tb.signal import RESET_CYCLES, Signal
 from softmax_cosim.tb.transactions import StreamRow
 
@@ -66,14 +67,21 @@ class Bench:
         self.scoreboard = Scoreboard(self.cfg)
         self._alone = Alone(self.cfg, self.signal)
         self._sent: list[StreamRow] = []
+        self.seen = Seen(self.cfg, self.setup.get("seen"))
         self.rng = np.random.default_rng(cocotb.RANDOM_SEED % 2**64)
         dut._log.info("%s, seed %d", self.cfg.name, self.setup["seed"])
 
     async def reset(self, cycles: int = RESET_CYCLES) -> None:
         """Reset the design; whatever was in flight is forgotten, and must never come out."""
+        self.tell_reset(cycles)
         await self.signal.reset(cycles)
         self.scoreboard.reset()
         self._sent.clear()
+
+    def tell_reset(self, cycles: int, *, soft: bool = False) -> None:
+        """Note the reset that is about to come."""
+        waiting = len(self.signal.sent) > len(self.signal.received)
+        self.seen.reset(cycles, soft=soft, going_in=self.signal.inlet.inside_row, waiting=waiting)
 
     async def play(
         self, rows: Rows | Beats, stalls: str | StallProfile = "none", seed: int | None = None
@@ -135,6 +143,7 @@ class Bench:
         if mismatch:
             await self._fail(mismatch, stalls, seed, hang)
         assert not hang, hang
+        self.seen.rows(played.sent, played.received, stalls)
         if not self.cfg.golden:
             await self.reset()  # it was reset to play rows alone
         return played
@@ -275,6 +284,7 @@ class Bench:
         if "replay with" not in self.setup:
             lines.append(
                 f"the whole test: .venv/bin/pytest {self.item(name)} --seed {self.setup['seed']}"
+                f"{self.setup.get('again', '')}"
             )
         if mismatch.sent:
             rows = await self.again(mismatch, stalls, seed)
@@ -330,6 +340,7 @@ def case(body: Callable[Concatenate[Bench, P], Awaitable[None]]) -> TestGenerato
             await bench.reset()
             await body(bench, *args, **parameters)
             await bench.finish()
+            bench.seen.write()
         finally:
             dut._log.info("case took %.3f s", time.perf_counter() - begun)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import re
 from typing import Any
 
@@ -14,10 +15,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="everything random in the simulator tests is drawn from it (default 1)",
     )
     parser.addoption(
+        "--sets",
+        type=int,
+        metavar="SEED",
+        help="of the parameter sets drawn beside the fixed ones (default: another one each run)",
+    )
+    parser.addoption(
         "--whole",
         action="store_true",
         help="every row of the committed traces, every bug in every example",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.sets is None:
+        given = getattr(config, "workerinput", {})
+        config.option.sets = given.get("sets", random.SystemRandom().randrange(2**31))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of pytest-xdist draws the sets that the others draw."""
+    node.workerinput["sets"] = node.config.option.sets
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"parameter sets drawn with --sets {config.option.sets}"
 
 
 #: Tests that share nothing but builds.

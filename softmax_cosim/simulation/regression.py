@@ -94,6 +94,7 @@ def run(
     seed: int = 1,
     draw: str | None = None,
     waves: Path | None = None,
+    coverage: Path | None = None,
     replay: Mapping[str, Any] | None = None,
     further: Mapping[str, str] | None = None,
     extra: Mapping[str, object] | None = None,
@@ -112,6 +113,7 @@ def run(
         draw: what registers hold before reset, see :mod:`.power_up`; drawn from the seed, too,
             when not given.
         waves: write a waveform (VCD) to this file; the build must allow it.
+        coverage: write Verilator's coverage to this file; the build must count it.
         replay: the row to play again, for ``softmax_cosim.tb.cases.replay``.
         further: variables of the tests' environment; they see little of the caller's.
         extra: what else the :class:`.tb.env.Bench` finds in its ``setup``.
@@ -142,7 +144,11 @@ def run(
         environment |= {"COSIM_REGRESSION": json.dumps(setup), **(further or {})}
         with log.open("wb") as output:
             process = subprocess.Popen(
-                built.command(draw=draw, waves=waves),
+                built.command(
+                    draw=draw,
+                    waves=waves,
+                    plusargs=[f"+verilator+coverage+file+{coverage}"] if coverage else [],
+                ),
                 # Where files are looked for that a design names.
                 cwd=cfg.design.folder if cfg.design else folder,
                 env=environment,

@@ -34,13 +34,13 @@ _ERROR = re.compile(r"^(?:[\w.]+\.)?(\w+): ", re.MULTILINE)
 _REPLAY = re.compile(r"^ *replay with: (.+)$\n?", re.MULTILINE)
 
 
-def built(cfg: Config, *, waves: bool = False) -> Build:
+def built(cfg: Config, *, waves: bool = False, profile: str = "test") -> Build:
     """The design, with the properties of its streams bound.
 
     Raises:
         UsageError: it cannot be built.
     """
-    return regression.built(cfg, extra_sources=property_sources(cfg), waves=waves)
+    return regression.built(cfg, extra_sources=property_sources(cfg), waves=waves, profile=profile)
 
 
 @dataclass(frozen=True)

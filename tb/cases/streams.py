@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from softmax_cosim.golden.rows import Rows
 from softmax_cosim.tb.env import Bench, case, each
 from softmax_cosim.tb.needs import lengths as length_taken
 from softmax_cosim.tb.needs import masks as mask_taken
@@ -40,5 +41,12 @@ async def scores(bench: Bench, kind: str) -> None:
 @case
 @needs(our_promise)
 async def sums_near_edges(bench: Bench) -> None:
-    """Rows whose sum is a step or two away from another index of the reciprocal table."""
-    await bench.play(near_edges(bench.cfg, bench.rng, 60))
+    """Rows whose sum is a step or two away from another index of the reciprocal table.
+
+    And at the ends of its range: equal scores in rows of every power of two.
+    """
+    cfg = bench.cfg
+    await bench.play(near_edges(cfg, bench.rng, 60))
+    lengths = sorted({2**n for n in range(cfg.max_len.bit_length())} | {cfg.max_len})
+    codes = (cfg.inputs.lowest, cfg.inputs.highest)
+    await bench.play(Rows.of([[code] * length for length in lengths for code in codes]))

@@ -234,6 +234,22 @@ async def counters_wrap(bench: RegisterBench) -> None:
 
 
 @case
+async def long_latencies(bench: RegisterBench) -> None:
+    """Rows in flight while the cycle count goes on by as much as it holds: every bit of LATENCY."""
+    cfg, rng, wait = bench.cfg, bench.rng, profile("none")
+    count = bench.dut.u_monitor.now_q
+    for skipped in (2**32 - 2**12, 0, 2**32 - 2**12, 0):
+        bench.signal.start(pack(rows(cfg, rng, [2 * cfg.lanes, 1]), cfg), wait, 0)
+        while len(bench.signal.sent) < 2:
+            await bench.signal.cycles(1)
+        await FallingEdge(bench.dut.clk_i)
+        count.value = Immediate((int(count.value) + skipped) % 2**32)
+        bench.model.skip(skipped)
+        await bench.settle(2, wait, 0)
+        assert skipped <= await bench.read("LATENCY") < skipped + 2**12
+
+
+@case
 async def full_backlog(bench: RegisterBench) -> None:
     """As many rows of one beat as fit, all waiting for the output: none loses its start."""
     cfg, rng = bench.cfg, bench.rng

@@ -223,3 +223,11 @@ def test_make_alone_prints_help(machine):
     described = [line.split()[1] for line in result.stdout.splitlines()]
     assert described == phony.group(1).split()
     assert not machine.calls.exists()
+
+
+def test_the_four_state_simulator_needs_apt(machine):
+    result = machine.run("make", "fourstate")
+    assert result.returncode == 2
+    assert "fourstate: needs Icarus Verilog" in result.stderr
+    assert "there is no apt-get here" in result.stderr
+    assert not (machine.root / "build").exists()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from parameter_sets import PARAMETER_SETS
 
 from softmax_cosim.configs import Config
 from softmax_cosim.simulation.regression import Outcome, run
@@ -32,7 +33,11 @@ def simulate(request: pytest.FixtureRequest) -> Simulate:
 
     def outcome(cfg: Config, case: str) -> Outcome:
         if cfg.name not in outcomes:
-            outcomes[cfg.name] = run(built(cfg), cfg, selected[cfg.name], seed=seed)
+            chance = cfg not in PARAMETER_SETS
+            # Drawn sets are built for one run.
+            core = built(cfg, profile="once") if chance else built(cfg)
+            again = {"again": f" --sets {request.config.getoption('sets')}"} if chance else {}
+            outcomes[cfg.name] = run(core, cfg, selected[cfg.name], seed=seed, extra=again)
         return outcomes[cfg.name][case]
 
     return outcome

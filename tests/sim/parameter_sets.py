@@ -1,14 +1,31 @@
-"""The parameter sets under test: every value of every parameter, the corners in odd company."""
+"""The parameter sets under test: every value of every parameter, the corners in odd company.
+
+Beside the fixed ones, :func:`drawn` takes some from the whole legal space.
+"""
 
 from __future__ import annotations
 
-from softmax_cosim.configs import Config
+import numpy as np
+
+from softmax_cosim.configs import (
+    INDEX_MODES,
+    KE_LIMIT,
+    LANES,
+    MAX_LEN_LIMIT,
+    METHODS,
+    PRECISIONS,
+    SUM_INDEX_MODES,
+    XS_LIMIT,
+    Config,
+)
 
 
-def _set(method: str, precision: str, lanes: int, **others: int | str) -> Config:
+def _set(
+    method: str, precision: str, lanes: int, *, prefix: str = "", **others: int | str
+) -> Config:
     """Named after what it is, so that an item can be picked with ``-k``."""
     extra = "".join(f"-{key}{value}" for key, value in others.items())
-    name = f"{method}_{precision}-lanes{lanes}{extra}"
+    name = f"{prefix}{method}_{precision}-lanes{lanes}{extra}"
     return Config(name, method, precision, lanes=lanes, **others)  # type: ignore[arg-type]
 
 
@@ -42,8 +59,31 @@ PARAMETER_SETS = [
     _set("split", "int16", 32, row_exp=True, max_len=4096),
     _set("split", "int16", 8, in_w=12, frac=6, max_len=300),
     _set("split", "uint4", 2, in_w=4, frac=2, max_len=1),
-    _set("split", "uint2", 16, row_exp=True, in_w=5, frac=1, max_len=70),
+    _set("split", "uint2", 16, row_exp=True, in_w=5, frac=1, max_len=300),
 ]
+
+
+def drawn(seed: int, count: int = 2) -> list[Config]:
+    """Sets from all that are legal; a value is as likely as any other, a length by its octave."""
+    rng = np.random.default_rng(seed)
+    return [_drawn(rng) for _ in range(count)]
+
+
+def _drawn(rng: np.random.Generator) -> Config:
+    method, precision = str(rng.choice(METHODS)), str(rng.choice(list(PRECISIONS)))
+    in_w = int(rng.integers(4, 17))
+    others: dict[str, int | str] = {"in_w": in_w, "frac": int(rng.integers(in_w))}
+    others["max_len"] = int(MAX_LEN_LIMIT ** rng.random())
+    if method == "split":
+        others["row_exp"] = bool(rng.integers(2))
+    else:
+        others["xs"] = int(rng.integers(1, XS_LIMIT + 1))
+        others["sum_index"] = str(rng.choice(SUM_INDEX_MODES))
+    if method == "rexp":
+        others["index"] = str(rng.choice(INDEX_MODES))
+    if method == "lut2d":
+        others["ke"] = int(rng.integers(2, KE_LIMIT + 1))
+    return _set(method, precision, int(rng.choice(LANES)), prefix="drawn_", **others)
 
 
 def _axil(name: str, method: str, precision: str, **others: int | str | bool) -> Config:

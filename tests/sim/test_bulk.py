@@ -93,3 +93,18 @@ def test_a_batch_depends_on_itself_alone(modes: dict[str, Simulator]) -> None:
     other = simulator.run(rows, "heavy", seed=5)
     assert (other.last_out != first.last_out).any()
     np.testing.assert_array_equal(other.y, first.y)
+
+
+def test_row_exponents_of_every_size() -> None:
+    """Flat rows of 1 to 4096 elements, refused ones between: each result has its own exponent."""
+    config = configs.load("split_uint8_rowexp").replace(in_w=4, frac=0, lanes=8, max_len=4096)
+    flat = [[3] * 2**n for n in range(13)]
+    order = np.random.default_rng(2).permutation(13)
+    rows = Rows.of([row for n in order for row in (flat[n], [3] * (config.max_len + 1))])
+    with Simulator(config, optimise="once") as simulator:
+        results = simulator.run(rows, "light", seed=1)
+    assert results.exponent[::2].tolist() == order.tolist()
+    assert results.error.tolist() == [False, True] * 13
+    good = softmax(config, Rows.of([flat[n] for n in order]))
+    assert good.exponent.tolist() == order.tolist()
+    np.testing.assert_array_equal(results.y[np.repeat(~results.error, rows.lengths)], good.y)
