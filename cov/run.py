@@ -30,6 +30,8 @@ _COUNTED = ("--coverage-line", "--coverage-toggle", "--coverage-max-width", str(
 #: Least share of lines and toggles, in percent.
 LEAST = {"line": 99.0, "toggle": 97.0}
 _TIME_LIMIT = 3600.0
+#: Parts of the testbench that only batches need.
+_BULK = ("tb/bulk", "tb/lean", "tb/server")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -105,12 +107,12 @@ def play(one: Measured, seed: int) -> tuple[Path, list[str]]:
 
 
 def _digest(build: str, one: Measured, seed: int) -> str:
-    """Of what shapes the data: the build, the testbench and the golden model."""
-    digest = hashlib.sha256(f"{build} {seed}".encode())
+    """Of what shapes the data: the build, golden, and what of the testbench is at work."""
+    others = (*_BULK, "tb/cases/" if one.top == "softmax_axil" else "axil")
+    digest = hashlib.sha256(f"{build} {seed} {' '.join(one.cases)}".encode())
     for room in ("configs", "golden", "tb"):
         for file in sorted((ROOT / room).rglob("*.py")):
-            of_registers = "axil" in str(file.relative_to(ROOT))
-            if one.top == "softmax_axil" or not of_registers:
+            if not any(word in str(file.relative_to(ROOT)) for word in others):
                 digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -43,10 +43,14 @@ async def scores(bench: Bench, kind: str) -> None:
 async def sums_near_edges(bench: Bench) -> None:
     """Rows whose sum is a step or two away from another index of the reciprocal table.
 
-    And at the ends of its range: equal scores in rows of every power of two.
+    And at the ends of its range: equal scores in rows of every power of two; and the longest row,
+    all of it at one distance from a single maximum that comes first, or last.
     """
     cfg = bench.cfg
     await bench.play(near_edges(cfg, bench.rng, 60))
     lengths = sorted({2**n for n in range(cfg.max_len.bit_length())} | {cfg.max_len})
-    codes = (cfg.inputs.lowest, cfg.inputs.highest)
-    await bench.play(Rows.of([[code] * length for length in lengths for code in codes]))
+    low, high = cfg.inputs.lowest, cfg.inputs.highest
+    await bench.play(Rows.of([[code] * length for length in lengths for code in (low, high)]))
+    distances = [n << cfg.frac for n in range(1, 13) if n << cfg.frac <= high - low]
+    rests = [[high - distance] * (cfg.max_len - 1) for distance in distances]
+    await bench.play(Rows.of([row for rest in rests for row in ([high, *rest], [*rest, high])]))
