@@ -30,8 +30,8 @@ _COUNTED = ("--coverage-line", "--coverage-toggle", "--coverage-max-width", str(
 #: Least share of lines and toggles, in percent.
 LEAST = {"line": 99.0, "toggle": 97.0}
 _TIME_LIMIT = 3600.0
-#: Parts of the testbench that only batches need.
-_BULK = ("tb/bulk", "tb/lean", "tb/server")
+#: What only batches need, and what writes files.
+_ELSEWHERE = ("golden/render", "tb/bulk", "tb/lean", "tb/server")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -108,7 +108,7 @@ def play(one: Measured, seed: int) -> tuple[Path, list[str]]:
 
 def _digest(build: str, one: Measured, seed: int) -> str:
     """Of what shapes the data: the build, golden, and what of the testbench is at work."""
-    others = (*_BULK, "tb/cases/" if one.top == "softmax_axil" else "axil")
+    others = (*_ELSEWHERE, "tb/cases/" if one.top == "softmax_axil" else "axil")
     digest = hashlib.sha256(f"{build} {seed} {' '.join(one.cases)}".encode())
     for room in ("configs", "golden", "tb"):
         for file in sorted((ROOT / room).rglob("*.py")):
