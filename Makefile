@@ -9,7 +9,7 @@ MODELS := onnx minilm translation torch training speech chemistry traces/models.
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test test-all test-models test-families lint format bench bench-check field synth netlist fourstate formal cov mutate traces eval eval-small eval-handbook native clean
+.PHONY: help setup sim test test-all test-models test-families lint format bench bench-check field synth netlist fourstate formal cov mutate faults fuzz soak traces eval eval-small eval-handbook native clean
 .NOTPARALLEL:
 
 help: ## print this help
@@ -88,6 +88,18 @@ cov: ## measure lines, branches, toggles and the functional plan; writes docs/co
 mutate: ## break every source, a line at a time, and say which break no test sees; goes on where it stopped
 	$(SETUP) test onnx mutate
 	@$(BIN)/python -m mutation.run $(ARGS)
+
+faults: ## kill, fill up, remove and change at random moments, 200 times, and see that runs go on
+	$(SETUP)
+	@$(BIN)/python -m faults.run $(ARGS)
+
+fuzz: ## a million inputs that are nearly right into each reader of files; hours
+	$(SETUP) onnx
+	@$(BIN)/python -m fuzz.run $(ARGS)
+
+soak: ## a hundred million elements of attention through every configuration, with stalls and resets
+	$(SETUP) test
+	@$(BIN)/python -m soak.run $(ARGS)
 
 traces: ## extract the committed traces again and say whether they agree
 	$(SETUP) onnx minilm traces/models.txt

@@ -350,8 +350,10 @@ def values_of(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         values = tomllib.loads(inline.block(path, text) if path.suffix == ".py" else text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number of too many digits is no TOML error
         raise UsageError(f"{path} is not TOML: {error}") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     return {"golden": f"{path.stem}:softmax"} | values if path.suffix == ".py" else values
 
 

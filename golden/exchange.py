@@ -17,7 +17,17 @@ import numpy.typing as npt
 
 from softmax_cosim.golden.rows import Results, Rows
 
-__all__ = ["ANSWER", "COMMAND", "Broken", "Exchange", "Memory", "NoProgress"]
+__all__ = [
+    "ANSWER",
+    "COMMAND",
+    "Broken",
+    "Exchange",
+    "Memory",
+    "NoProgress",
+    "packed",
+    "packed_size",
+    "unpacked",
+]
 
 #: A batch to play: rows, elements, seed, name of the stall profile padded with NUL.
 COMMAND = struct.Struct("<qqQ32s")
@@ -119,6 +129,27 @@ class Exchange:
     def read_results(self) -> Results:
         """The results of the batch, copied out."""
         return Results(**{name: self._arrays[name].copy() for name in _RESULTS})
+
+
+def packed(results: Results) -> bytes:
+    """The results of a batch, end to end."""
+    return b"".join(getattr(results, name).tobytes() for name in _RESULTS)
+
+
+def packed_size(rows: int, elements: int, raw: type[np.unsignedinteger[Any]]) -> int:
+    """Bytes of :func:`packed`; arguments as of :func:`unpacked`."""
+    fields = _fields(rows, elements, np.dtype(raw))
+    return sum(dtype.itemsize * count for name, dtype, count in fields if name in _RESULTS)
+
+
+def unpacked(data: bytes, rows: int, elements: int, raw: type[np.unsignedinteger[Any]]) -> Results:
+    """What :func:`packed` packed: of so many rows and elements, raw outputs of type ``raw``."""
+    arrays, end = {}, 0
+    for name, dtype, count in _fields(rows, elements, np.dtype(raw)):
+        if name in _RESULTS:
+            arrays[name] = np.frombuffer(data, dtype, count, end)
+            end += dtype.itemsize * count
+    return Results(**arrays)
 
 
 def _size(rows: int, elements: int, raw: np.dtype[Any]) -> int:

@@ -8,6 +8,6 @@ if __name__ == "__main__":
     if not sys.flags.safe_path and Path(sys.path[0]) != Path(__file__).parents[1]:
         del sys.path[0]
 
-    from softmax_cosim.cli import main
+    from softmax_cosim.entry import main
 
     sys.exit(main())

@@ -25,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         Its exit code: 0, 1 for a mismatch, a broken limit or a design that fails, 2 for bad input,
         3 for what is a fault of ours, 130 when interrupted.
     """
-    with console.unbreakable(), console.ending_is_interrupting():
+    at_last = INTERRUPTED if argv is None else None  # a process of our own
+    with console.unbreakable(), console.ending_is_interrupting(at_last=at_last):
         try:
             return _run(sys.argv[1:] if argv is None else argv)
         except UsageError as error:

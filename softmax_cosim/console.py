@@ -14,18 +14,31 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from softmax_cosim.simulation.cache import stopping
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["WIDTH", "crash", "ending_is_interrupting", "make", "print_whole", "unbreakable"]
+__all__ = [
+    "PATIENCE",
+    "WIDTH",
+    "crash",
+    "ending_is_interrupting",
+    "make",
+    "print_whole",
+    "unbreakable",
+]
 
 #: Columns where there is no terminal to ask.
 WIDTH = 100
+#: Seconds that an interrupted process may take to end.
+PATIENCE = 20.0
 #: Columns that a table's names may be folded to.
 _NAME = 12
 
@@ -54,27 +67,44 @@ def print_whole(console: Console, table: Table) -> None:
 
 
 @contextlib.contextmanager
-def ending_is_interrupting() -> Iterator[None]:
+def ending_is_interrupting(*, at_last: int | None = None) -> Iterator[None]:
     """Within the block, SIGTERM and a terminal that is closed are a :class:`KeyboardInterrupt`.
 
-    So nothing is left half-written. A run that was started to outlive its terminal does.
+    So nothing is left half-written. A run that was started to outlive its terminal does. What is
+    being built in other threads is given up.
+
+    Args:
+        at_last: exit code with which the process ends :data:`PATIENCE` seconds after the first
+            signal, whatever holds it up; when not given, it is waited for.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupt(*_: object) -> None:
+        if at_last is not None and not stopping.is_set():
+            threading.Thread(target=_end, args=[at_last], daemon=True).start()
+        stopping.set()
         raise KeyboardInterrupt
 
     numbers = [signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         numbers.append(signal.SIGHUP)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        numbers.append(signal.SIGINT)
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        stopping.clear()
+        for number, handler in before.items():  # whoever ends needs no traceback of an interrupt
+            signal.signal(number, handler if at_last is None else signal.SIG_DFL)
+
+
+def _end(code: int) -> None:
+    """End the process after a while, as a kill would: every file bears that."""
+    time.sleep(PATIENCE)
+    os._exit(code)
 
 
 class _Stream:

@@ -52,7 +52,7 @@ def _modules(paths: list[str]) -> list[str]:
 def _python() -> Iterator[Check]:
     yield "ruff check", [_program("ruff"), "check", "."]
     yield "ruff format", [_program("ruff"), "format", "--check", "."]
-    rooms = ("softmax_cosim", "cov", "formal", "mutation")
+    rooms = ("softmax_cosim", "cov", "faults", "formal", "fuzz", "mutation", "soak")
     yield "mypy", [_program("mypy"), *(word for room in rooms for word in ("-p", room))]
 
 

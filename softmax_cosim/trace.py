@@ -39,7 +39,7 @@ __all__ = ["FORMAT", "VERSION", "Layer", "LayerRows", "Trace", "write"]
 FORMAT = "attention-trace"
 VERSION = "1"
 
-_NAME = re.compile(r"layer\.(0|[1-9]\d*)\.(scores|mask)")
+_NAME = re.compile(r"layer\.(0|[1-9]\d{0,8})\.(scores|mask)")
 _NEARLY = re.compile(r"layers?\.\d+\.(scores?|masks?)", re.IGNORECASE)
 _DTYPES = {"float16": "F16", "float32": "F32", "float64": "F64", "bool": "BOOL"}
 _SCORE_DTYPES = ("F16", "F32", "F64")
@@ -250,8 +250,9 @@ class Trace:
         for name in names:
             if _NEARLY.fullmatch(name) and not _NAME.fullmatch(name):
                 raise UsageError(
-                    f"{self.path}: the tensor {name} is nearly one of ours; call it "
-                    "layer.<i>.scores or layer.<i>.mask, without zeros before the number"
+                    f"{self.path}: the tensor {name:.80} is nearly one of ours; call it "
+                    "layer.<i>.scores or layer.<i>.mask, without zeros before the number, which is "
+                    "below a billion"
                 )
 
     def _check_tensors(self, found: Mapping[str, tuple[str, Shape]]) -> dict[int, Shape]:

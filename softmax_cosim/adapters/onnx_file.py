@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,21 @@ class OnnxFile:
         self.model = self._read(model)
 
     def value(self, tensor: Any) -> npt.NDArray[Any]:
-        """The numbers of a tensor."""
+        """The numbers of a tensor.
+
+        Raises:
+            UsageError: its numbers are not what it says of them.
+        """
         if tensor.name in self._kept:
             kept: npt.NDArray[Any] = self._kept[tensor.name]
             return kept
-        read: npt.NDArray[Any] = self._onnx.numpy_helper.to_array(tensor, str(self.folder))
+        try:
+            read: npt.NDArray[Any] = self._onnx.numpy_helper.to_array(tensor, str(self.folder))
+        except Exception as error:  # of any kind: a type that there is none of, too few numbers
+            reason = " ".join(str(error).split())[:200]
+            raise UsageError(
+                f"the weights {tensor.name[:80]!r} of an ONNX graph cannot be read: {reason}"
+            ) from None
         return read
 
     def session(self, model: Any) -> Any:
@@ -82,16 +93,56 @@ class OnnxFile:
             name = self._path or f"the ONNX graph {self.model.graph.name!r}"
             raise UsageError(f"onnxruntime cannot run {name}: {reason}") from None
 
+    @contextmanager
+    def whole(self, model: Any) -> Iterator[None]:
+        """Within the block, what goes wrong with a graph that breaks the rules of ONNX is that.
+
+        Raises:
+            UsageError: it breaks one, and which.
+        """
+        try:
+            yield
+        except UsageError:
+            raise
+        except Exception:  # of what is no graph, anything
+            checker = require("onnx.checker", "onnx")
+            try:
+                checker.check_model(model)
+            except Exception as error:  # a rule, or what its own parser raises
+                reason = " ".join(str(error).split())[:300]
+                raise UsageError(f"{self._whose(model)} breaks a rule of ONNX: {reason}") from None
+            raise
+
+    def _whose(self, model: Any) -> str:
+        return str(self._path or f"the ONNX graph {model.graph.name!r}")
+
+    def _place(self, tensor: Any, model: Any) -> tuple[Path, int, int]:
+        """File, offset and length of weights beside the graph."""
+        about = {entry.key: entry.value for entry in tensor.external_data}
+        location = about.get("location", "")
+        try:
+            offset, length = (int(about.get(key, 0)) for key in ("offset", "length"))
+            if min(offset, length) < 0 or "\0" in location:
+                raise ValueError
+        except ValueError:
+            raise UsageError(
+                f"{self._whose(model)} says of the weights {tensor.name[:80]!r} that they are "
+                "nowhere: an offset or length that is no number, or a file that has no name; "
+                "export it again"
+            ) from None
+        return self.folder / location, offset, length
+
     def _read(self, model: Any) -> Any:
         if self._path is not None:
             model = _load(self._path)
         elif model.ByteSize() > LARGEST:
             model = self._lightened(model)
-        self._check_weights(model)
-        if self._path is not None:
-            self._fetch_small(model)
-        if model.functions:
-            model = require("onnx.inliner", "onnx").inline_local_functions(model)
+        with self.whole(model):
+            self._check_weights(model)
+            if self._path is not None:
+                self._fetch_small(model)
+            if model.functions:
+                model = require("onnx.inliner", "onnx").inline_local_functions(model)
         return model
 
     def _lightened(self, model: Any) -> Any:
@@ -130,8 +181,8 @@ class OnnxFile:
         """Small tensors into the graph: onnxruntime wants to know axes and shapes at once."""
         load = require("onnx.external_data_helper", "onnx").load_external_data_for_tensor
         for tensor in _tensors(model.graph):
-            about = {entry.key: entry.value for entry in tensor.external_data}
-            if tensor.data_location == tensor.EXTERNAL and int(about.get("length", 0)) <= SMALL:
+            outside = tensor.data_location == tensor.EXTERNAL
+            if outside and self._place(tensor, model)[2] <= SMALL:
                 load(tensor, str(self.folder))
                 tensor.data_location = tensor.DEFAULT
                 del tensor.external_data[:]
@@ -142,11 +193,9 @@ class OnnxFile:
         for tensor in _tensors(model.graph):
             if tensor.data_location != tensor.EXTERNAL or tensor.name in self._kept:
                 continue
-            about = {entry.key: entry.value for entry in tensor.external_data}
-            path = self.folder / about.get("location", "")
-            end = int(about.get("offset", 0)) + int(about.get("length", 0))
-            lengths[path] = max(lengths.get(path, 0), end)
-        whose = self._path or f"the ONNX graph {model.graph.name!r}"
+            path, offset, length = self._place(tensor, model)
+            lengths[path] = max(lengths.get(path, 0), offset + length)
+        whose = self._whose(model)
         for path, length in lengths.items():
             if not path.is_file():
                 raise UsageError(

@@ -63,6 +63,15 @@ class OnnxModel:
         self._model, self._graph = self._file.model, self._file.model.graph
         constant = {tensor.name for tensor in self._graph.initializer}
         self.inputs = tuple(i.name for i in self._graph.input if i.name not in constant)
+        with self._file.whole(self._model):
+            self._walk()
+        if not self._cuts:
+            raise UsageError(self._nothing())
+        self.layers = tuple(softmax.scores for _, softmax in self._cuts)
+        self.account = self._opened()
+
+    def _walk(self) -> None:
+        """Find the attention, and where the graph is cut for it."""
         self._survey = survey(self._graph, self._constant)
         self._nodes = list(self._graph.node)
         for number, softmax in self._survey.attention.items():
@@ -70,10 +79,6 @@ class OnnxModel:
                 "Softmax", [softmax.scores], [softmax.output]
             )
         self._levels, self._cuts = self._leveled()
-        if not self._cuts:
-            raise UsageError(self._nothing())
-        self.layers = tuple(softmax.scores for _, softmax in self._cuts)
-        self.account = self._opened()
 
     @property
     def metadata(self) -> dict[str, str]:

@@ -1,12 +1,13 @@
 """A cell, one task with one softmax, as a file of lines: whatever ends a run, the rest is kept.
 
 The first line says what the cell is made from, every other one is a step. A line is written when
-its step is done, in any order. A line that was cut short is dropped, and a cell that was made from
-something else is begun again.
+its step is done, in any order, and ends with a hash of itself. A line that is not what was written
+is dropped, and a cell that was made from something else is begun again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from softmax_cosim.account import Account
 from softmax_cosim.configs import UsageError
+from softmax_cosim.files import atomic_file
 from softmax_cosim.golden.quantise import Clipping
 
 __all__ = ["Cell", "line_of"]
@@ -47,17 +49,16 @@ class Cell:
                 self.other = bool(lines)
                 path.write_text(first, encoding="utf-8")
                 return
-            size = len(lines[0])
+            whole = lines[:1]
             for line in lines[1:]:
-                step = _parsed(line)
-                if step is None:
-                    break
-                self.steps[step["start"]] = step
-                size += len(line)
-            with path.open("r+b") as file:
-                file.truncate(size)
+                if (step := _parsed(line)) is not None:
+                    self.steps[step["start"]] = step
+                    whole.append(line)
         except OSError as error:
             raise _unwritable(path, error) from None
+        if len(whole) < len(lines):
+            with atomic_file(path) as temporary:
+                temporary.write_bytes(b"".join(whole))
 
     def add(self, line: str) -> None:
         """Keep a step, as :func:`line_of` wrote it.
@@ -114,18 +115,22 @@ def line_of(values: Mapping[str, Any]) -> str:
     Raises:
         TypeError: something that JSON cannot hold.
     """
-    return json.dumps(values, separators=(",", ":")) + "\n"
+    text = json.dumps(values, separators=(",", ":"))
+    return text[:-1] + _end(text)
+
+
+def _end(text: str) -> str:
+    """How the line of a JSON object ends."""
+    return f',"sha256":"{hashlib.sha256(text.encode()).hexdigest()}"}}\n'
 
 
 def _parsed(line: bytes) -> Step | None:
-    """A step, or nothing if the line is not whole."""
-    if not line.endswith(b"\n"):
+    """A step, or nothing if the line is not what was written."""
+    text = line[: -len(_end(""))].decode(errors="replace") + "}"
+    if line != (text[:-1] + _end(text)).encode():
         return None
-    try:
-        step = json.loads(line)
-    except ValueError:
-        return None
-    return step if isinstance(step, dict) and "start" in step else None
+    step: Step = json.loads(line)
+    return step
 
 
 def _unwritable(path: Path, error: OSError) -> UsageError:

@@ -203,7 +203,11 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--limit and --jobs go with --evaluate; without it nothing is run")
     rows = []
     for folder in folders:
-        rows += rows_of(_read(folder), folder / RESULTS)
+        path = folder / RESULTS
+        try:
+            rows += rows_of(_read(folder), path)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            raise UsageError(f"{path} is not what cosim eval writes; run it again") from None
     rows.sort(key=lambda row: row.place)
     if not rows:
         raise UsageError(
@@ -244,7 +248,7 @@ def _read(folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found["tasks"], list):
             return found
-    except (KeyError, OSError, TypeError, ValueError):
+    except (KeyError, OSError, TypeError, ValueError, RecursionError):
         pass
     raise UsageError(f"{path} is not what cosim eval writes; run it again")
 

@@ -44,7 +44,7 @@ CONFIGS = (
     "split_int16_rowexp",
 )
 INTERRUPTED = 130
-VERSION = 1
+VERSION = 2
 
 
 def run(args: argparse.Namespace) -> int:

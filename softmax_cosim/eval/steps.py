@@ -8,13 +8,16 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from queue import Empty, SimpleQueue
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -27,6 +30,8 @@ from softmax_cosim.eval.cells import Cell, line_of
 from softmax_cosim.simulation.pool import default_jobs, waited
 
 __all__ = ["Planned", "make"]
+
+_BIT_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -78,16 +83,23 @@ def make(
         pool = ProcessPoolExecutor(
             jobs, multiprocessing.get_context("spawn"), initializer=_die_with_parent
         )
+        futures: dict[Future[str], tuple[Planned, range]] = {}
+        done: SimpleQueue[Future[str]] = SimpleQueue()
         try:
-            futures: dict[Future[str], tuple[Planned, range]] = {}
-            for planned, part in work:
-                p = planned
-                future = pool.submit(_step, p.name, p.source, p.config, p.kind, simulators, part)
-                futures[future] = planned, part
-            for future in as_completed(futures):
-                planned, part = futures.pop(future)
-                planned.cell.add(future.result())
-                progress.advance(bars[planned.name], len(part))
+            with _deaf():
+                for planned, part in work:
+                    p = planned
+                    future = pool.submit(
+                        _step, p.name, p.source, p.config, p.kind, simulators, part
+                    )
+                    futures[future] = planned, part
+                    future.add_done_callback(done.put)
+            while futures:
+                with suppress(Empty):
+                    future = done.get(timeout=_BIT_SECONDS)  # as in `waited`
+                    planned, part = futures.pop(future)
+                    planned.cell.add(future.result())
+                    progress.advance(bars[planned.name], len(part))
         except BrokenProcessPool:
             raise UsageError(
                 "a worker process died, perhaps for want of memory; the same command goes on "
@@ -96,8 +108,21 @@ def make(
         finally:
             for process in multiprocessing.active_children():
                 if futures:  # not all is done: what is under way would hold us up
-                    process.terminate()
+                    process.kill()  # one that is stopped hears of nothing else
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that are started within the block hear nothing of Ctrl-C: it is ours to end them.
+
+    Before Python's own handler is out of the way they would die of it with a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _build(built: Sequence[Config], progress: Progress) -> None:
@@ -110,9 +135,12 @@ def _build(built: Sequence[Config], progress: Progress) -> None:
         engines.Rtl(cfg, 1).close()
         progress.advance(bar)
 
-    with ThreadPoolExecutor(default_jobs()) as builders:
+    builders = ThreadPoolExecutor(default_jobs())
+    try:
         for future in [builders.submit(build, cfg) for cfg in built]:
             waited(future)
+    finally:
+        builders.shutdown(cancel_futures=True)
 
 
 def _progress(terminal: Console) -> Progress:

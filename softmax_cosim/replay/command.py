@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 from rich.progress import (
@@ -35,6 +36,7 @@ from softmax_cosim.configs.stalls import profile
 from softmax_cosim.files import sha256
 from softmax_cosim.outputs import OutputsWriter
 from softmax_cosim.plan import Design, Plan
+from softmax_cosim.replay.journal import Journal
 from softmax_cosim.replay.player import Player
 from softmax_cosim.report.summary import summary
 from softmax_cosim.simulation import power_up
@@ -86,11 +88,16 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
         report.ReportFolder(args.out, waves, further=args.figures == "full") as folder,
     ):
         outputs = OutputsWriter() if args.save_outputs else None
-        with _progress(terminal) as progress, suppress(Interrupted):  # a build under way
+        journal = Journal(folder.journal)
+        with (
+            closing(journal),
+            _progress(terminal) as progress,
+            suppress(Interrupted),
+        ):  # a build under way
             ready = _as_built(plan, args, progress) if simulate else iter(plan.designs)
             for design in ready:
                 task = progress.add_task(design.name, total=plan.rows(design.cfg), unit="rows")
-                player = Player(design, plan, args, folder, outputs, simulate)
+                player = Player(design, plan, args, folder, outputs, journal if simulate else None)
                 with closing(player.play()) as played, suppress(Interrupted):
                     for done in played:
                         progress.advance(task, done)
@@ -100,7 +107,9 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
                 if stop:
                     break
         if stop and not runs:
-            terminal.print("interrupted; nothing was finished", style="bold red")
+            terminal.print(
+                f"interrupted; nothing was finished{_going_on(journal)}", style="bold red"
+            )
             return INTERRUPTED
         if outputs is not None:
             with folder.writing():
@@ -119,11 +128,24 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
         )
         folder.finish(finished)
     report.print_report(finished, terminal, args.out)
+    if journal.taken:
+        terminal.print(
+            f"taken over from an earlier run: {journal.taken} of "
+            f"{journal.taken + journal.kept} batches",
+            style="dim",
+        )
     if stop:
-        terminal.print("interrupted; the report holds what was finished", style="bold red")
+        terminal.print(
+            f"interrupted; the report holds what was finished{_going_on(journal)}",
+            style="bold red",
+        )
         return INTERRUPTED
     held = check.hold(limits, subjects.of_summary(summary(finished)), terminal)
     return 0 if finished.exact and held else 1
+
+
+def _going_on(journal: Journal) -> str:
+    return "; the same command goes on from here" if journal.taken + journal.kept else ""
 
 
 def _check_exact(limits: Sequence[Limit], simulate: bool) -> None:
@@ -164,8 +186,11 @@ def _stop_requests() -> Iterator[list[int]]:
     """
     caught: list[int] = []
 
-    def catch(number: int, _: object) -> None:
+    def catch(number: int, frame: FrameType | None) -> None:
         if caught:  # asked twice: at once
+            earlier = before[signal.Signals(number)]
+            if callable(earlier):
+                earlier(number, frame)
             raise KeyboardInterrupt
         caught.append(number)
         stopping.set()

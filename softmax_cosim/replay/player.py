@@ -28,12 +28,13 @@ from softmax_cosim.outputs import OutputsWriter
 from softmax_cosim.plan import Design, Plan
 from softmax_cosim.replay.draws import TOTAL, spread, unsettled
 from softmax_cosim.replay.failures import mistimed, otherwise, surplus, wrong
+from softmax_cosim.replay.journal import Journal
 from softmax_cosim.replay.picture import Picture
 from softmax_cosim.replay.reproduce import Reproducer
 from softmax_cosim.simulation import power_up
-from softmax_cosim.simulation.pool import Pool, default_jobs
+from softmax_cosim.simulation.pool import Pool, default_jobs, waited
 from softmax_cosim.simulation.regression import first_differing_stage
-from softmax_cosim.simulation.simulator import Broken
+from softmax_cosim.simulation.simulator import Broken, Simulator
 
 __all__ = ["Player"]
 
@@ -48,12 +49,16 @@ class Player:
         args: argparse.Namespace,
         folder: report.ReportFolder,
         outputs: OutputsWriter | None,
-        simulate: bool,
+        journal: Journal | None,
     ) -> None:
-        """Begin a run of ``design``; ``args`` are the options of ``cosim replay``."""
+        """Begin a run of ``design``; ``args`` are the options of ``cosim replay``.
+
+        Without a ``journal``, it is one of the golden model alone.
+        """
         self._design, self._plan, self._args = design, plan, args
         self._folder, self._outputs = folder, outputs
-        self._simulate = simulate
+        self._journal = journal
+        simulate = self._simulate = journal is not None
         cfg = self._cfg = design.cfg
         self._predictable = timing.holds(cfg, profile(args.stalls))
         jobs = args.jobs or default_jobs()
@@ -127,7 +132,9 @@ class Player:
         waves = self._folder.staging / f"{self._design.file}.vcd" if args.waves else None
         jobs = 1 if args.waves else args.jobs or default_jobs()
         draws = (self._draws[:1] if waves and len(self._draws) > 1 else ()) + self._draws
-        return Pool(self._cfg, jobs, draws=draws, transport=args.transport, waves=waves)
+        assert self._journal is not None
+        play = Simulator.run if waves else self._journal.play  # a waveform is of what is played
+        return Pool(self._cfg, jobs, draws=draws, transport=args.transport, waves=waves, play=play)
 
     def _submitted(self, pool: Pool) -> Iterator[Callable[[], int]]:
         """Have everything played; yields what finishes each part, and returns its rows.
@@ -199,7 +206,7 @@ class Player:
     def _results(self, played: Future[Results]) -> tuple[Results, str]:
         """What came out, and how the design broke the stream's rules, if it did."""
         try:
-            return played.result(), ""
+            return waited(played), ""
         except Broken as error:
             if played not in self._broken:  # a trial may be a slice as well
                 self._broken.add(played)

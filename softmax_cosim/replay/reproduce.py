@@ -20,6 +20,7 @@ from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.measure import Slice
 from softmax_cosim.plan import Design
 from softmax_cosim.report import Failure
+from softmax_cosim.simulation.cache import stopping
 from softmax_cosim.simulation.simulator import Broken, Simulator
 
 __all__ = ["SECONDS", "Fails", "Played", "Reproducer", "fewest"]
@@ -149,7 +150,7 @@ class Reproducer:
 
     def _play(self, rows: Rows, draw: str, fresh: bool) -> Played:
         """Play rows from reset; from power-up if ``fresh``."""
-        if self._left < 0:
+        if self._left < 0 or stopping.is_set():
             raise Late
         if draw not in self._simulators:
             self._simulators[draw] = Simulator(

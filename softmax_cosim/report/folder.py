@@ -22,14 +22,16 @@ _NAMES = SUMMARY, ROWS, HTML, OUTPUTS = (
     *("summary.json", "rows.parquet", "report.html", "outputs.safetensors"),
 )
 _STAGING = ".unfinished-"
+#: What a replay that was cut short can go on from, and what SQLite puts beside it.
+_JOURNAL = (".played", ".played-journal")
 
 
 class ReportFolder:
     """Collects a run's files in a hidden folder and moves them into place when all are whole.
 
     Use it in a ``with``; what is not finished by its end is thrown away, and what a killed run
-    left hidden is swept up by the next one. Files of an earlier run are replaced at the end, all
-    of them or none.
+    left hidden is swept up by the next one, but for the ``journal`` that a run may keep to go on
+    from. Files of an earlier run are replaced at the end, all of them or none.
 
     Raises:
         UsageError: at construction and whenever something is written: it cannot be.
@@ -44,6 +46,8 @@ class ReportFolder:
             further: have ``rows`` hold every figure of a row.
         """
         self.out = out
+        self.journal = out / _JOURNAL[0]
+        """Gone when a report of everything is in place."""
         if out.exists() and not out.is_dir():
             raise UsageError(f"{out} is a file; name a folder with --out")
         with self.writing():
@@ -72,6 +76,10 @@ class ReportFolder:
             write_summary(report, self.staging / SUMMARY)
             with _locked(self.out):
                 self._replace()
+                if not report.interrupted and self._alone():
+                    for name in _JOURNAL:
+                        with contextlib.suppress(OSError):
+                            (self.out / name).unlink()
 
     def _replace(self) -> None:
         """Put the new files in the place of those of an earlier run; on failure, those stay."""
@@ -88,6 +96,18 @@ class ReportFolder:
             for path in earlier.iterdir():
                 path.replace(self.out / path.name)
             raise
+
+    def _alone(self) -> bool:
+        """Nobody else writes to the folder; that it is locked is for the caller."""
+        for staging in self.out.glob(f"{_STAGING}*"):
+            if staging == self.staging:
+                continue
+            try:
+                with contextlib.suppress(FileNotFoundError), _locked(staging, fcntl.LOCK_NB):
+                    pass
+            except BlockingIOError:
+                return False
+        return True
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

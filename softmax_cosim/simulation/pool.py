@@ -7,7 +7,7 @@ import itertools
 import os
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Lock
@@ -21,6 +21,7 @@ from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.simulation import autopsy, power_up
 from softmax_cosim.simulation.build import Build
+from softmax_cosim.simulation.cache import Interrupted, stopping
 from softmax_cosim.simulation.simulator import Simulator
 
 __all__ = ["SHARD_ELEMENTS", "Pool", "default_jobs", "waited"]
@@ -29,6 +30,8 @@ __all__ = ["SHARD_ELEMENTS", "Pool", "default_jobs", "waited"]
 #: depend on the number of processes, so neither do the results.
 SHARD_ELEMENTS = 2**18
 _BIT_SECONDS = 0.1
+#: Who has had enough waits so long at most for what is under way.
+_PATIENCE = 10.0
 
 _Result = TypeVar("_Result")
 
@@ -43,9 +46,16 @@ def waited(future: Future[_Result]) -> _Result:
 
     Python runs a signal's handler between two steps of the main thread. A signal that comes right
     before a wait without end would be seen when that ends: perhaps never.
+
+    Raises:
+        Interrupted: :data:`.cache.stopping` is set, and what is under way does not end.
     """
+    left = _PATIENCE
     while not future.done():
         wait([future], timeout=_BIT_SECONDS)
+        left -= _BIT_SECONDS if stopping.is_set() else 0.0
+        if left < 0:
+            raise Interrupted
     return future.result()
 
 
@@ -59,6 +69,7 @@ class Pool:
         *,
         draws: Sequence[str] | None = None,
         waves: Path | None = None,
+        play: Callable[[Simulator, Rows, str, int], Results] = Simulator.run,
         **options: Any,
     ) -> None:
         """Build the simulation; each process starts with its first batch.
@@ -69,6 +80,7 @@ class Pool:
             draws: the power-up draw of each process, see :mod:`.power_up`; as many as there are
                 jobs, all different, when not given.
             waves: write a waveform (VCD) of the first process to this file.
+            play: how a batch is played, in a thread; stalls and seed are the last two.
             options: further ones of :class:`Simulator`.
 
         Raises:
@@ -81,6 +93,7 @@ class Pool:
             raise UsageError(f"{jobs} jobs cannot write one waveform; give 1")
         self.config = config
         self.jobs = jobs
+        self._how = play
         self.draws = tuple(draws or power_up.draws(0, jobs))
         if waves:
             options["traceable"] = True
@@ -103,7 +116,9 @@ class Pool:
         Raises:
             SimulatorCrash: one ended before it was ready.
         """
-        list(self._threads.map(Simulator.start, self._simulators))
+        starting = [self._threads.submit(simulator.start) for simulator in self._simulators]
+        for started in starting:
+            waited(started)
 
     @property
     def build(self) -> Build:
@@ -164,8 +179,14 @@ class Pool:
             }
         )
 
-    def close(self) -> None:
-        """Drop what is queued, wait for what is under way, end the processes."""
+    def close(self, *, kill: bool = False) -> None:
+        """Drop what is queued, wait for what is under way, end the processes; at once to ``kill``.
+
+        A process that does not answer would be waited for without end.
+        """
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for simulator in self._simulators if kill else ():
+            simulator.kill()
         self._threads.shutdown(cancel_futures=True)
         for simulator in self._simulators:
             simulator.hang_up()
@@ -182,12 +203,12 @@ class Pool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close."""
-        self.close()
+        """Close, at once if an exception is under way."""
+        self.close(kill=kind is not None)
 
     def _play(self, place: int, rows: Rows, stalls: str, seed: int) -> Results:
         with self._locks[place]:
-            return self._simulators[place].run(rows, stalls, seed)
+            return self._how(self._simulators[place], rows, stalls, seed)
 
 
 def _shards(rows: Rows) -> Iterator[Rows]:

@@ -51,7 +51,11 @@ class SimulatorCrash(RuntimeError):
         """What happened, and all that was printed."""
         tail = "\n".join(log.splitlines()[-_TAIL_LINES:]) or "(it printed nothing)"
         super().__init__(f"{what}:\n{tail}")
-        self.log = log
+        self.what, self.log = what, log
+
+    def __reduce__(self) -> tuple[type[SimulatorCrash], tuple[str, str]]:
+        """Both go along to another process."""
+        return type(self), (self.what, self.log)
 
 
 class Stopped(Broken):
@@ -270,6 +274,11 @@ class Simulator:
         channel, self._channel = self._channel, None
         if channel is not None:
             channel.close()
+
+    def kill(self) -> None:
+        """End the process at once, whatever another thread waits for; that gets a crash."""
+        if (process := self._process) is not None:
+            process.kill()
 
     def close(self) -> None:
         """End the process; a later :meth:`run` starts it again."""

@@ -158,7 +158,7 @@ def _saved(cfg: Config, path: Path) -> dict[str, Any]:
         for draw in saved["draws"] if "draws" in saved else [saved["draw"]]:
             power_up.check(draw)
         saved["beats"], saved["stalls"], saved["seed"]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise UsageError(f"{path} is no failure that cosim verify left: {error}") from None
     for key in ("lanes", "in_w", "max_len", "rows_per_block"):
         if getattr(then, key) != getattr(cfg, key):

@@ -124,3 +124,50 @@ def test_what_onnxruntime_refuses_is_one_sentence(tmp_path):
     with pytest.raises(UsageError, match=r"^onnxruntime cannot run .*m\.onnx: .*Unheard") as caught:
         OnnxModel(tmp_path / "m.onnx").run(FEEDS)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["offset", "length", "location"])
+@pytest.mark.parametrize("value", ["nan", "-1", "9" * 5_000, "a\0b"])
+def test_weights_that_are_nowhere(tmp_path, key, value):
+    if key == "location" and "\0" not in value:
+        pytest.skip("a name like any other")
+    made = model()
+    tensor = made.graph.initializer[0]
+    tensor.data_location = tensor.EXTERNAL
+    tensor.external_data.add(key=key, value=value)
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
+    with pytest.raises(UsageError, match="says of the weights 'table' that they are nowhere"):
+        OnnxModel(tmp_path / "m.onnx")
+
+
+def _no_type(made):
+    made.graph.initializer[2].data_type = 99
+
+
+def _too_few(made):
+    made.graph.initializer[2].dims[0] = 7
+
+
+def _out_of_order(made):
+    made.graph.node.append(made.graph.node[0])
+    del made.graph.node[0]
+
+
+def _no_inputs(made):
+    del made.graph.node[7].input[:]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (_no_type, "the weights 'axes' of an ONNX graph cannot be read: 99"),
+        (_too_few, "the weights 'axes' of an ONNX graph cannot be read: cannot reshape"),
+        (_out_of_order, "breaks a rule of ONNX: Nodes in a graph must be topologically sorted"),
+        (_no_inputs, "breaks a rule of ONNX: .*input"),
+    ],
+)
+def test_a_graph_that_breaks_a_rule_is_told_which(change, sentence):
+    made = model()
+    change(made)
+    with pytest.raises(UsageError, match=sentence):
+        OnnxModel(made)

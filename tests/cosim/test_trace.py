@@ -237,6 +237,8 @@ BAD_TENSORS = [
     ({}, "has no scores; store each layer as layer.<i>.scores"),
     ({"layer.0.score": scores()}, "layer.0.score is nearly one of ours; call it layer.<i>.scores"),
     ({"layer.00.scores": scores()}, "without zeros before the number"),
+    ({f"layer.{'9' * 5_000}.scores": scores()}, "the number, which is below a billion"),
+    ({f"layer.{10**9}.mask": np.ones(SHAPE, bool)}, "the number, which is below a billion"),
     (
         {"layer.0.scores": scores(), "layer.1.mask": np.ones(SHAPE, bool)},
         "layer.1.mask has no layer.1.scores; add it",

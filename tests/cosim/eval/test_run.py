@@ -250,6 +250,31 @@ def test_a_line_that_was_cut_short_is_dropped(tmp_path, calls, cut):
     assert answers(tmp_path) == before
 
 
+@pytest.mark.parametrize("line", [1, 3, STEPS])
+def test_a_line_that_was_changed_is_made_again_and_the_others_stay(tmp_path, calls, line):
+    assert main(command(tmp_path)) == 0
+    before = answers(tmp_path)
+    path = tmp_path / "out" / "cells" / "largest" / "split_uint8.golden.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    place = lines[line].index(b'"predictions":[') + 15
+    other = b"7" if lines[line][place : place + 1] != b"7" else b"6"
+    lines[line] = lines[line][:place] + other + lines[line][place + 1 :]
+    path.write_bytes(b"".join(lines))
+    assert main(command(tmp_path)) == 0
+    assert len(calls()) == 3 * STEPS + 1
+    assert answers(tmp_path) == before
+
+
+@pytest.mark.parametrize("line", [b"{}\n", b'{"start":0}\n', b"\xff\n", b'["start"]\n', b"\n"])
+def test_a_line_that_is_no_step_is_dropped(tmp_path, calls, line):
+    assert main(command(tmp_path)) == 0
+    path = tmp_path / "out" / "cells" / "largest" / "split_uint8.golden.jsonl"
+    path.write_bytes(path.read_bytes() + line)
+    assert main(command(tmp_path)) == 0
+    assert len(calls()) == 3 * STEPS
+    assert line not in path.read_bytes().splitlines(keepends=True)
+
+
 def test_a_cell_made_from_something_else_is_begun_again(tmp_path, calls, capsys):
     assert main(command(tmp_path)) == 0
     assert main(command(tmp_path, "--limit", "10")) == 0

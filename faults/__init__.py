@@ -1,0 +1,1 @@
+"""``make faults``: runs that are killed, or lose disk or files, and go on as if nothing was."""

@@ -1,0 +1,1 @@
+"""``make fuzz``: a million inputs each into what reads files of others."""

@@ -1,0 +1,1 @@
+"""``make soak``: a hundred million elements of real attention through every configuration."""
