@@ -44,7 +44,12 @@ class Subject:
                 [sys.executable, "-m", "softmax_cosim", *words],
                 cwd=folder,
                 env=os.environ
-                | {"CALLS": str(folder / "calls"), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)},
+                | {
+                    "CALLS": str(folder / "calls"),
+                    "COSIM_KEEP_SECONDS": "0",
+                    "PYTHONPATH": str(ROOT),
+                    "TMPDIR": str(folder),
+                },
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 text=True,

@@ -3,6 +3,9 @@
 What comes out of a batch depends on the batch, on the executable and on how it is played. So it is
 kept under a hash of these: whatever changed since, a trace or an option, asks for something else.
 It is kept with a hash of its own: what is not whole any more, or was changed, is played again.
+
+Keeping costs a third of what playing does. So a replay begins with it when it has taken
+:data:`WORTH_SECONDS`: what it did before is soon done again.
 """
 
 from __future__ import annotations
@@ -10,8 +13,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import os
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +31,8 @@ from softmax_cosim.simulation.simulator import Simulator
 
 __all__ = ["Journal"]
 
+#: Seconds; of the environment, so that what tries replays that are short may have them kept, too.
+WORTH_SECONDS = float(os.environ.get("COSIM_KEEP_SECONDS", "5"))
 #: Nobody waits for the disk: what a machine without power did not write, is played again.
 _OPENING = (
     "PRAGMA trusted_schema = OFF",
@@ -51,6 +58,7 @@ class Journal:
         self._lock = threading.Lock()
         self._file: sqlite3.Connection | None = None
         self._failed = False
+        self._begun = time.monotonic()
         self.taken = 0
         """Batches that were not played, as what comes out of them was known."""
         self.kept = 0
@@ -58,10 +66,12 @@ class Journal:
 
     def play(self, simulator: Simulator, rows: Rows, stalls: str, seed: int) -> Results:
         """What :meth:`.Simulator.run` would return; raises what that does."""
-        if simulator.config.design is not None:
+        worth = time.monotonic() - self._begun >= WORTH_SECONDS
+        known = self._path.is_file()
+        if simulator.config.design is not None or not (worth or known):
             return simulator.run(rows, stalls, seed)
         key = _key(simulator, rows, stalls, seed)
-        if self._path.is_file():
+        if known:
             for record in self._ask(_FIND, [key]) or ():
                 if (found := _opened(key, record, rows, simulator)) is not None:
                     self.taken += 1

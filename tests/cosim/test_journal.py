@@ -13,6 +13,7 @@ import pytest
 
 from softmax_cosim import cli
 from softmax_cosim.paths import ROOT
+from softmax_cosim.replay import journal
 from softmax_cosim.replay.journal import Journal
 from softmax_cosim.report import ReportFolder
 from softmax_cosim.simulation.simulator import Simulator, SimulatorCrash
@@ -59,6 +60,7 @@ class Plays:
 
 @pytest.fixture
 def plays(monkeypatch: pytest.MonkeyPatch) -> Plays:
+    monkeypatch.setattr(journal, "WORTH_SECONDS", 0.0)
     return Plays(monkeypatch)
 
 
@@ -166,3 +168,13 @@ def test_a_journal_that_somebody_else_needs_stays(trace: str, plays: Plays, cut:
         assert (cut / ".played").is_file()
     plays.of(*command(trace, cut))
     assert not (cut / ".played").exists()
+
+
+def test_what_is_soon_done_again_is_not_kept(
+    trace: str, tmp_path: Path, plays: Plays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "WORTH_SECONDS", 3600.0)
+    out = tmp_path / "out"
+    plays.of(*command(trace, out), code=3, dies=3)
+    assert not (out / ".played").exists()
+    assert plays.of(*command(trace, out)) == LAYERS
