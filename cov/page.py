@@ -86,8 +86,9 @@ def _head(result: Result) -> list[str]:
         f"{len(result.measured)} parameter sets.",
         "",
         "A point is a place in the source: a line, a way that a condition goes, a bit of a signal "
-        "(memories included) up or down. It counts as reached if it was in any instance of any "
-        "set. *Alone* counts each instance of each set, and waives nothing.",
+        "up or down, words of memories left out. It counts as reached if it was in any instance of "
+        "any set. *Alone* counts each instance of each set, and waives nothing. Registers wake up "
+        "as zeros: what they would draw at random is no stimulus.",
         "",
         "| | reached | points | % | waived | alone, % |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
@@ -146,7 +147,7 @@ def _waivers(result: Result) -> list[str]:
     lines = ["## Waived", ""]
     for waiver in result.waivers:
         names = ", ".join(f"`{name}`" for name in waiver.points)
-        lines.append(f"* `{waiver.file}`, {waiver.kind}: {names}: {waiver.reason}")
+        lines.append(f"* {waiver.kind}: {names}: {waiver.reason}")
     return [*lines, ""]
 
 

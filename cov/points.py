@@ -21,6 +21,7 @@ __all__ = ["KINDS", "Point", "merged", "read", "tally"]
 KINDS = ("line", "branch", "toggle")
 
 _LINE = re.compile(rb"C '(.*)' (\d+)")
+_MEMORY = re.compile(r"(?:^|\.)mem\[")
 _PAGES = {f"v_{kind}": kind for kind in KINDS}
 
 
@@ -28,7 +29,8 @@ _PAGES = {f"v_{kind}": kind for kind in KINDS}
 class Point:
     """A place in the source, whatever the instance and its parameters.
 
-    A line; a way that a condition goes (of ``column``); a bit of a signal, up or down.
+    A line; a way that a condition goes (of ``column``); a bit of a signal, up or down. Words of
+    memories are none: what is written to them and read shows at their ports.
     """
 
     kind: str
@@ -61,7 +63,7 @@ def read(path: Path) -> Iterator[tuple[Point, str, int]]:
         if kind == "branch":
             place = Point("branch", name, int(fields["l"]), int(fields["n"]), fields["o"])
             yield place, instance, count
-        if kind == "toggle":
+        if kind == "toggle" and not _MEMORY.search(fields["o"]):
             yield Point("toggle", name, int(fields["l"]), 0, fields["o"]), instance, count
 
 

@@ -20,6 +20,7 @@ from cov.sets import Measured, measured
 from softmax_cosim.commit import commit
 from softmax_cosim.configs import UsageError
 from softmax_cosim.paths import ROOT, checkout
+from softmax_cosim.simulation import power_up
 from softmax_cosim.simulation.regression import built, run
 
 BUILDS = ROOT / "build" / "cov"
@@ -95,6 +96,7 @@ def play(one: Measured, seed: int) -> tuple[Path, list[str]]:
         one.cfg,
         one.cases,
         seed=seed,
+        draw=power_up.ZEROS,
         coverage=folder / "coverage.dat",
         further=one.further,
         extra={"seen": str(seen)},

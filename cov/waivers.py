@@ -1,8 +1,8 @@
 """Points that nothing reaches, each with its reason: ``waivers.toml``, which is checked.
 
-A waiver names a file, a kind and points: signals with their bits for toggles (``*`` stands for any
-text), the text of a source line for lines and branches. It is wrong if there is no such point, or
-if one of them was reached.
+A waiver names a kind and points, each a file and, behind a space, what is there: a signal with its
+bits for toggles (``*`` stands for any text, ``[4-7]`` for any of these bits), the text of a line
+for lines and branches. It is wrong if there is no such point, or if one of them was reached.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from softmax_cosim.paths import ROOT
 __all__ = ["FILE", "Waiver", "faults", "load", "waived"]
 
 FILE = Path(__file__).with_name("waivers.toml")
-_KEYS = {"file", "kind", "points", "reason"}
+_KEYS = {"kind", "points", "reason"}
 
 
 @dataclass(frozen=True)
 class Waiver:
-    """Points of one kind in one file, and why nothing reaches them."""
+    """Points of one kind, and why nothing reaches them."""
 
-    file: str
     kind: str
     points: Sequence[str]
     reason: str
 
     def fits(self, name: str, point: Point) -> bool:
         """Whether ``name``, one of :attr:`points`, means the point."""
-        if (point.file, point.kind) != (self.file, self.kind):
+        file, _, name = name.partition(" ")
+        if (point.file, point.kind) != (file, self.kind):
             return False
         if self.kind == "toggle":
             return bool(_pattern(name).fullmatch(point.what.rpartition(":")[0]))
@@ -63,7 +63,7 @@ def faults(waivers: Iterable[Waiver], counts: Mapping[Point, int]) -> Iterator[s
     """What is wrong with the waivers: points that do not exist, and points that were reached."""
     for waiver in waivers:
         for name in waiver.points:
-            about = f"the waiver of {waiver.file}, {waiver.kind} {name!r}"
+            about = f"the waiver of {waiver.kind} {name!r}"
             points = [point for point in counts if waiver.fits(name, point)]
             if not points:
                 yield f"{about}: there is no such point"
@@ -85,7 +85,16 @@ def waived(waivers: Sequence[Waiver], counts: Iterable[Point]) -> set[Point]:
 
 @cache
 def _pattern(name: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, name.split("*"))))
+    pattern = ""
+    for part in re.split(r"(\*|\[\d+-\d+\])", name):
+        if part == "*":
+            pattern += ".*"
+        elif bits := re.fullmatch(r"\[(\d+)-(\d+)\]", part):
+            places = range(int(bits[1]), int(bits[2]) + 1)
+            pattern += rf"\[(?:{'|'.join(map(str, places))})\]"
+        else:
+            pattern += re.escape(part)
+    return re.compile(pattern)
 
 
 @cache

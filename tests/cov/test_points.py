@@ -59,6 +59,13 @@ def test_a_point_is_reached_in_any_instance_of_any_simulation(tmp_path: Path) ->
     assert tally(simulations)["line"] == (0, 0)
 
 
+def test_words_of_memories_are_no_points(tmp_path: Path) -> None:
+    names = ("mem[3][1]:0->1", "gen_loadable.mem[3][1]:0->1", "memory[3]:0->1", "mem_q:0->1")
+    points = (point(1, l=5, n=1, page="v_toggle/m", o=name) for name in names)
+    found = merged([read(data(tmp_path, "a.dat", *points))])
+    assert [point.what for point in found] == ["memory[3]:0->1", "mem_q:0->1"]
+
+
 def test_what_is_no_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no coverage point: b'nonsense'"):
         list(read(data(tmp_path, "a.dat", "nonsense\n")))

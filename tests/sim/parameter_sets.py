@@ -92,7 +92,7 @@ def _axil(name: str, method: str, precision: str, **others: int | str | bool) ->
 
 #: Of the core behind its registers: the set, and whether its tables can be loaded.
 REGISTER_SETS = {
-    "two passes": (_axil("axil_msb", "rexp", "uint8", lanes=4, max_len=50, index="msb"), True),
+    "two passes": (_axil("axil_msb", "rexp", "int16", lanes=4, max_len=50, index="msb"), True),
     "three passes": (_axil("axil_rexp", "rexp", "int16", lanes=2, max_len=33, xs=16), True),
     "lut2d": (_axil("axil_lut2d", "lut2d", "uint8", lanes=4, max_len=50, xs=20), True),
     "split": (_axil("axil_split", "split", "uint8", lanes=4, max_len=50, row_exp=True), True),
