@@ -30,7 +30,7 @@ async def stuck_sink(bench: Bench) -> None:
 @case
 async def stuck_source(bench: Bench) -> None:
     """The source falls silent for thousands of cycles, in the middle of rows."""
-    drawn = LENGTHS["mixed"](bench.cfg, bench.rng)
+    drawn = [bench.cfg.max_len, *LENGTHS["mixed"](bench.cfg, bench.rng)]
     await bench.play(rows(bench.cfg, bench.rng, drawn), "stuck/none")
 
 
