@@ -23,6 +23,7 @@ from softmax_cosim.configs import design, inline, numbers
 from softmax_cosim.configs.design import Design
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.configs.numbers import Fixed, Format
+from softmax_cosim.configs.there import is_file
 
 __all__ = ["PRECISIONS", "Config", "UsageError", "field", "load", "names", "path_of", "values_of"]
 
@@ -329,7 +330,7 @@ def load(name: str) -> Config:
         UsageError: no such configuration, not TOML, an unknown key or an illegal value.
     """
     path = path_of(name)
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(
             f"unknown configuration {name!r}; there are: {', '.join([*names(), *field()])}"
         )

@@ -15,6 +15,7 @@ from typing import Any, Self
 from softmax_cosim.configs import filelist
 from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.configs.formula import Formula
+from softmax_cosim.configs.there import is_dir, is_file
 
 __all__ = ["KEYS", "Design", "Ports", "Rtl"]
 
@@ -355,11 +356,11 @@ class _Checked:
         if name := self.text("filelist"):
             listed = filelist.read(folder / name)
         for source in self.texts("sources"):
-            if not (folder / source).is_file():
+            if not is_file(folder / source):
                 raise UsageError(f"{self.path}: the source {source} does not exist in {folder}")
             listed.files.append(folder / source)
         for name in self.texts("include_dirs"):
-            if not (folder / name).is_dir():
+            if not is_dir(folder / name):
                 raise UsageError(f"{self.path}: the folder {name} does not exist in {folder}")
             listed.include_dirs.append(folder / name)
         if not listed.files and not listed.libraries:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from softmax_cosim.configs.errors import UsageError
+from softmax_cosim.configs.there import is_dir, is_file
 
 __all__ = ["FileList", "read"]
 
@@ -70,7 +71,7 @@ def _take(path: Path, line: int, word: str, found: FileList, inside: tuple[Path,
             Path(os.path.abspath(each.parent / name))  # noqa: PTH100 (links stay links)
             for each in (path, (*inside, path)[0])
         )
-        return first if first.exists() and not here.exists() else here
+        return first if _there(first) and not _there(here) else here
 
     plus = [part for part in word.split("+") if part]
     if word.startswith("+incdir+"):
@@ -89,7 +90,7 @@ def _take(path: Path, line: int, word: str, found: FileList, inside: tuple[Path,
         _read(at(word[2:]), found, (*inside, path))
     elif word.startswith("-v") or word[0] not in "+-":
         file = at(word.removeprefix("-v"))
-        if not file.is_file():
+        if not is_file(file):
             raise UsageError(f"{path}, line {line}: there is no file {file}")
         found.files.append(file)
     elif word not in _IDLE:
@@ -117,3 +118,7 @@ def _words(path: Path, text: str) -> Iterator[tuple[int, str]]:
                     raise UsageError(f"{path}, line {number}: ${variable} is not set")
             if word:
                 yield number, os.path.expandvars(word)
+
+
+def _there(path: Path) -> bool:
+    return is_file(path) or is_dir(path)

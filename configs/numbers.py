@@ -184,11 +184,11 @@ def parse(name: object, what: str) -> Format:
     text = name if isinstance(name, str) else ""
     if text in _FLOATS:
         return _FLOATS[text]
-    if found := re.fullmatch(r"(u?)q(\d+)\.(\d+)", text):
+    if found := re.fullmatch(r"(u?)q(\d{1,4})\.(\d{1,4})", text):
         whole, frac = int(found[2]), int(found[3])
-        made = Fixed(text, whole + frac, not found[1], 2.0**frac)
+        made = Fixed(text, whole + frac, not found[1], 2.0 ** min(frac, 64))
         least = 2 if made.signed else 1
-    elif found := re.fullmatch(r"unorm(\d+)", text):
+    elif found := re.fullmatch(r"unorm(\d{1,4})", text):
         made = Fixed(text, int(found[1]), False, float((1 << min(int(found[1]), 64)) - 1))
         least = 1
     else:

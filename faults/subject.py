@@ -22,10 +22,12 @@ __all__ = ["LAYERS", "SUBJECTS", "Subject", "make_trace"]
 
 LAYERS = 8
 _STEPS = 10
-#: What the clock says, and where; nothing else may differ.
+#: What the clock says, and where; nothing else that is of the run may differ.
 _CLOCKS = re.compile(
     r'<data value="[\d.e+-]+">\s*[\d.,]+( s)?</data>|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00'
     r"|\d[\d.,]* (s\b|ms\b|min\b)|\d+ min \d+ s"
+    # The commit is said to be changed as soon as a file is, and somebody may be at work.
+    r"|<dt>commit</dt><dd>[^<]*</dd>|Commit [\w.-]+, \d{4}-\d\d-\d\d"
 )
 
 
@@ -106,7 +108,7 @@ class Subject:
 
 
 def _timeless(value: Any) -> Any:
-    clocks = ("date", "wall_s", "seconds", "sha256", "run")
+    clocks = ("date", "wall_s", "seconds", "sha256", "commit")
     if isinstance(value, Mapping):
         # A trace's hash is a list; that of a line, its text's, is of its seconds as well.
         return {

@@ -37,6 +37,7 @@ import numpy.typing as npt
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.configs.design import Design
 from softmax_cosim.configs.numbers import Fixed
+from softmax_cosim.configs.there import is_file
 from softmax_cosim.golden import framing
 from softmax_cosim.golden.framing import Order, frame
 from softmax_cosim.golden.rows import Rows
@@ -190,7 +191,7 @@ def path_of(design: Design, what: str = "golden", name: str = "") -> Path:
     name = name or design.golden
     module = name.partition(":")[0]
     path = _installed(module) if _is_installed(module) else design.folder / f"{module}.py"
-    if path is None or not path.is_file():
+    if path is None or not is_file(path):
         raise UsageError(
             f"{what} function {name!r}: there is no {path or f'module {module}'}; "
             "give module:function"

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from softmax_cosim.adapters import require
 from softmax_cosim.adapters.onnx_scope import subgraphs
 from softmax_cosim.configs import UsageError
+from softmax_cosim.configs.there import is_file
 
 __all__ = ["OnnxFile"]
 
@@ -197,7 +198,7 @@ class OnnxFile:
             lengths[path] = max(lengths.get(path, 0), offset + length)
         whose = self._whose(model)
         for path, length in lengths.items():
-            if not path.is_file():
+            if not is_file(path):
                 raise UsageError(
                     f"{whose} has its weights in {path}, which is not there; put it there"
                 )

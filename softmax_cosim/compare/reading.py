@@ -11,6 +11,7 @@ from typing import Any
 
 from softmax_cosim.compare.subjects import Subject, of_results, of_summary
 from softmax_cosim.configs import UsageError
+from softmax_cosim.configs.there import is_dir, is_file
 
 __all__ = ["Reading", "read"]
 
@@ -73,8 +74,8 @@ def read(given: Path) -> Reading:
 
 
 def _file(given: Path) -> Path:
-    if not given.is_dir():
-        if not given.exists():
+    if not is_dir(given):
+        if not is_file(given):
             raise UsageError(f"there is no report {given}; name the folder of one")
         return given
     there = [given / name for name in _FILES if (given / name).is_file()]

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim.configs import UsageError
+from softmax_cosim.configs.there import is_file
 
 if TYPE_CHECKING:
     from softmax_cosim.engines import Softmax
@@ -209,7 +210,7 @@ def _module(module: str, name: str) -> ModuleType:
     if module.endswith(".py"):
         path = Path(module)
         spec = importlib.util.spec_from_file_location(f"own_task_{path.stem}", path)
-        if not path.is_file() or spec is None or spec.loader is None:
+        if not is_file(path) or spec is None or spec.loader is None:
             raise UsageError(f"task {name!r}: there is no file {path}")
         loaded = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = loaded  # dataclasses look there
