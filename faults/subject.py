@@ -24,8 +24,8 @@ LAYERS = 8
 _STEPS = 10
 #: What the clock says, and where; nothing else that is of the run may differ.
 _CLOCKS = re.compile(
-    r'<data value="[\d.e+-]+">\s*[\d.,]+( s)?</data>|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00'
-    r"|\d[\d.,]* (s\b|ms\b|min\b)|\d+ min \d+ s"
+    r'<data value="[\d.e+-]+">\s*[\d.,]+( min \d\d)?( s)?</data>'
+    r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00|\d[\d.,]* (s\b|ms\b|min\b)|\d+ min \d+ s"
     # The commit is said to be changed as soon as a file is, and somebody may be at work.
     r"|<dt>commit</dt><dd>[^<]*</dd>|Commit [\w.-]+, \d{4}-\d\d-\d\d"
 )

@@ -59,7 +59,9 @@ class Trial:
         return self.folder / "out"
 
     def moment(self) -> None:
-        """Wait for one: any, or one at which work is being done."""
+        """Wait for one: any since its modules are imported, or one at which work is being done."""
+        while self.process.poll() is None and not self._begun():
+            time.sleep(0.01)
         at = time.monotonic() + self.rng.uniform(0, self.seconds)
         wanted = self.rng.choice([0, 1, 3, 6])
         by_work = self.rng.random() < 0.6
@@ -70,6 +72,12 @@ class Trial:
             if not (by_work and wanted) and time.monotonic() >= at:
                 return
             time.sleep(0.01)
+
+    def _begun(self) -> bool:
+        """Python itself is up; before, an interrupt is none of ours."""
+        with contextlib.suppress(OSError):
+            return "numpy" in Path(f"/proc/{self.process.pid}/maps").read_text()
+        return True
 
     def work(self) -> int:
         """How far it is; rough."""
@@ -145,7 +153,7 @@ def _kill(trial: Trial) -> None:
         else:
             trial.process.send_signal(number)
     code = trial.end(SOON)
-    # Python itself dies of a signal until the command line has begun.
+    # Until the command line has begun, Python dies of SIGTERM as any process does.
     trial.check(code, _DONE, -number if early or number == signal.SIGKILL else 130, _INTERRUPTED)
 
 

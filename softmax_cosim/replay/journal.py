@@ -77,7 +77,7 @@ class Journal:
                     self.taken += 1
                     return found
         results = simulator.run(rows, stalls, seed)
-        data = pa.compress(packed(results), "zstd", asbytes=True)
+        data = pa.compress(packed(results), "lz4", asbytes=True)
         if self._ask(_KEEP, [key, _digest(key, data), data]) is not None:
             self.kept += 1
         return results
@@ -128,7 +128,7 @@ def _opened(key: bytes, record: Sequence[Any], rows: Rows, simulator: Simulator)
     if not isinstance(data, bytes) or digest != _digest(key, data):
         return None
     shape = len(rows), len(rows.q), simulator.config.raw
-    return unpacked(pa.decompress(data, packed_size(*shape), "zstd", asbytes=True), *shape)
+    return unpacked(pa.decompress(data, packed_size(*shape), "lz4", asbytes=True), *shape)
 
 
 def _key(simulator: Simulator, rows: Rows, stalls: str, seed: int) -> bytes:
