@@ -84,13 +84,14 @@ def _bar(above: float, height: float, colors: Floats, low: float, high: float) -
 
 
 def _codes(values: Floats, low: float, high: float, colors: int) -> npt.NDArray[np.uint8]:
-    share = (np.nan_to_num(values) - low) / (high - low)
+    shown = np.nan_to_num(values, nan=0, posinf=high, neginf=low)
+    share = (shown - low) / (high - low)
     return np.clip(np.rint(share * (colors - 1)), 0, colors - 1).astype(np.uint8)
 
 
 def _largest(*maps: Floats) -> float:
-    """The largest value of all, NaN left out; above 0."""
-    return max(1e-12, *(float(np.nanmax(values, initial=0)) for values in maps))
+    """The largest number of all; above 0."""
+    return max(1e-12, *(float(values[np.isfinite(values)].max(initial=0)) for values in maps))
 
 
 def _ramp(color: tuple[float, float, float], gamma: float) -> Floats:
