@@ -68,7 +68,7 @@ def _unreadable(word: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     # In here, or an import that fails would end with exit code 1.
-    from softmax_cosim import extract
+    from softmax_cosim import cluster, extract
     from softmax_cosim.calibration import command as calibrate
     from softmax_cosim.compare import command as compare
     from softmax_cosim.eval import arguments, paper
@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("replay", help="play traces through the RTL and score them")
     _replay_arguments(command)
+    cluster.add_arguments(command)
     command.set_defaults(run=lambda args: _replay(args, simulate=True))
 
     command = commands.add_parser("score", help="the same with the golden model alone")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,40 +32,61 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Slice:
-    """Some rows of a tensor, ready to be played."""
+    """Some rows of a tensor; they are quantised when that is first asked for."""
 
     design: Design
     planned: Planned
     layer: Layer
     picked: npt.NDArray[np.int64]
     """Numbers of the rows within the tensor, shape [rows]."""
-    rows: Rows
-    """As driven."""
-    active: npt.NDArray[np.int64]
-    """Elements that take part, shape [rows]."""
-    clipping: Clipping
-    """What the quantiser could not hold of them."""
 
-    @classmethod
-    def of(
-        cls, design: Design, planned: Planned, layer: Layer, picked: npt.NDArray[np.int64]
-    ) -> Slice:
-        """Quantise the rows ``picked`` of a tensor.
+    @property
+    def rows(self) -> Rows:
+        """As driven.
 
         Raises:
             UsageError: scores that are no numbers, or elements that the design cannot be given.
         """
-        cfg, name = design.cfg, f"{planned.trace.path}: {layer.name}"
+        return self._driven[0]
+
+    @property
+    def active(self) -> npt.NDArray[np.int64]:
+        """Elements that take part, shape [rows]; errors as of :attr:`rows`."""
+        return self._driven[1]
+
+    @property
+    def clipping(self) -> Clipping:
+        """What the quantiser could not hold of them; errors as of :attr:`rows`."""
+        return self._driven[2]
+
+    @cached_property
+    def _driven(self) -> tuple[Rows, npt.NDArray[np.int64], Clipping]:
+        cfg, name = self.design.cfg, f"{self.planned.trace.path}: {self.layer.name}"
         if isinstance(cfg.inputs, Fixed) and library.ready():
-            rows, active, clipping = quantised.quantised(cfg, layer, picked, name)
+            driven = quantised.quantised(cfg, self.layer, self.picked, name)
         else:
-            flat = layer.flatten(picked)
+            flat = self.layer.flatten(self.picked)
             codes = quantise(flat.scores, flat.keep, cfg, name=name)
-            offsets = np.arange(len(picked) + 1, dtype=np.int64) * flat.scores.shape[1]
+            offsets = np.arange(len(self.picked) + 1, dtype=np.int64) * flat.scores.shape[1]
             rows = Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets)
-            active, clipping = np.count_nonzero(codes.keep, axis=1), codes.clipping
-        framing.check(cfg, rows)
-        return cls(design, planned, layer, picked, rows, active, clipping)
+            driven = rows, np.count_nonzero(codes.keep, axis=1), codes.clipping
+        framing.check(cfg, driven[0])
+        return driven
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Which rows they are, as :class:`RowBatch` has it."""
+        trace, shape = self.planned.trace, self.layer.scores.shape
+        batch, head, query = np.unravel_index(self.picked, shape[:3])
+        return {
+            "trace": str(trace.path),
+            "model": trace.model,
+            "tensor": self.layer.name,
+            "row": self.picked,
+            "batch": batch,
+            "head": head,
+            "query": query,
+        }
 
     def measure(
         self, results: Results | None = None, *, predictable: bool = False, errors: bool = True
@@ -76,7 +99,7 @@ class Slice:
             errors: measure how far from float it is; else bit accuracy and cycles alone.
         """
         cfg, rows = self.design.cfg, self.rows
-        answers = self._answers(library.ready())
+        answers = self.answers(fast=library.ready())
         played = results is not None
         if results is None:
             assert answers is not None
@@ -84,7 +107,7 @@ class Slice:
         lost = results.lost & played
         wrong = _mismatched(cfg, rows, answers, results)
         if wrong.any():  # nobody but the golden model itself says so
-            answers = self._answers(False)
+            answers = self.answers()
             wrong = _mismatched(cfg, rows, answers, results)
         wrong[lost | results.error] = 0
 
@@ -96,23 +119,12 @@ class Slice:
         if strange is not None:
             nonfinite = np.add.reduceat(strange, rows.offsets[:-1], dtype=np.int64)
         datapath, total = self._errors(results, strange) if errors else (None, None)
-        batch, head, query = np.unravel_index(self.picked, self.layer.scores.shape[:3])
-
-        def detail(i: int) -> RowDetail:
-            return RowDetail(*_row(self, results, i), self.command([i]))
-
         return Measured(
             self,
-            answers,
+            lambda: answers,
             results,
             RowBatch(
-                trace=str(self.planned.trace.path),
-                model=self.planned.trace.model,
-                tensor=self.layer.name,
-                row=self.picked,
-                batch=batch,
-                head=head,
-                query=query,
+                **self.identity,
                 length=rows.lengths,
                 active=self.active,
                 first_in=results.first_in,
@@ -131,13 +143,20 @@ class Slice:
                 hits=answers.hits if answers else None,
                 datapath=datapath,
                 total=total,
-                detail=detail,
+                detail=partial(self.detail, results),
                 played=played,
             ),
         )
 
-    def _answers(self, fast: bool) -> Answers | None:
-        """What must come out; None where there is no golden model."""
+    def detail(self, results: Results, i: int) -> RowDetail:
+        """The ``i``-th row looked at closely, of what came out of all."""
+        return RowDetail(*_row(self, results, i), self.command([i]))
+
+    def answers(self, *, fast: bool = False) -> Answers | None:
+        """What must come out; None where there is no golden model.
+
+        ``fast``: by compiled code, which is not to be believed where it says that a row is wrong.
+        """
         cfg, rows = self.design.cfg, self.rows
         if not cfg.golden:
             return None
@@ -184,7 +203,18 @@ class Slice:
 
     def of_rows(self, picked: npt.NDArray[np.int64]) -> Slice:
         """Other rows of the same tensor."""
-        return Slice.of(self.design, self.planned, self.layer, picked)
+        return Slice(self.design, self.planned, self.layer, picked)
+
+    def alone(self) -> Slice:
+        """The same rows as a tensor of their own, without those that are around them."""
+        layer = self.layer
+        scores, mask = layer.rows(self.picked)[None, None], None
+        if layer.mask is not None:
+            place = np.unravel_index(self.picked, layer.scores.shape[:3])
+            mask = np.broadcast_to(layer.mask, layer.scores.shape)[place][None, None]
+        planned = replace(self.planned, picked={})
+        own = Layer(layer.index, scores, mask)
+        return Slice(self.design, planned, own, np.arange(len(self.picked)))
 
     def command(self, places: Iterable[int], *, draws: Sequence[str] = ()) -> str:
         """What plays just these rows, by their places in the slice."""
@@ -197,8 +227,8 @@ class Measured:
     """What one slice gave."""
 
     slice: Slice
-    golden: Answers | None
-    """None when there is no golden model."""
+    golden: Callable[[], Answers | None]
+    """What should have come out; None where there is no golden model."""
     results: Results
     batch: RowBatch
 
@@ -233,7 +263,8 @@ class Measured:
             return failure
         offsets, cfg = self.slice.rows.offsets, self.slice.design.cfg
         part = slice(offsets[i], offsets[i + 1])
-        expected = self.golden.y[part] if self.golden else None
+        golden = self.golden()
+        expected = golden.y[part] if golden else None
         actual = self.results.y[part]
         wrong = apart(cfg, expected, actual)
         if not wrong.any():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from softmax_cosim import cluster
 from softmax_cosim.arguments import count
 from softmax_cosim.compare import check
 from softmax_cosim.configs import UsageError
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     record.add_arguments(parser)
     check.add_argument(parser)
+    cluster.add_arguments(parser)
 
 
 def asked(args: argparse.Namespace) -> dict[str, Source | None]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from softmax_cosim.account import Account
-from softmax_cosim.configs import UsageError
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.eval import Source
 from softmax_cosim.files import atomic_file
 from softmax_cosim.golden.quantise import Clipping
 
-__all__ = ["Cell", "line_of"]
+__all__ = ["Cell", "Planned", "line_of"]
 
 Step = dict[str, Any]
 """``start``, ``predictions``, ``seconds``, what :class:`.engines.Count` holds, ``account``."""
@@ -37,7 +39,7 @@ class Cell:
         Raises:
             UsageError: the file cannot be read or written.
         """
-        self.path = path
+        self.path, self.header = path, header
         self.steps: dict[int, Step] = {}
         self.other = False
         """A file was there that was made from something else."""
@@ -107,6 +109,32 @@ class Cell:
         """The first mismatch, in words."""
         found = (self.steps[start]["first"] for start in sorted(self.steps))
         return next((words for words in found if words), "")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell that is to be made."""
+
+    name: str
+    """Of the task, as the user gave it."""
+    source: Source | None
+    config: Config | None
+    kind: str
+    examples: int
+    batch: int
+    cell: Cell
+
+    @property
+    def work(self) -> tuple[str, Source | None, Config | None, str, str]:
+        """What :func:`.worker.step` wants to know of it first."""
+        run = str(self.cell.header.get("run", ""))
+        return self.name, self.source, self.config, self.kind, run
+
+    def missing(self) -> Iterator[range]:
+        """The steps that are not there."""
+        for start in range(0, self.examples, self.batch):
+            if start not in self.cell.steps:
+                yield range(start, min(start + self.batch, self.examples))
 
 
 def line_of(values: Mapping[str, Any]) -> str:

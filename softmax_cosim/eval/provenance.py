@@ -13,7 +13,7 @@ from pathlib import Path
 from softmax_cosim.eval import Task
 from softmax_cosim.paths import PACKAGE
 
-__all__ = ["code", "versions"]
+__all__ = ["PACKAGES", "code", "own_files", "versions"]
 
 PACKAGES = (
     *("softmax-cosim", "numpy", "onnxruntime", "tokenizers", "torch", "transformers"),
@@ -32,12 +32,17 @@ def code(task: Task, kind: str) -> str:
     """SHA-256 of the code that the predictions come from."""
     patterns = (*SOURCES, *TASK_SOURCES, *(RTL_SOURCES if kind == "rtl" else ()))
     paths = {path for pattern in patterns for path in PACKAGE.glob(pattern) if path.is_file()}
-    own = Path(inspect.getfile(type(task))).resolve()
-    paths |= {own, *_beside(own)}
+    paths |= own_files(task)
     digest = hashlib.sha256()
     for path in sorted(paths):
         digest.update(f"{path.name}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def own_files(task: Task) -> set[Path]:
+    """The file of a task, and of a user's own what it has imported of what lies around it."""
+    own = Path(inspect.getfile(type(task))).resolve()
+    return {own, *_beside(own)}
 
 
 def _beside(own: Path) -> set[Path]:

@@ -49,8 +49,10 @@ def run(tasks: Mapping[str, Task], args: argparse.Namespace) -> int:
     """
     if len(tasks) != 1:
         raise UsageError(f"--record wants one task and got {len(tasks)}: a trace is of one model")
-    if args.config or args.engine != "golden" or args.fail_on:
-        raise UsageError("--record evaluates nothing; leave --config, --engine and --fail-on out")
+    if args.config or args.engine != "golden" or args.fail_on or args.scheduler:
+        raise UsageError(
+            "--record evaluates nothing; leave --config, --engine, --fail-on and --scheduler out"
+        )
     (task,) = tasks.values()
     check_writable(args.record)
     examples = min(len(task), args.limit or EXAMPLES)

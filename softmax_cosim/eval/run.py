@@ -19,17 +19,17 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from softmax_cosim import configs, console
+from softmax_cosim import cluster, configs, console
 from softmax_cosim.commit import commit
 from softmax_cosim.compare import check, subjects
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.eval import Source, Task, hashes, load, record, report
 from softmax_cosim.eval.arguments import asked
-from softmax_cosim.eval.cells import Cell
+from softmax_cosim.eval.cells import Cell, Planned
 from softmax_cosim.eval.provenance import code, versions
 from softmax_cosim.eval.results import CellResult, Evaluation, TaskResult
 from softmax_cosim.eval.statistics import Baseline
-from softmax_cosim.eval.steps import Planned, make
+from softmax_cosim.eval.steps import make
 from softmax_cosim.names import distinct_files
 
 __all__ = ["CONFIGS", "run"]
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: bad input, something that is not installed, or a worker that died.
     """
-    sources = asked(args)
+    where, sources = cluster.asked(args), asked(args)
     if args.record is not None:
         return record.run({name: load(name, source) for name, source in sources.items()}, args)
     named, twice = distinct_files(args.config or CONFIGS, configs.path_of)
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
             )
         begun = time.perf_counter()
         try:
-            make(plan, chosen if args.engine == "rtl" else [], args.jobs, terminal)
+            make(plan, chosen if args.engine == "rtl" else [], args.jobs, terminal, where)
         except KeyboardInterrupt:
             print("interrupted; the same command goes on from here", file=sys.stderr)
             return INTERRUPTED

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +27,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from softmax_cosim import console, report
+from softmax_cosim import cluster, console, report
 from softmax_cosim.commit import commit
 from softmax_cosim.compare import check, subjects
 from softmax_cosim.compare.limit import Limit
@@ -37,6 +37,7 @@ from softmax_cosim.files import sha256
 from softmax_cosim.outputs import OutputsWriter
 from softmax_cosim.plan import Design, Plan
 from softmax_cosim.replay.journal import Journal
+from softmax_cosim.replay.kept import Kept
 from softmax_cosim.replay.player import Player
 from softmax_cosim.report.summary import summary
 from softmax_cosim.simulation import power_up
@@ -69,6 +70,9 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
     profile(args.stalls)
     for draw in args.power_up or ():
         power_up.check(draw)
+    where = cluster.asked(args) if simulate else None
+    if where and args.waves:
+        raise UsageError("--waves shows a simulator of this machine; leave --scheduler out")
     plan = Plan.of(args, simulate=simulate)
     limits = check.limits_of(
         args.fail_on,
@@ -86,6 +90,7 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
     with (
         _stop_requests() as stop,
         report.ReportFolder(args.out, waves, further=args.figures == "full") as folder,
+        cluster.connected(where) if where else nullcontext() as workers,
     ):
         outputs = OutputsWriter() if args.save_outputs else None
         journal = Journal(folder.journal)
@@ -97,7 +102,8 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
             ready = _as_built(plan, args, progress) if simulate else iter(plan.designs)
             for design in ready:
                 task = progress.add_task(design.name, total=plan.rows(design.cfg), unit="rows")
-                player = Player(design, plan, args, folder, outputs, journal if simulate else None)
+                given = journal if simulate else None
+                player = Player(design, plan, args, folder, outputs, given, workers)
                 with closing(player.play()) as played, suppress(Interrupted):
                     for done in played:
                         progress.advance(task, done)
@@ -127,6 +133,8 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
             interrupted=bool(stop),
         )
         folder.finish(finished)
+        if workers and not stop:
+            Kept(folder).forget()
     report.print_report(finished, terminal, args.out)
     if journal.taken:
         terminal.print(

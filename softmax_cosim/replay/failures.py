@@ -20,7 +20,7 @@ __all__ = ["mistimed", "otherwise", "surplus", "wrong"]
 
 def wrong(measured: Measured, place: int) -> tuple[Failure, Fails]:
     """A row that is not what the golden model says."""
-    golden, offsets = measured.golden, measured.slice.rows.offsets
+    golden, offsets = measured.golden(), measured.slice.rows.offsets
     cfg, row = measured.slice.design.cfg, slice(offsets[place], offsets[place + 1])
     expected, exponent = (golden.y[row], golden.exponent[place]) if golden else (None, 0)
 

@@ -9,7 +9,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -17,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from softmax_cosim import configs, report
+from softmax_cosim.cluster import Cluster
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.configs.stalls import profile
 from softmax_cosim.files import sha256
 from softmax_cosim.golden import own, tables, timing
-from softmax_cosim.golden.rows import Results
 from softmax_cosim.golden.softmax import stages_of
 from softmax_cosim.measure import Measured, Slice
 from softmax_cosim.outputs import OutputsWriter
@@ -30,11 +29,13 @@ from softmax_cosim.replay.draws import TOTAL, spread, unsettled
 from softmax_cosim.replay.failures import mistimed, otherwise, surplus, wrong
 from softmax_cosim.replay.journal import Journal
 from softmax_cosim.replay.picture import Picture
+from softmax_cosim.replay.remote import There
 from softmax_cosim.replay.reproduce import Reproducer
+from softmax_cosim.replay.shard import Field, Here, Outcome, Playing, Shard
 from softmax_cosim.simulation import power_up
-from softmax_cosim.simulation.pool import Pool, default_jobs, waited
+from softmax_cosim.simulation.pool import default_jobs
 from softmax_cosim.simulation.regression import first_differing_stage
-from softmax_cosim.simulation.simulator import Broken, Simulator
+from softmax_cosim.simulation.simulator import Simulator
 
 __all__ = ["Player"]
 
@@ -50,11 +51,13 @@ class Player:
         folder: report.ReportFolder,
         outputs: OutputsWriter | None,
         journal: Journal | None,
+        cluster: Cluster | None = None,
     ) -> None:
         """Begin a run of ``design``; ``args`` are the options of ``cosim replay``.
 
         Without a ``journal``, it is one of the golden model alone.
         """
+        self._cluster = cluster
         self._design, self._plan, self._args = design, plan, args
         self._folder, self._outputs = folder, outputs
         self._journal = journal
@@ -84,7 +87,7 @@ class Player:
         self._explains = simulate and len(stages_of(cfg)) > 1
         self._times = True
         self._told: set[tuple[str, str, int]] = set()
-        self._broken: set[Future[Results]] = set()
+        self._broken: set[Playing] = set()
 
     def play(self) -> Generator[int]:
         """Play every planned row; yields the rows of each slice when it is done.
@@ -93,21 +96,21 @@ class Player:
         """
         if not self._simulate:
             for part in self._slices():
-                yield self._finish(part, None)
+                yield self._keep(part, Outcome(self._shard(part).measure(None)))
             self._check_own()
             return
-        with self._pool() as pool, closing(self._again):
-            pool.start()
-            self._tally.built(pool.build.warnings, str(pool.build.log))
+        with closing(self._field()) as field, closing(self._again):
+            field.start()
+            self._tally.built(field.build.warnings, str(field.build.log))
             self._begun = time.perf_counter()
             ahead: deque[Callable[[], int]] = deque()
-            for finish in self._submitted(pool):
+            for finish in self._submitted(field):
                 ahead.append(finish)
-                if len(ahead) > pool.jobs:
+                while len(ahead) > field.ahead:
                     yield ahead.popleft()()
             while ahead:
                 yield ahead.popleft()()
-        self._tally.warned(pool.warnings)
+        self._tally.warned(field.warnings)
         self._check_own()
 
     def result(self) -> report.RunResult:
@@ -126,66 +129,77 @@ class Player:
             if _file(Path(was.path)) != was:
                 raise UsageError(f"{was.path} changed while it was being played; run it again")
 
-    def _pool(self) -> Pool:
-        """Simulators, one a power-up draw; one more that writes a waveform, if it is asked for."""
+    def _field(self) -> Field:
+        """Those who play; on this machine a simulator a power-up draw.
+
+        There is one more that writes a waveform, if it is asked for.
+        """
         args = self._args
+        if self._cluster is not None:
+            return There(self._cfg, self._draws, args.transport, self._cluster, self._folder)
         waves = self._folder.staging / f"{self._design.file}.vcd" if args.waves else None
         jobs = 1 if args.waves else args.jobs or default_jobs()
         draws = (self._draws[:1] if waves and len(self._draws) > 1 else ()) + self._draws
         assert self._journal is not None
         play = Simulator.run if waves else self._journal.play  # a waveform is of what is played
-        return Pool(self._cfg, jobs, draws=draws, transport=args.transport, waves=waves, play=play)
+        return Here(self._cfg, jobs, draws=draws, transport=args.transport, waves=waves, play=play)
 
-    def _submitted(self, pool: Pool) -> Iterator[Callable[[], int]]:
+    def _shard(self, part: Slice, *, whole: bool = True) -> Shard:
+        """Rows to play; what is compared alone needs no figures."""
+        args = self._args
+        errors = whole and args.figures != "exact"
+        return Shard(part, args.stalls, args.seed, whole and self._predictable, errors)
+
+    def _submitted(self, field: Field) -> Iterator[Callable[[], int]]:
         """Have everything played; yields what finishes each part, and returns its rows.
 
         Slices go round the draws, which does not hang on who is idle, so neither do results.
         """
-        options = self._args.stalls, self._args.seed
-        places = [0] if self._args.waves else range(len(pool.draws))
-        trials = range(len(pool.draws) - len(self._draws), len(pool.draws))
+        places = [0] if self._args.waves else range(len(field.draws))
+        trials = range(len(field.draws) - len(self._draws), len(field.draws))
         turn = itertools.cycle(places)
         tensor, left = "", TOTAL if len(self._draws) > 1 else 0
         for part in self._slices():
             place, name = next(turn), f"{part.planned.name}/{part.layer.name}"
             played = None
             if name != tensor and left > 0:
-                tensor = name
-                sample = part.of_rows(spread(part.picked, part.layer.scores.shape[-1]))
-                left -= len(sample.rows.q)
-                trial = [pool.submit(sample.rows, *options, place=each) for each in trials]
+                tensor, length = name, part.layer.scores.shape[-1]
+                sample = part.of_rows(spread(part.picked, length))
+                left -= len(sample.picked) * length
+                all_of_it = len(sample.picked) == len(part.picked)
+                trial = [
+                    field.play(self._shard(sample, whole=all_of_it and each == place), each)
+                    for each in trials
+                ]
                 yield partial(self._compare, sample, trial)
-                if place in trials and len(sample.picked) == len(part.picked):
-                    played = trial[place]
-            played = played or pool.submit(part.rows, *options, place=place)
-            yield partial(self._finish, part, played, pool.draws[place])
+                if place in trials and all_of_it:
+                    played = trial[trials.index(place)]
+            played = played or field.play(self._shard(part), place)
+            yield partial(self._finish, part, played, field.draws[place])
 
     def _slices(self) -> Iterator[Slice]:
         """Everything that is planned, in bounded pieces."""
         for planned in self._plan.traces:
             for layer in planned.trace.layers(planned.fitting(self._cfg)):
                 for picked in planned.slices(layer.index):
-                    yield Slice.of(self._design, planned, layer, picked)
+                    yield Slice(self._design, planned, layer, picked)
 
-    def _finish(self, part: Slice, played: Future[Results] | None, draw: str = "") -> int:
-        """Measure a slice and keep what is found; returns its rows."""
-        results, broken = None, ""
-        if played is not None:
-            results, broken = self._results(played)
-            self._cycles += int(results.last_out.max()) + 1
-        measured = part.measure(
-            results,
-            predictable=self._predictable and results is not None,
-            errors=self._args.figures != "exact",
-        )
-        self._keep(measured)
-        self._fail(measured, draw, broken)
+    def _finish(self, part: Slice, played: Playing, draw: str) -> int:
+        """Keep what came out of a slice; returns its rows."""
+        outcome = self._outcome(played)
+        self._cycles += int(outcome.measured.results.last_out.max()) + 1
+        return self._keep(part, outcome, draw)
+
+    def _keep(self, part: Slice, outcome: Outcome, draw: str = "") -> int:
+        """Keep what is found in a slice; returns its rows."""
+        self._add(outcome.measured)
+        self._fail(outcome.measured, draw, outcome.broken)
         self._wall_s = time.perf_counter() - self._begun
         return len(part.picked)
 
-    def _compare(self, sample: Slice, trial: Sequence[Future[Results]]) -> int:
+    def _compare(self, sample: Slice, trial: Sequence[Playing]) -> int:
         """Hold what came out from one draw to what came out from the others."""
-        measured = [sample.measure(self._results(played)[0], errors=False) for played in trial]
+        measured = [self._outcome(played).measured for played in trial]
         found = list(unsettled(measured))
         self._tally.compare(rows=len(sample.picked), unsettled=len(found))
         for place, bad, other in found:
@@ -203,29 +217,28 @@ class Player:
             self._tally.fail(self._again(failure, sample, place, shown, fails))
         return 0
 
-    def _results(self, played: Future[Results]) -> tuple[Results, str]:
-        """What came out, and how the design broke the stream's rules, if it did."""
-        try:
-            return waited(played), ""
-        except Broken as error:
-            if played not in self._broken:  # a trial may be a slice as well
-                self._broken.add(played)
-                self._tally.breaks()
-                print(f"{self._design.name}: {error}", file=sys.stderr)
-            return error.results, str(error)
+    def _outcome(self, played: Playing) -> Outcome:
+        """What came out; says how the design broke the rules of its streams, if it did."""
+        outcome = played.outcome
+        if outcome.broken and played not in self._broken:  # a trial may be a slice as well
+            self._broken.add(played)
+            self._tally.breaks()
+            print(f"{self._design.name}: {outcome.broken}", file=sys.stderr)
+        return outcome
 
-    def _keep(self, measured: Measured) -> None:
+    def _add(self, measured: Measured) -> None:
         batch, part = measured.batch, measured.slice
         self._tally.add(batch)
         self._picture.add(measured)
         self._folder.rows.write(self._design.name, batch)
         if self._outputs is not None:
+            golden = measured.golden()
             self._outputs.add(
                 f"{self._plan.key(self._design, part.planned)}/{batch.tensor}",
                 part.layer.scores.shape,
                 batch.row,
                 part.rows,
-                measured.golden.y if measured.golden else None,
+                golden.y if golden else None,
                 measured.results.y if self._simulate else None,
             )
 

@@ -182,7 +182,7 @@ def slice_of(name, layer):
     cfg = configs.load(name)
     design = SimpleNamespace(cfg=cfg, command=lambda *_, **__: "")
     trace = SimpleNamespace(path="trace", model="model")
-    return Slice.of(design, SimpleNamespace(trace=trace), layer, np.arange(72))
+    return Slice(design, SimpleNamespace(trace=trace), layer, np.arange(72))
 
 
 def answers_of(part):

@@ -36,6 +36,8 @@ ONLY_IN = {
     "gguf": ADAPTERS,
     "espeakng_loader": ADAPTERS,
     "rdkit": ADAPTERS,
+    "dask": ("softmax_cosim/cluster/",),
+    "distributed": ("softmax_cosim/cluster/",),
 }
 #: Packages of extras, or slow to import.
 HEAVY = set(ONLY_IN) - {"cocotb", "cocotb_bus"}

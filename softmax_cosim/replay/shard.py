@@ -1,0 +1,116 @@
+"""A shard of a replay, rows of one tensor played from one power-up draw, and who plays it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Protocol
+
+from softmax_cosim.golden.exchange import Broken
+from softmax_cosim.golden.rows import Results
+from softmax_cosim.measure import Measured, Slice
+from softmax_cosim.simulation.build import Build
+from softmax_cosim.simulation.pool import Pool, waited
+
+__all__ = ["Field", "Here", "Outcome", "Playing", "Shard"]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What an outcome is made from."""
+
+    part: Slice
+    stalls: str
+    seed: int
+    predictable: bool
+    """The timing model is to say when each row leaves."""
+    errors: bool
+    """Measure how far from float it is; else bit accuracy and cycles alone."""
+
+    def measure(self, results: Results | None) -> Measured:
+        """Hold what came out to what should have."""
+        return self.part.measure(
+            results,
+            predictable=self.predictable and results is not None,
+            errors=self.errors,
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a shard gave."""
+
+    measured: Measured
+    broken: str = ""
+    """How the design broke the rules of its streams, if it did."""
+
+
+class Playing:
+    """A shard under way."""
+
+    def __init__(self, finish: Callable[[], Outcome]) -> None:
+        """``finish`` waits for the outcome, and is called once."""
+        self._finish = finish
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """What it gave, once it is there."""
+        return self._finish()
+
+
+class Field(Protocol):
+    """Those who play the shards of one design."""
+
+    draws: tuple[str, ...]
+    """Of each place, the power-up draw."""
+
+    @property
+    def ahead(self) -> int:
+        """Shards that are worth to be under way at a time."""
+        ...
+
+    @property
+    def build(self) -> Build:
+        """The simulation, as it was built on this machine."""
+        ...
+
+    @property
+    def warnings(self) -> Counter[str]:
+        """What the design warned of, and how often; whole once the field is closed."""
+        ...
+
+    def start(self) -> None:
+        """Get ready."""
+        ...
+
+    def play(self, shard: Shard, place: int) -> Playing:
+        """Have a shard played from the draw of a place."""
+        ...
+
+    def close(self) -> None:
+        """Drop what is under way."""
+        ...
+
+
+class Here(Pool):
+    """Simulators of this machine; this process measures while they play what follows."""
+
+    @property
+    def ahead(self) -> int:
+        """One more than play at a time would be measured too late."""
+        return self.jobs
+
+    def play(self, shard: Shard, place: int) -> Playing:
+        """Have a shard played; errors as of :meth:`submit`."""
+        played = self.submit(shard.part.rows, shard.stalls, shard.seed, place=place)
+        return Playing(partial(_outcome, shard, played))
+
+
+def _outcome(shard: Shard, played: Future[Results]) -> Outcome:
+    try:
+        return Outcome(shard.measure(waited(played)))
+    except Broken as error:
+        return Outcome(shard.measure(error.results), str(error))

@@ -1,0 +1,180 @@
+"""``cosim replay --scheduler``: the files of one machine, whatever befalls the workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from softmax_cosim import cli
+from softmax_cosim.cluster import Cluster
+from softmax_cosim.configs import UsageError
+from softmax_cosim.paths import ROOT
+from softmax_cosim.trace import Layer, write
+
+pytest.importorskip("distributed", reason="the extra cluster is not installed")
+
+EXAMPLE = ROOT / "examples" / "distance"
+WORDS = ["--config", "rexp_uint8", "--figures", "full", "--save-outputs"]
+
+
+def replay(trace: Path, out: Path, *words: str) -> int:
+    return cli.main(["replay", str(trace), *(words or WORDS), "--out", str(out)])
+
+
+def there(workers, trace: Path, out: Path, *words: str) -> int:
+    return replay(trace, out, *(words or WORDS), "--scheduler", workers.address)
+
+
+def summary(folder: Path) -> dict:
+    """All but how long it took."""
+    found = json.loads((folder / "summary.json").read_text())
+    for run in found["runs"]:
+        assert run.pop("wall_s") > 0
+    return found
+
+
+def assert_same(one: Path, other: Path) -> None:
+    for name in ("rows.parquet", "outputs.safetensors"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    assert summary(one) == summary(other)
+    names = {"rows.parquet", "outputs.safetensors", "summary.json", "report.html"}
+    assert {path.name for path in other.iterdir()} == names
+
+
+@pytest.fixture(scope="module")
+def here(trace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one machine made."""
+    folder = tmp_path_factory.mktemp("here")
+    assert replay(trace, folder) == 0
+    return folder
+
+
+def test_the_files_are_those_of_one_machine(workers, trace: Path, here: Path, tmp_path: Path):
+    assert there(workers, trace, tmp_path / "there") == 0
+    assert_same(here, tmp_path / "there")
+    assert summary(tmp_path / "there")["runs"][0]["rows"] == 150
+
+
+def test_a_worker_dies_half_way(workers, trace: Path, here: Path, tmp_path: Path, at_result):
+    killed: list[str] = []
+    at_result(8, lambda: killed.append(workers.kill_a_busy_one()))
+    assert there(workers, trace, tmp_path / "there") == 0
+    assert killed
+    assert_same(here, tmp_path / "there")
+
+
+def test_a_run_that_was_ended_goes_on(
+    workers, trace: Path, here: Path, tmp_path: Path, at_result, monkeypatch
+):
+    def end() -> None:
+        raise UsageError("the client was killed")
+
+    asked: list[str] = []
+    real = Cluster.submit
+    monkeypatch.setattr(
+        Cluster, "submit", lambda self, key, *work: asked.append(key) or real(self, key, *work)
+    )
+    at_result(10, end)
+    assert there(workers, trace, tmp_path / "there") == 2
+    assert not (tmp_path / "there" / "rows.parquet").exists()
+    shards = sorted((tmp_path / "there" / ".shards").iterdir())
+    assert len(shards) == 9
+    shards[0].write_bytes(shards[0].read_bytes()[:-1])  # cut short
+    damaged = bytearray(shards[1].read_bytes())
+    damaged[-1] ^= 1
+    shards[1].write_bytes(damaged)
+
+    before = len(set(asked))
+    asked.clear()
+    assert there(workers, trace, tmp_path / "there") == 0
+    kept = {f"cosim-{path.name}" for path in shards[2:]}
+    assert kept.isdisjoint(asked)
+    assert {f"cosim-{path.name}" for path in shards[:2]} <= set(asked)
+    assert len(asked) > before - 9
+    assert_same(here, tmp_path / "there")
+
+
+@pytest.mark.parametrize("busy", [True, False], ids=["between two shards", "while waiting"])
+def test_ctrl_c_ends_it_with_what_was_finished(
+    busy: bool, workers, trace: Path, tmp_path: Path, at_result, monkeypatch, capsys
+):
+    if not busy:  # a worker that never answers
+        monkeypatch.setattr("softmax_cosim.cluster.client.wait", lambda left, *_: (set(), left))
+    at_result(6 if busy else 1, lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert there(workers, trace, tmp_path / "there") == 130
+    found = summary_of_interrupted(tmp_path / "there")
+    assert found["interrupted"]
+    assert found["runs"][0]["rows"] < 150
+    assert (tmp_path / "there" / ".shards").is_dir() == busy
+    assert "interrupted" in capsys.readouterr().out
+
+
+def summary_of_interrupted(folder: Path) -> dict:
+    return json.loads((folder / "summary.json").read_text())
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """A design of the user's own, broken."""
+    folder = tmp_path / "distance"
+    shutil.copytree(EXAMPLE, folder)
+    toml = folder / "distance.toml"
+    toml.write_text(toml.read_text().replace("../../rtl", str(ROOT / "rtl")))
+    golden = folder / "distance.py"
+    golden.write_text(golden.read_text().replace("cfg.m - d, 0)", "cfg.m - d, 3)"))
+    return toml
+
+
+def test_failures_are_told_as_on_one_machine(
+    workers, example: Path, trace: Path, tmp_path: Path, capsys
+):
+    words = ["--config", str(example), "--save-outputs", "--max-rows", "60"]
+    assert replay(trace, tmp_path / "here", *words) == 1
+    here = capsys.readouterr().out
+    assert there(workers, trace, tmp_path / "there", *words) == 1
+    said = capsys.readouterr().out
+    assert_same(tmp_path / "here", tmp_path / "there")
+    failures = [line for line in here.splitlines() if "expected" in line]
+    assert failures
+    assert failures == [line for line in said.splitlines() if "expected" in line]
+
+
+def test_a_worker_with_another_design_is_refused(
+    workers, example: Path, trace: Path, tmp_path: Path, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        "softmax_cosim.cluster.identity.sha256", lambda path: "another" * ("distance" in path.name)
+    )
+    assert there(workers, trace, tmp_path / "there", "--config", str(example)) == 2
+    said = capsys.readouterr().err
+    assert "cosim: the worker tcp://127.0.0.1:" in said
+    assert f"has another {example.parent}" in said
+
+
+def test_what_a_design_cannot_be_given_is_refused_alike(
+    workers, tmp_path: Path, capsys, monkeypatch
+):
+    """What a worker objects to is said in the same words."""
+    scores = np.zeros((1, 1, 2, 24), np.float32)
+    mask = np.ones((1, 1, 2, 24), np.bool_)
+    mask[..., 5] = False
+    path = tmp_path / "masked.safetensors"
+    write(path, [Layer(0, scores, mask)], model="a model", source="a test")
+    words = ["--config", str(ROOT / "examples" / "base2" / "base2.toml")]
+    assert replay(path, tmp_path / "here", *words) == 2
+    here = capsys.readouterr().err
+    assert there(workers, path, tmp_path / "there", *words) == 2
+    assert capsys.readouterr().err == here
+    assert here.startswith("cosim: base2")
+
+
+def test_waves_are_of_this_machine(trace: Path, tmp_path: Path, capsys):
+    words = ["--config", "rexp_uint8", "--waves", "--scheduler", "127.0.0.1:1"]
+    assert replay(trace, tmp_path / "there", *words) == 2
+    assert "leave --scheduler out" in capsys.readouterr().err
