@@ -157,21 +157,17 @@ def test_a_worker_with_another_design_is_refused(
     assert f"has another {example.parent}" in said
 
 
-def test_what_a_design_cannot_be_given_is_refused_alike(
-    workers, tmp_path: Path, capsys, monkeypatch
-):
+def test_what_a_design_cannot_do_is_refused_alike(workers, tmp_path: Path, capsys):
     """What a worker objects to is said in the same words."""
-    scores = np.zeros((1, 1, 2, 24), np.float32)
-    mask = np.ones((1, 1, 2, 24), np.bool_)
-    mask[..., 5] = False
-    path = tmp_path / "masked.safetensors"
-    write(path, [Layer(0, scores, mask)], model="a model", source="a test")
-    words = ["--config", str(ROOT / "examples" / "base2" / "base2.toml")]
-    assert replay(path, tmp_path / "here", *words) == 2
+    trace = tmp_path / "short.safetensors"
+    write(trace, [Layer(0, np.zeros((1, 1, 2, 16)))], model="a model", source="a test")
+    design = ROOT / "examples" / "parallel" / "parallel.toml"
+    words = ["--config", str(design), "--stalls", "heavy"]
+    assert replay(trace, tmp_path / "here", *words) == 2
     here = capsys.readouterr().err
-    assert there(workers, path, tmp_path / "there", *words) == 2
+    assert there(workers, trace, tmp_path / "there", *words) == 2
     assert capsys.readouterr().err == here
-    assert here.startswith("cosim: base2")
+    assert "parallel has no ready at its output" in here
 
 
 def test_waves_are_of_this_machine(trace: Path, tmp_path: Path, capsys):
