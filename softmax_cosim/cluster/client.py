@@ -43,7 +43,7 @@ class Cluster:
         """
         now = time.monotonic()
         if now - self._looked > _LOOK_SECONDS:
-            with self._said():
+            with self._said(), contextlib.suppress(TimeoutError):  # a busy one answers later
                 self._slots = sum(self._client.nthreads().values())
             self._looked = time.monotonic()
             if self._slots:
@@ -96,9 +96,9 @@ class Cluster:
                 f"{error.last_worker.address}; perhaps for want of memory: see its log"
             ) from None
         except (CancelledError, OSError) as error:
-            about = f" ({error})" if isinstance(error, OSError) and str(error) else ""
             raise UsageError(
-                f"the scheduler {self.address} was lost{about}; the same command goes on from here"
+                f"the scheduler {self.address} was lost ({_first_line(error)}); "
+                "the same command goes on from here"
             ) from None
         except (ImportError, AttributeError) as error:
             raise UsageError(
