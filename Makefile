@@ -31,9 +31,9 @@ test-all: ## run every test but for those of tests/models: every row of the trac
 	$(SETUP) test onnx cov mutate
 	@$(BIN)/pytest -n auto --whole $(ARGS)
 
-test-models: ## run the tests that need torch and the packages of models
-	$(SETUP) test $(MODELS)
-	@$(BIN)/pytest -n auto tests/models $(ARGS)
+test-models: ## run the tests that need torch, the packages of models, or a Dask cluster
+	$(SETUP) test cluster $(MODELS)
+	@$(BIN)/pytest -n auto tests/models tests/cosim/cluster $(ARGS)
 
 test-families: ## run every family of transformers that can be built small; writes docs/families.md
 	$(SETUP) test torch
