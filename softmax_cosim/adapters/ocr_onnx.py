@@ -92,11 +92,10 @@ class Ocr:
 
     def _draw(self, line: str) -> Any:
         """Grey levels [48, width], black on white."""
-        from PIL import Image, ImageDraw
-
+        images, draw = require("PIL.Image", "onnx"), require("PIL.ImageDraw", "onnx")
         width = round(self._font.getlength(line)) + 2 * MARGIN
-        image = Image.new("L", (width, HEIGHT), 255)
-        ImageDraw.Draw(image).text((MARGIN, BASELINE), line, 0, self._font, anchor="ls")
+        image = images.new("L", (width, HEIGHT), 255)
+        draw.Draw(image).text((MARGIN, BASELINE), line, 0, self._font, anchor="ls")
         return np.asarray(image)
 
 
