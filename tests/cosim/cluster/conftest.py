@@ -39,6 +39,14 @@ class Workers:
         return busy[0].address
 
 
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """A shell that runs the tests in the background has them ignore the interrupt."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Workers]:
     distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
