@@ -206,6 +206,8 @@ def run(args: argparse.Namespace) -> int:
         path = folder / RESULTS
         try:
             rows += rows_of(_read(folder), path)
+        except UsageError:
+            raise
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise UsageError(f"{path} is not what cosim eval writes; run it again") from None
     rows.sort(key=lambda row: row.place)

@@ -101,7 +101,7 @@ def test_functions_are_looked_for_before_anything_is_built(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ):
-    monkeypatch.setattr("softmax_cosim.replay.player.Pool", None)
+    monkeypatch.setattr("softmax_cosim.replay.shard.Pool", None)
     toml = example / "distance.toml"
     toml.write_text('reference = "distance:nothing"\n' + toml.read_text())
     assert replay(toml, tmp_path / "out", "--max-rows", "5") == 2
