@@ -38,7 +38,8 @@ def _losses(task: TaskResult) -> str:
         [(loss.low, loss.absolute, loss.high) for loss in losses] + [(0,) * 3]
     )
     near = _threshold(task) * scale
-    low, high = min(figures.min(), -0.1 * near), max(figures.max(), 0.1 * near)
+    known = figures[np.isfinite(figures)]  # few examples have no interval, or not even a metric
+    low, high = min(known.min(), -0.1 * near), max(known.max(), 0.1 * near)
     across = Scale(1.1 * low, 1.1 * high, to_scale=near)
     panel = Panel(210, 8, WIDTH - 10, 8 + 20 * len(losses), across, Scale(len(losses) - 0.5, -0.5))
     names = {float(place): cut(cell.config.name, 28) for place, cell in enumerate(task.cells)}
@@ -47,12 +48,14 @@ def _losses(task: TaskResult) -> str:
     parts = [*panel.frame("", words, y_ticks=names)]
     parts.append(panel.line((0, 0), (-0.5, len(losses) - 0.5), FLOAT))
     for place, (left, middle, right) in enumerate(figures[:-1]):
-        parts.append(panel.line((left, right), (place, place), HARDWARE))
-        parts.append(panel.dots(middle, place, 4, HARDWARE))
+        if np.isfinite([left, right]).all():
+            parts.append(panel.line((left, right), (place, place), HARDWARE))
+        if np.isfinite(middle):
+            parts.append(panel.dots(middle, place, 4, HARDWARE))
     return drawing(f"Loss of {metric.name}", 52 + 20 * len(losses), parts)
 
 
 def _threshold(task: TaskResult) -> float:
     """Losses up to this are drawn to scale, larger ones by their logarithm."""
     value = abs(task.baseline[0].value)
-    return max(0.1 * value, 1e-6)
+    return max(0.1 * value, 1e-6) if np.isfinite(value) else 1e-6

@@ -44,7 +44,8 @@ def _telling_keys(reference: Floats, hardware: Floats) -> Ints:
 
 def _drawing(keys: Ints, reference: Floats, hardware: Floats) -> Iterator[str]:
     """Bars, and the figures at both axes."""
-    values = np.nan_to_num(np.concatenate([reference, hardware, [0.0]]))
+    reference, hardware = _numbers(reference), _numbers(hardware)
+    values = np.concatenate([reference, hardware, [0.0]])
     low, high = float(values.min()), float(values.max())
     high = high if high > low else low + 1.0
     high += 0.05 * (high - low)
@@ -61,13 +62,18 @@ def _drawing(keys: Ints, reference: Floats, hardware: Floats) -> Iterator[str]:
         bars = "".join(
             f"M{_LEFT + (place + start) * step:.1f} {down(0):.1f}"
             f"V{down(value):.1f}h{_BAR * step:.1f}V{down(0):.1f}z"
-            for place, value in enumerate(np.nan_to_num(shown).tolist())
+            for place, value in enumerate(shown.tolist())
         )
         yield f'<path class="{name}" d="{bars}"/>'
     few = np.linspace(0, len(keys) - 1, min(len(keys), 12)).round().astype(int)
     for place in few.tolist():
         x = _LEFT + (place + 0.5) * step
         yield f'<text x="{x:.1f}" y="{_BOTTOM + 11}" text-anchor="middle">{keys[place]}</text>'
+
+
+def _numbers(values: Floats) -> Floats:
+    """What is no number is 0, and infinity the largest probability there is."""
+    return np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
 
 
 def _names(keys: str, source: str) -> Iterator[str]:

@@ -116,6 +116,10 @@ def make_clipping():
     return Clipping()
 
 
+def make_unmeasured():
+    return Largest(metrics=(Metric("AP", "higher", "%", lambda *_: (0.0,), lambda _: np.nan),))
+
+
 def make_short():
     return Short()
 

@@ -95,6 +95,13 @@ def test_the_report_is_written_for_people_too(tmp_path):
     assert {line.count("|") for line in rows[:5]} == {4}
 
 
+def test_a_metric_that_is_no_number_has_a_page(tmp_path):
+    assert main(command(tmp_path, "--limit", "3", task="make_unmeasured")) == 0
+    page = (tmp_path / "out" / "results.html").read_text()
+    assert "<svg" in page
+    assert not re.search(r'[="\s]nan\b', page[page.index("<svg") : page.index("</svg>")])
+
+
 def test_what_was_clipped_is_told_by_layer(tmp_path, capsys):
     """A step clips two scores of three, one so low that float gives 0; nothing else is clipped."""
     assert main(command(tmp_path, task="make_clipping")) == 0
