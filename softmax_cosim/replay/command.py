@@ -37,7 +37,6 @@ from softmax_cosim.files import sha256
 from softmax_cosim.outputs import OutputsWriter
 from softmax_cosim.plan import Design, Plan
 from softmax_cosim.replay.journal import Journal
-from softmax_cosim.replay.kept import Kept
 from softmax_cosim.replay.player import Player
 from softmax_cosim.report.summary import summary
 from softmax_cosim.simulation import power_up
@@ -133,8 +132,6 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
             interrupted=bool(stop),
         )
         folder.finish(finished)
-        if workers and not stop:
-            Kept(folder).forget()
     report.print_report(finished, terminal, args.out)
     if journal.taken:
         terminal.print(

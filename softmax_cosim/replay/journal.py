@@ -3,6 +3,7 @@
 What comes out of a batch depends on the batch, on the executable and on how it is played. So it is
 kept under a hash of these: whatever changed since, a trace or an option, asks for something else.
 It is kept with a hash of its own: what is not whole any more, or was changed, is played again.
+What workers of a cluster gave (:mod:`.remote`) is kept likewise.
 
 Keeping costs a third of what playing does. So a replay begins with it when it has taken
 :data:`WORTH_SECONDS`: what it did before is soon done again.
@@ -24,12 +25,13 @@ from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from softmax_cosim.configs import Config
 from softmax_cosim.golden.exchange import packed, packed_size, unpacked
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.paths import PACKAGE
 from softmax_cosim.simulation.simulator import Simulator
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "repeatable"]
 
 #: Seconds; of the environment, so that what tries replays that are short may have them kept, too.
 WORTH_SECONDS = float(os.environ.get("COSIM_KEEP_SECONDS", "5"))
@@ -49,7 +51,8 @@ class Journal:
     """Results by what they came from, in a file; for threads, and for processes side by side.
 
     It is an aid: what keeps it from being read or written is no error, and has everything played.
-    Designs of somebody's own may read what is not known here, so they are always played.
+    Designs of somebody's own may read what is not known here, so they are always played:
+    :func:`repeatable` tells.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,27 +63,36 @@ class Journal:
         self._failed = False
         self._begun = time.monotonic()
         self.taken = 0
-        """Batches that were not played, as what comes out of them was known."""
+        """What was not played, as what comes out of it was known."""
         self.kept = 0
-        """Batches that were played and are kept."""
+        """What was played and is kept."""
 
     def play(self, simulator: Simulator, rows: Rows, stalls: str, seed: int) -> Results:
         """What :meth:`.Simulator.run` would return; raises what that does."""
         worth = time.monotonic() - self._begun >= WORTH_SECONDS
-        known = self._path.is_file()
-        if simulator.config.design is not None or not (worth or known):
+        if not repeatable(simulator.config) or not (worth or self._path.is_file()):
             return simulator.run(rows, stalls, seed)
         key = _key(simulator, rows, stalls, seed)
-        if known:
-            for record in self._ask(_FIND, [key]) or ():
-                if (found := _opened(key, record, rows, simulator)) is not None:
-                    self.taken += 1
-                    return found
+        if (known := self.find(key)) is not None:
+            shape = len(rows), len(rows.q), simulator.config.raw
+            return unpacked(pa.decompress(known, packed_size(*shape), "lz4", asbytes=True), *shape)
         results = simulator.run(rows, stalls, seed)
-        data = pa.compress(packed(results), "lz4", asbytes=True)
+        self.keep(key, pa.compress(packed(results), "lz4", asbytes=True))
+        return results
+
+    def find(self, key: bytes) -> bytes | None:
+        """What was kept under a hash of all that it is made from, if it is what was written."""
+        if self._path.is_file():
+            for digest, data in self._ask(_FIND, [key]) or ():
+                if isinstance(data, bytes) and digest == _digest(key, data):
+                    self.taken += 1
+                    return data
+        return None
+
+    def keep(self, key: bytes, data: bytes) -> None:
+        """Keep it, if that can be done."""
         if self._ask(_KEEP, [key, _digest(key, data), data]) is not None:
             self.kept += 1
-        return results
 
     def close(self) -> None:
         """Let go of the file."""
@@ -122,13 +134,9 @@ def _database(path: Path) -> sqlite3.Connection:
     return file
 
 
-def _opened(key: bytes, record: Sequence[Any], rows: Rows, simulator: Simulator) -> Results | None:
-    """What was kept, if it is what was written."""
-    digest, data = record
-    if not isinstance(data, bytes) or digest != _digest(key, data):
-        return None
-    shape = len(rows), len(rows.q), simulator.config.raw
-    return unpacked(pa.decompress(data, packed_size(*shape), "lz4", asbytes=True), *shape)
+def repeatable(cfg: Config) -> bool:
+    """Whether all is known that shapes what comes out of a design."""
+    return cfg.design is None
 
 
 def _key(simulator: Simulator, rows: Rows, stalls: str, seed: int) -> bytes:

@@ -135,12 +135,12 @@ class Player:
         There is one more that writes a waveform, if it is asked for.
         """
         args = self._args
+        assert self._journal is not None
         if self._cluster is not None:
-            return There(self._cfg, self._draws, args.transport, self._cluster, self._folder)
+            return There(self._cfg, self._draws, args.transport, self._cluster, self._journal)
         waves = self._folder.staging / f"{self._design.file}.vcd" if args.waves else None
         jobs = 1 if args.waves else args.jobs or default_jobs()
         draws = (self._draws[:1] if waves and len(self._draws) > 1 else ()) + self._draws
-        assert self._journal is not None
         play = Simulator.run if waves else self._journal.play  # a waveform is of what is played
         return Here(self._cfg, jobs, draws=draws, transport=args.transport, waves=waves, play=play)
 

@@ -22,10 +22,9 @@ from softmax_cosim.cluster import Cluster
 from softmax_cosim.cluster.identity import Files, Identity
 from softmax_cosim.configs import Config
 from softmax_cosim.golden.exchange import Broken
-from softmax_cosim.replay.kept import Kept
+from softmax_cosim.replay.journal import Journal, repeatable
 from softmax_cosim.replay.shard import Outcome, Playing, Shard
 from softmax_cosim.replay.wire import packed, unpacked
-from softmax_cosim.report import ReportFolder
 from softmax_cosim.simulation.build import Build
 from softmax_cosim.simulation.cache import read_for
 from softmax_cosim.simulation.simulator import Simulator, SimulatorCrash
@@ -54,7 +53,7 @@ class There:
         draws: tuple[str, ...],
         transport: str,
         workers: Cluster,
-        folder: ReportFolder,
+        journal: Journal,
     ) -> None:
         """Build the simulation here as well, as failing rows are looked at here.
 
@@ -62,7 +61,8 @@ class There:
             UsageError: as :class:`Simulator`.
         """
         self.draws, self.warnings = draws, Counter[str]()
-        self._transport, self._workers, self._kept = transport, workers, Kept(folder)
+        self._transport, self._workers, self._journal = transport, workers, journal
+        self._keeps = repeatable(cfg)
         with Simulator(cfg, transport) as simulator:
             self.build: Build = simulator.build
         self._files = cluster.files_of(cfg, read_for(self.build.folder))
@@ -86,16 +86,17 @@ class There:
         self._begun.add(place)
         alone = dataclasses.replace(shard, part=shard.part.alone())
         key = _key(self._workers.identity, alone, bench)
-        if data := self._kept.get(key):
+        if self._keeps and (data := self._journal.find(key)) is not None:
             with contextlib.suppress(ValueError, KeyError, SafetensorError):
                 outcome = self._taken(shard, data)
                 return Playing(lambda: outcome)
         args = alone, bench, len(self.draws), self._workers.identity, self._run
-        played = self._workers.submit(f"cosim-{key}", _play, *args)
+        played = self._workers.submit(f"cosim-{key.hex()}", _play, *args)
 
         def finish() -> Outcome:
             data = self._workers.result(played)
-            self._kept.put(key, data)
+            if self._keeps:
+                self._journal.keep(key, data)
             return self._taken(shard, data)
 
         return Playing(finish)
@@ -106,7 +107,7 @@ class There:
         return outcome
 
 
-def _key(identity: Identity, shard: Shard, bench: _Bench) -> str:
+def _key(identity: Identity, shard: Shard, bench: _Bench) -> bytes:
     part = shard.part
     about = {
         "identity": dict(identity),
@@ -120,7 +121,7 @@ def _key(identity: Identity, shard: Shard, bench: _Bench) -> str:
     digest.update(part.layer.scores.tobytes())
     if part.layer.mask is not None:
         digest.update(part.layer.mask.tobytes())
-    return digest.hexdigest()
+    return digest.digest()
 
 
 # In a worker process.

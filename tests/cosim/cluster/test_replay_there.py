@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_a_worker_dies_half_way(workers, trace: Path, here: Path, tmp_path: Path
 
 
 def test_a_run_that_was_ended_goes_on(
-    workers, trace: Path, here: Path, tmp_path: Path, at_result, monkeypatch
+    workers, trace: Path, here: Path, tmp_path: Path, at_result, monkeypatch, capsys
 ):
     def end() -> None:
         raise UsageError("the client was killed")
@@ -83,19 +84,21 @@ def test_a_run_that_was_ended_goes_on(
     at_result(10, end)
     assert there(workers, trace, tmp_path / "there") == 2
     assert not (tmp_path / "there" / "rows.parquet").exists()
-    shards = sorted((tmp_path / "there" / ".shards").iterdir())
-    assert len(shards) == 9
-    shards[0].write_bytes(shards[0].read_bytes()[:-1])  # cut short
-    damaged = bytearray(shards[1].read_bytes())
-    damaged[-1] ^= 1
-    shards[1].write_bytes(damaged)
+    with sqlite3.connect(tmp_path / "there" / ".played") as file:
+        shards = dict(file.execute("SELECT key, results FROM played"))
+        assert len(shards) == 9
+        (cut, short), (changed, data), *others = shards.items()
+        damaged = {cut: short[:-1], changed: bytes([*data[:-1], data[-1] ^ 1])}
+        for key, bad in damaged.items():
+            file.execute("UPDATE played SET results = ? WHERE key = ?", [bad, key])
+    file.close()
 
     before = len(set(asked))
     asked.clear()
     assert there(workers, trace, tmp_path / "there") == 0
-    kept = {f"cosim-{path.name}" for path in shards[2:]}
-    assert kept.isdisjoint(asked)
-    assert {f"cosim-{path.name}" for path in shards[:2]} <= set(asked)
+    assert "taken over from an earlier run: 7 of" in capsys.readouterr().out
+    assert {f"cosim-{key.hex()}" for key, _ in others}.isdisjoint(asked)
+    assert {f"cosim-{key.hex()}" for key in damaged} <= set(asked)
     assert len(asked) > before - 9
     assert_same(here, tmp_path / "there")
 
@@ -111,8 +114,10 @@ def test_ctrl_c_ends_it_with_what_was_finished(
     found = summary_of_interrupted(tmp_path / "there")
     assert found["interrupted"]
     assert found["runs"][0]["rows"] < 150
-    assert (tmp_path / "there" / ".shards").is_dir() == busy
-    assert "interrupted" in capsys.readouterr().out
+    assert (tmp_path / "there" / ".played").is_file() == busy
+    said = capsys.readouterr().out
+    assert "interrupted" in said
+    assert ("the same command goes on from here" in said) == busy
 
 
 def summary_of_interrupted(folder: Path) -> dict:
@@ -174,3 +179,16 @@ def test_waves_are_of_this_machine(trace: Path, tmp_path: Path, capsys):
     words = ["--config", "rexp_uint8", "--waves", "--scheduler", "127.0.0.1:1"]
     assert replay(trace, tmp_path / "there", *words) == 2
     assert "leave --scheduler out" in capsys.readouterr().err
+
+
+def test_shards_of_a_design_of_ones_own_are_not_kept(
+    workers, example: Path, trace: Path, tmp_path: Path, at_result
+):
+    """What it reads while it runs may be another one by then."""
+
+    def end() -> None:
+        raise UsageError("the client was killed")
+
+    at_result(3, end)
+    assert there(workers, trace, tmp_path / "there", "--config", str(example)) == 2
+    assert not (tmp_path / "there" / ".played").exists()
