@@ -19,9 +19,10 @@ from cov.plan import Plan
 from cov.sets import Measured, measured
 from softmax_cosim.commit import commit
 from softmax_cosim.configs import UsageError
-from softmax_cosim.paths import ROOT, checkout
+from softmax_cosim.paths import ROOT
 from softmax_cosim.simulation import power_up
 from softmax_cosim.simulation.regression import built, run
+from softmax_cosim.targets import ended
 
 BUILDS = ROOT / "build" / "cov"
 REPORT = ROOT / "docs" / "coverage.md"
@@ -43,21 +44,18 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="*", default=[], help="sets whose name has such a word")
     parser.add_argument("--out", type=Path, default=REPORT, help="the page (default: %(default)s)")
     options = parser.parse_args(words)
-    try:
-        checkout("make cov")
-        every = measured()
-        chosen = [one for one in every if not options.only or _named(one, options.only)]
-        if not chosen:
-            raise UsageError(f"no parameter set has {' or '.join(options.only)} in its name")
-        found = _play(chosen, options.seed, options.jobs)
-        if any(problems for _, problems in found):
-            return 1
-        return _judge(chosen, [folder for folder, _ in found], options)
-    except UsageError as error:
-        print(f"cov: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    return ended("cov", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    every = measured()
+    chosen = [one for one in every if not options.only or _named(one, options.only)]
+    if not chosen:
+        raise UsageError(f"no parameter set has {' or '.join(options.only)} in its name")
+    found = _play(chosen, options.seed, options.jobs)
+    if any(problems for _, problems in found):
+        return 1
+    return _judge(chosen, [folder for folder, _ in found], options)
 
 
 def _named(one: Measured, words: Iterable[str]) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 from faults.subject import SUBJECTS, Subject
 from faults.trial import FAULTS, Failed, tried, undisturbed
 from softmax_cosim.configs import UsageError
-from softmax_cosim.paths import checkout
+from softmax_cosim.targets import ended
 
 __all__ = ["main", "trials"]
 
@@ -33,14 +33,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first (default 0)")
     parser.add_argument("--only", nargs="*", default=[], help="subjects and faults by a word")
     options = parser.parse_args(words)
-    try:
-        checkout("faults")
-        return _run(options)
-    except UsageError as error:
-        print(f"faults: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    return ended("faults", lambda: _run(options))
 
 
 def trials(seed: int) -> Iterator[tuple[Subject, str, int]]:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from softmax_cosim.configs import UsageError
 from softmax_cosim.paths import ROOT, RTL
 from softmax_cosim.simulation.build import rtl_sources
+from softmax_cosim.targets import ended
 
 FOLDER = ROOT / "build" / "formal"
 
@@ -291,11 +292,7 @@ def main() -> int:
     parser.add_argument("words", nargs="*", help="only what has one of these words in its name")
     parser.add_argument("--mutants", action="store_true", help="break the RTL: each must fail")
     options = parser.parse_args()
-    try:
-        return run(options.words, options.mutants)
-    except UsageError as error:
-        print(f"formal: {error}", file=sys.stderr)
-        return 2
+    return ended("formal", lambda: run(options.words, options.mutants))
 
 
 def run(words: Sequence[str], mutants: bool) -> int:

@@ -24,7 +24,8 @@ from pathlib import Path
 
 from fuzz.targets import TARGETS
 from softmax_cosim.configs import UsageError
-from softmax_cosim.paths import ROOT, checkout
+from softmax_cosim.paths import ROOT
+from softmax_cosim.targets import ended
 
 __all__ = ["Tally", "fuzzed", "main"]
 
@@ -65,29 +66,25 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first (0)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(words)
-    try:
-        checkout("fuzz")
-        found = 0
-        for name in options.target:
-            begun, spent = time.monotonic(), _spent()
-            finds, refused, taken = fuzzed(
-                name, range(options.first, options.first + int(options.inputs)), options.seed
-            )
-            for number, what in finds:
-                print(f"{name} {number}: {what}", flush=True)
-            found += len(finds)
-            print(
-                f"{name}: {refused + taken:,} inputs, {refused:,} of them refused, {len(finds)} "
-                f"finds; {time.monotonic() - begun:.0f} s, {_spent() - spent:.0f} s of processor "
-                "time",
-                flush=True,
-            )
-        return 1 if found else 0
-    except UsageError as error:
-        print(f"fuzz: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    return ended("fuzz", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    found = 0
+    for name in options.target:
+        begun, spent = time.monotonic(), _spent()
+        finds, refused, taken = fuzzed(
+            name, range(options.first, options.first + int(options.inputs)), options.seed
+        )
+        for number, what in finds:
+            print(f"{name} {number}: {what}", flush=True)
+        found += len(finds)
+        print(
+            f"{name}: {refused + taken:,} inputs, {refused:,} of them refused, {len(finds)} "
+            f"finds; {time.monotonic() - begun:.0f} s, {_spent() - spent:.0f} s of processor time",
+            flush=True,
+        )
+    return 1 if found else 0
 
 
 def fuzzed(

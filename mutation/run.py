@@ -24,8 +24,9 @@ from mutation.sample import everything, maker, sample, sources
 from mutation.verdict import SURVIVED, Ending, Record, append, read
 from softmax_cosim.commit import commit
 from softmax_cosim.configs import UsageError
-from softmax_cosim.paths import ROOT, built_in, checkout
+from softmax_cosim.paths import ROOT, built_in
 from softmax_cosim.simulation.cache import stopping
+from softmax_cosim.targets import ended
 
 BUILDS = ROOT / "build" / "mutation"
 REPORT = ROOT / "reports" / "mutation"
@@ -49,14 +50,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", action="store_true", help="write the page of what is known")
     parser.add_argument("--out", type=Path, default=REPORT, help="folder of the results")
     options = parser.parse_args(words)
-    try:
-        checkout("mutation")
-        return _run(options)
-    except UsageError as error:
-        print(f"mutate: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    return ended("mutate", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -27,14 +27,14 @@ import numpy as np
 from soak.rows import Attention, attention, batch
 from softmax_cosim import configs
 from softmax_cosim.compiled import golden
-from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.configs import Config
 from softmax_cosim.configs.stalls import profile
 from softmax_cosim.golden import timing
 from softmax_cosim.golden.rows import Results, Rows
-from softmax_cosim.paths import checkout
 from softmax_cosim.simulation import regression
 from softmax_cosim.simulation.build import parameters_of
 from softmax_cosim.simulation.simulator import NoProgress, Simulator
+from softmax_cosim.targets import ended
 
 __all__ = ["Soak", "main"]
 
@@ -140,20 +140,20 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", nargs="*", default=configs.names(), help="default: all")
     parser.add_argument("--pins", type=int, default=4, help="rounds over the pins a core (4)")
     options = parser.parse_args(words)
-    try:
-        checkout("soak")
-        return _run(options)
-    except UsageError as error:
-        print(f"soak: {error}", file=sys.stderr)
-        return 2
-    except AssertionError as error:
-        print(f"soak: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    return ended("soak", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:
+    try:
+        _play(options)
+        _over_the_pins(options)
+    except AssertionError as error:
+        print(f"soak: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _play(options: argparse.Namespace) -> None:
     layers, total = attention(), Counter[str]()
     begun, first, highest = time.monotonic(), 0, {"simulator": 0, "driver": 0}
     share = options.elements / max(1, len(options.config))
@@ -178,10 +178,9 @@ def _run(options: argparse.Namespace) -> int:
         + ", ".join(f"{size >> 20} MiB ({who})" for who, size in highest.items()),
         flush=True,
     )
-    return _over_the_pins(options)
 
 
-def _over_the_pins(options: argparse.Namespace) -> int:
+def _over_the_pins(options: argparse.Namespace) -> None:
     played = Counter[str]()
     for cfg, place in itertools.product(PINS, range(options.pins)):
         seed = options.seed * 1_000 + place
@@ -190,7 +189,6 @@ def _over_the_pins(options: argparse.Namespace) -> int:
             assert outcome.passed, f"{cfg.name}, seed {seed}: {name}: {outcome.text}"
             played[name.removeprefix(_CASES)] += 1
     print("over the pins: " + ", ".join(f"{count} x {name}" for name, count in played.items()))
-    return 0
 
 
 def _said(counts: Counter[str]) -> str:

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cocotb_tools.config import lib_entry
 
@@ -37,18 +38,9 @@ class FourState(Build):
         library = lib_entry("vpi", "icarus")
         return [str(_BIN / "vvp"), "-M", str(_libraries()), "-m", library, str(self.executable)]
 
-    def environment(
-        self,
-        test_modules: str | Sequence[str],
-        toplevel: str | None = None,
-        *,
-        seed: int | None = None,
-        tests: str | None = None,
-        results: Path | None = None,
-    ) -> dict[str, str]:
+    def environment(self, *given: Any, **options: Any) -> dict[str, str]:
         """As of :class:`Build`; what is written at a clock edge waits until the design saw it."""
-        found = super().environment(test_modules, toplevel, seed=seed, tests=tests, results=results)
-        return found | {"COCOTB_TRUST_INERTIAL_WRITES": "0"}
+        return super().environment(*given, **options) | {"COCOTB_TRUST_INERTIAL_WRITES": "0"}
 
 
 def netlist(cfg: Config) -> Path:
