@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -22,16 +21,6 @@ from softmax_cosim.paths import ROOT
 
 EXAMPLE = ROOT / "examples" / "distance"
 SHORT = str(ROOT / "traces" / "ocr_short.safetensors")
-
-
-@pytest.fixture
-def example(tmp_path: Path) -> Path:
-    """A copy of the example that may be broken."""
-    folder = tmp_path / "distance"
-    shutil.copytree(EXAMPLE, folder)
-    toml = folder / "distance.toml"
-    toml.write_text(toml.read_text().replace("../../rtl", str(ROOT / "rtl")))
-    return folder
 
 
 def replay(config: Path, out: Path, *words: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,15 +42,11 @@ def summary(folder: Path) -> dict:
 
 
 @pytest.fixture
-def wrong_example(tmp_path: Path) -> Path:
+def wrong_example(example: Path) -> Path:
     """The example, one too large in every element."""
-    folder = tmp_path / "distance"
-    shutil.copytree(EXAMPLE, folder)
-    toml = folder / "distance.toml"
-    toml.write_text(toml.read_text().replace("../../rtl", str(ROOT / "rtl")))
-    design = folder / "distance_top.sv"
+    design = example / "distance_top.sv"
     design.write_text(design.read_text().replace("OutW'(M - 32'(", "OutW'(M - 1 - 32'("))
-    return toml
+    return example / "distance.toml"
 
 
 @pytest.fixture

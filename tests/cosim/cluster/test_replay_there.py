@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sqlite3
 from pathlib import Path
@@ -20,7 +19,6 @@ from softmax_cosim.trace import Layer, write
 
 pytest.importorskip("distributed", reason="the extra cluster is not installed")
 
-EXAMPLE = ROOT / "examples" / "distance"
 WORDS = ["--config", "rexp_uint8", "--figures", "full", "--save-outputs"]
 
 
@@ -125,21 +123,17 @@ def summary_of_interrupted(folder: Path) -> dict:
 
 
 @pytest.fixture
-def example(tmp_path: Path) -> Path:
-    """A design of the user's own, broken."""
-    folder = tmp_path / "distance"
-    shutil.copytree(EXAMPLE, folder)
-    toml = folder / "distance.toml"
-    toml.write_text(toml.read_text().replace("../../rtl", str(ROOT / "rtl")))
-    golden = folder / "distance.py"
+def wrong_example(example: Path) -> Path:
+    """The example, whose golden model adds 3 where it should not."""
+    golden = example / "distance.py"
     golden.write_text(golden.read_text().replace("cfg.m - d, 0)", "cfg.m - d, 3)"))
-    return toml
+    return example / "distance.toml"
 
 
 def test_failures_are_told_as_on_one_machine(
-    workers, example: Path, trace: Path, tmp_path: Path, capsys
+    workers, wrong_example: Path, trace: Path, tmp_path: Path, capsys
 ):
-    words = ["--config", str(example), "--save-outputs", "--max-rows", "60"]
+    words = ["--config", str(wrong_example), "--save-outputs", "--max-rows", "60"]
     assert replay(trace, tmp_path / "here", *words) == 1
     here = capsys.readouterr().out
     assert there(workers, trace, tmp_path / "there", *words) == 1
@@ -151,15 +145,15 @@ def test_failures_are_told_as_on_one_machine(
 
 
 def test_a_worker_with_another_design_is_refused(
-    workers, example: Path, trace: Path, tmp_path: Path, monkeypatch, capsys
+    workers, wrong_example: Path, trace: Path, tmp_path: Path, monkeypatch, capsys
 ):
     monkeypatch.setattr(
         "softmax_cosim.cluster.identity.sha256", lambda path: "another" * ("distance" in path.name)
     )
-    assert there(workers, trace, tmp_path / "there", "--config", str(example)) == 2
+    assert there(workers, trace, tmp_path / "there", "--config", str(wrong_example)) == 2
     said = capsys.readouterr().err
     assert "cosim: the worker tcp://127.0.0.1:" in said
-    assert f"has another {example.parent}" in said
+    assert f"has another {wrong_example.parent}" in said
 
 
 def test_what_a_design_cannot_do_is_refused_alike(workers, tmp_path: Path, capsys):
@@ -182,7 +176,7 @@ def test_waves_are_of_this_machine(trace: Path, tmp_path: Path, capsys):
 
 
 def test_shards_of_a_design_of_ones_own_are_not_kept(
-    workers, example: Path, trace: Path, tmp_path: Path, at_result
+    workers, wrong_example: Path, trace: Path, tmp_path: Path, at_result
 ):
     """What it reads while it runs may be another one by then."""
 
@@ -190,5 +184,5 @@ def test_shards_of_a_design_of_ones_own_are_not_kept(
         raise UsageError("the client was killed")
 
     at_result(3, end)
-    assert there(workers, trace, tmp_path / "there", "--config", str(example)) == 2
+    assert there(workers, trace, tmp_path / "there", "--config", str(wrong_example)) == 2
     assert not (tmp_path / "there" / ".played").exists()
