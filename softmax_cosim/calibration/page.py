@@ -128,5 +128,6 @@ def _by_table_bytes(tried: Sequence[Candidate], proposal: Candidate) -> str:
 
 def _half(across: Scale, errors: Sequence[float]) -> Panel:
     """Half as wide as the page; errors upwards, by their logarithm."""
-    low, high = min(errors), max(errors)
+    high = max(*errors, 1e-12)
+    low = max(min(errors), 1e-6 * high)
     return Panel(64, 12, WIDTH / 2 - 10, 220, across, Scale(low / 1.1, 1.1 * high, log=True))

@@ -26,6 +26,7 @@ __all__ = [
     "Panel",
     "Scale",
     "cut",
+    "decades",
     "drawing",
     "legend",
     "round_figures",
@@ -66,7 +67,7 @@ class Scale:
 
     def _of(self, values: Pixels) -> Pixels:
         if self._log:
-            return np.log10(values)
+            return np.log10(np.maximum(values, self.low))
         if self._to_scale:
             size = np.abs(values) / self._to_scale
             far = 1 + np.log10(np.maximum(size, 1))
@@ -84,14 +85,7 @@ class Scale:
             return sorted({value for value in found if self.low <= value <= self.high})
         if not self._log:
             return round_figures(self.low, self.high, most)
-        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        found = []
-        for marks in ((1, 2, 5), (1, 3), (1,)):
-            every = (mark * 10.0**decade for decade in decades for mark in marks)
-            found = [v for v in every if self.low * (1 - 1e-9) <= v <= self.high * (1 + 1e-9)]
-            if len(found) <= most:
-                return found
-        return found[:: math.ceil(len(found) / most)]
+        return decades(self.low, self.high, most)
 
 
 def round_figures(low: float, high: float, most: int) -> list[float]:
@@ -100,6 +94,18 @@ def round_figures(low: float, high: float, most: int) -> list[float]:
     step = 10.0 ** math.floor(math.log10(span / most))
     step *= next(by for by in (1, 2, 5, 10) if span / (step * by) <= most)
     return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def decades(low: float, high: float, most: int) -> list[float]:
+    """Round figures from ``low`` to ``high``, above 0, for a logarithmic scale; at most so many."""
+    span = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found: list[float] = []
+    for marks in ((1, 2, 5), (1, 3), (1,)):
+        every = (mark * 10.0**decade for decade in span for mark in marks)
+        found = [value for value in every if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+        if len(found) <= most:
+            return found
+    return found[:: math.ceil(len(found) / most)]
 
 
 def tick(value: float) -> str:

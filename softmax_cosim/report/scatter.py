@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from softmax_cosim.report.decision import Choice, Point
-from softmax_cosim.report.drawing import cut, round_figures, tick
+from softmax_cosim.report.drawing import cut, decades, round_figures, tick
 from softmax_cosim.report.text import amount, figure
 
 __all__ = ["chart"]
@@ -65,15 +65,7 @@ class _Axis:
             return round_figures(self.low, self.high, most)
         zero = [] if self.zero is None else [0.0]
         lowest = self.low if self.zero is None else self.zero + 0.3
-        for marks in ((1, 2, 5), (1, 3), (1,)):
-            decades = range(math.floor(lowest), math.ceil(self.high) + 1)
-            found = [mark * 10.0**decade for decade in decades for mark in marks]
-            inside = [
-                value for value in found if value > 0 and lowest <= math.log10(value) <= self.high
-            ]
-            if len(inside) <= most:
-                return zero + inside
-        return zero + inside[:: math.ceil(len(inside) / most)]
+        return zero + decades(10.0**lowest, 10.0**self.high, most)
 
 
 def chart(choice: Choice) -> str:
