@@ -14,6 +14,7 @@ import pytest
 from softmax_cosim import cli
 from softmax_cosim.cluster import Cluster
 from softmax_cosim.configs import UsageError
+from softmax_cosim.files import sha256
 from softmax_cosim.paths import ROOT
 from softmax_cosim.trace import Layer, write
 
@@ -148,7 +149,8 @@ def test_a_worker_with_another_design_is_refused(
     workers, wrong_example: Path, trace: Path, tmp_path: Path, monkeypatch, capsys
 ):
     monkeypatch.setattr(
-        "softmax_cosim.cluster.identity.sha256", lambda path: "another" * ("distance" in path.name)
+        "softmax_cosim.cluster.identity.sha256",
+        lambda path: "another" if path.parent == wrong_example.parent else sha256(path),
     )
     assert there(workers, trace, tmp_path / "there", "--config", str(wrong_example)) == 2
     said = capsys.readouterr().err
