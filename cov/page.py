@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ from cov.points import KINDS, Point
 from cov.sets import Measured
 from cov.waivers import Waiver, waived
 
-__all__ = ["Result", "written"]
+__all__ = ["Result", "places", "written"]
 
 
 @dataclass(frozen=True)
@@ -152,15 +153,17 @@ def _waivers(result: Result) -> list[str]:
 
 
 def _unreached(result: Result) -> list[str]:
-    """By signal, of toggles: their bits together."""
-    found: dict[tuple[str, str, int, str], int] = {}
-    for point in result.unreached():
-        name = point.what.partition("[")[0].partition(":")[0]
-        key = (point.file, point.kind, point.line, name)
-        found[key] = found.get(key, 0) + 1
-    lines = ["## Not reached", ""]
-    lines += [
-        f"* `{file}:{line}`, {kind}{f' `{name}`' if name else ''}{f' ({n})' if n > 1 else ''}"
+    lines = [f"* {place}" for place in places(result)]
+    return ["## Not reached", "", *(lines or ["Nothing."]), ""]
+
+
+def places(result: Result) -> list[str]:
+    """Where points were not reached: by signal, of toggles, their bits together."""
+    found = Counter(
+        (point.file, point.kind, point.line, point.what.partition("[")[0].partition(":")[0])
+        for point in result.unreached()
+    )
+    return [
+        f"`{file}:{line}`, {kind}{f' `{name}`' if name else ''}{f' ({n})' if n > 1 else ''}"
         for (file, kind, line, name), n in found.items()
     ]
-    return [*(lines if found else [*lines, "Nothing."]), ""]

@@ -121,8 +121,8 @@ PLAN: Mapping[str, Group] = {
             Cross(("kind", "state")),
         ],
     ),
-    # Longer rows have larger ones, up to 12: tests/sim/test_bulk.py.
-    "exponent": Group({"exponent": tuple(map(str, range(9)))}, []),
+    # Of rows up to 1,500 elements; longer ones have larger ones, up to 12: tests/sim/test_bulk.py.
+    "exponent": Group({"exponent": tuple(map(str, range(11)))}, []),
     "access": Group(
         {
             "method": METHODS,

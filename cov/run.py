@@ -161,8 +161,8 @@ def _tell(result: page.Result, say: Callable[[str], None]) -> None:
         say(f"{kind}: {reached} of {total}, {100 * reached / total:.2f} %")
     reached, total = result.planned()
     say(f"plan: {reached} of {total}, {100 * reached / total:.2f} %")
-    for point in result.unreached():
-        say(f"  not reached: {point.file}:{point.line} {point.kind} {point.what}")
+    for place in page.places(result):
+        say(f"  not reached: {place}")
 
 
 if __name__ == "__main__":

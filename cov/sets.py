@@ -22,6 +22,7 @@ _WHOLE = (
     "split_uint8-lanes4-in_w8-frac0-row_expTrue-max_len90",
 )
 _IN_PART = (
+    "split_uint8-lanes16-row_expTrue-max_len1500",
     "rexp_uint8-lanes16-in_w8-frac4-max_len200-xs16",
     "rexp_uint4-lanes16-in_w4-frac0-max_len1000-sum_indexfloor",
     "rexp_uint2-lanes1-indexmsb-in_w5-frac2-max_len33",

@@ -105,9 +105,9 @@ def _early_hole(cfg: Config, rng: Rng) -> list[int]:
 
 
 def _partial(cfg: Config, rng: Rng) -> list[int]:
-    """A beat before the last that is filled from lane 0 and not full, or empty."""
+    """A beat before the last that is filled from lane 0 and not full, or empty, as likely."""
     full = 2**cfg.lanes - 1
-    keep = full >> int(rng.integers(1, cfg.lanes + 1))
+    keep = full >> int(rng.integers(1, cfg.lanes + 1)) if rng.random() < 0.5 else 0
     return [*_full_beats(cfg, rng), keep, *_full_beats(cfg, rng), full]
 
 
