@@ -119,14 +119,20 @@ def connected(where: Where, more: Iterable[str] = ()) -> Iterator[Cluster]:
             another than we are.
     """
     distributed = require("distributed", "cluster")
-    for name in ("distributed", "tornado"):  # whatever happens is said by us
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    _silenced("distributed", "tornado")
     client = _client(distributed, where)
     try:
         yield Cluster(client, where.address, _agreed(client, where, tuple(more)))
     finally:
         with contextlib.suppress(Exception):
             client.close(timeout=_LOOK_SECONDS)
+
+
+def _silenced(*packages: str) -> None:
+    """Whatever happens is said by us: some loggers of a package have levels of their own."""
+    for name in [*packages, *logging.root.manager.loggerDict]:
+        if name.partition(".")[0] in packages:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _client(distributed: Any, where: Where) -> Any:

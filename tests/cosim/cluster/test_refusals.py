@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import subprocess
@@ -54,6 +55,15 @@ def refused(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     if words[0] == "replay":
         assert list((tmp_path / "out").glob("*")) == []
     return said
+
+
+def test_the_engine_says_nothing_of_its_own(nobody: str, monkeypatch: pytest.MonkeyPatch):
+    """Some of its loggers have a level of their own: they put tracebacks beside our sentence."""
+    log = logging.getLogger("distributed.client")
+    monkeypatch.setattr(log, "level", logging.WARNING)
+    with pytest.raises(UsageError), connected(Where(nobody)):
+        pass
+    assert not log.isEnabledFor(logging.ERROR)
 
 
 @pytest.mark.parametrize("command", [REPLAY, EVAL], ids=["replay", "eval"])
