@@ -132,13 +132,11 @@ def processes_of(session: int) -> Iterator[int]:
 
 def _helpers(trial: Trial, kind: str) -> list[int]:
     """Its simulators, or its workers."""
+    place, sign = (2, b"spawn_main") if kind == "worker" else (0, b"/sim/")
     found = []
     for pid in processes_of(trial.process.pid):
-        with contextlib.suppress(OSError):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes()
-            if ("spawn_main" if kind == "worker" else "/sim/").encode() in words.split(b"\0", 3)[
-                2 if kind == "worker" else 0
-            ]:
+        with contextlib.suppress(OSError, IndexError):  # it may have ended
+            if sign in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[place]:
                 found.append(pid)
     return found
 
