@@ -18,12 +18,13 @@ are flagged, not removed. One layer is in memory at a time.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,8 @@ _NAME = re.compile(r"layer\.(0|[1-9]\d{0,8})\.(scores|mask)")
 _NEARLY = re.compile(r"layers?\.\d+\.(scores?|masks?)", re.IGNORECASE)
 _DTYPES = {"float16": "F16", "float32": "F32", "float64": "F64", "bool": "BOOL"}
 _SCORE_DTYPES = ("F16", "F32", "F64")
+_LONGEST_HEADER = 100_000_000  # as the library has it
+_READ = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BOOL": "?"}
 
 Shape = tuple[int, ...]
 
@@ -133,6 +136,7 @@ class Trace:
             }
         self._masked = {_index(name) for name in found if name.endswith(".mask")}
         self.shapes = self._check_tensors(found)
+        self._tensors = found
 
     @property
     def model(self) -> str:
@@ -175,14 +179,39 @@ class Trace:
                 that has changed.
         """
         chosen = self.check_layers(only)
-        with self._open() as file:
+        try:
+            file = self.path.open("rb")
+        except OSError as error:
+            raise self._unreadable(error) from None
+        with file:
+            places = self._places(file)
             for index in chosen:
-                name = f"layer.{index}.mask"
-                mask = file.get_tensor(name) if index in self._masked else None
-                layer = Layer(index, file.get_tensor(f"layer.{index}.scores"), mask)
+                names = [f"layer.{index}.scores"]
+                names += [f"layer.{index}.mask"] * (index in self._masked)
+                layer = Layer(index, *(self._tensor(file, name, places[name]) for name in names))
                 self.check_same()
                 check_finite(layer.scores, f"{self.path}: {layer.name}")
                 yield layer
+
+    def _places(self, file: BinaryIO) -> Mapping[str, int]:
+        """Where in the file each tensor begins."""
+        text = file.read(min(int.from_bytes(file.read(8), "little"), _LONGEST_HEADER))
+        self.check_same()  # so it is the header that was checked
+        header, begin = json.loads(text), file.tell()
+        return {name: begin + header[name]["data_offsets"][0] for name in self._tensors}
+
+    def _tensor(self, file: BinaryIO, name: str, place: int) -> npt.NDArray[Any]:
+        """Read a tensor. The library would map the file, and die of one that is cut meanwhile."""
+        dtype, shape = self._tensors[name]
+        count = math.prod(shape)
+        try:
+            file.seek(place)
+            tensor = np.fromfile(file, _READ[dtype], count)
+        except OSError as error:
+            raise self._unreadable(error) from None
+        if len(tensor) < count:
+            raise self._changed()
+        return tensor.reshape(shape)
 
     def check_same(self) -> None:
         """Refuse to go on once the file is another one than that which was opened.
@@ -191,7 +220,14 @@ class Trace:
             UsageError: it was written again, or something else put in its place.
         """
         if stamp(self.path) != self._stamp:
-            raise UsageError(f"{self.path} changed while it was being read; run it again")
+            raise self._changed()
+
+    def _changed(self) -> UsageError:
+        return UsageError(f"{self.path} changed while it was being read; run it again")
+
+    def _unreadable(self, error: OSError) -> UsageError:
+        reason = "it is a folder" if self.path.is_dir() else error.strerror or str(error)
+        return UsageError(f"{self.path} cannot be read: {reason}")
 
     def check_fits(self, cfg: Config) -> None:
         """Refuse a trace with rows longer than a configuration stores.
@@ -225,8 +261,7 @@ class Trace:
                 f"{self.path} {problem}: a trace is a safetensors file; make it again"
             ) from None
         except OSError as error:
-            reason = "it is a folder" if self.path.is_dir() else error.strerror or str(error)
-            raise UsageError(f"{self.path} cannot be read: {reason}") from None
+            raise self._unreadable(error) from None
 
     def _begins_well(self) -> bool:
         """A safetensors file begins with its header's length (8 bytes) and the header, JSON."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from softmax_cosim import cli
 from softmax_cosim.configs import UsageError
+from softmax_cosim.paths import ROOT
 from softmax_cosim.replay import command, player
 from softmax_cosim.trace import Layer, Trace, write
 
@@ -31,6 +34,27 @@ def test_a_trace_that_is_another_file_by_now(tmp_path: Path):
         next(layers)
     with pytest.raises(UsageError, match="changed while it was being read; run it again"):
         list(trace.layers())
+
+
+def test_a_trace_that_is_cut_while_it_is_read(tmp_path: Path):
+    """In a process of its own: one that had mapped the file would die of it, without a word."""
+    scores = np.zeros((1, 1, 512, 64), np.float32)
+    path = tmp_path / "t.safetensors"
+    write(path, [Layer(0, scores), Layer(1, scores)], model="m", source="s")
+    reads = (
+        "import os, sys\n"
+        "from softmax_cosim.trace import Trace\n"
+        "layers = Trace(sys.argv[1]).layers()\n"
+        "next(layers)\n"
+        "os.truncate(sys.argv[1], 140_000)\n"
+        "try:\n    next(layers)\n"
+        "except Exception as error:\n    print(type(error).__name__, error)\n"
+    )
+    command = [sys.executable, "-c", reads, str(path)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert done.returncode == 0
+    assert "UsageError" in done.stdout
+    assert "t.safetensors changed while it was being read; run it again" in done.stdout
 
 
 @pytest.fixture
