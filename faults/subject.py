@@ -101,7 +101,7 @@ class Subject:
                 lines = [json.loads(line) for line in path.read_text().splitlines()]
                 found[name] = sorted((_timeless(line) for line in lines), key=repr)
             elif path.suffix in (".html", ".md"):
-                found[name] = _CLOCKS.sub("", path.read_text())
+                found[name] = _CLOCKS.sub("", path.read_text(errors="replace"))
             else:
                 found[name] = path.read_bytes()
         return found

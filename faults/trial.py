@@ -268,6 +268,9 @@ FAULTS: dict[str, tuple[Callable[[Trial], None], bool]] = {
     "two runs": (_two, False),
 }
 
+#: What changes the report itself, or what it is of.
+_AFTERWARDS = ("trace changed", "files damaged")
+
 
 def undisturbed(subject: Subject, folder: Path) -> tuple[dict[str, Any], float]:
     """What a run leaves, and how long it took.
@@ -299,7 +302,7 @@ def tried(
         for pid in processes_of(trial.process.pid):
             os.kill(pid, signal.SIGKILL)
     code = trial.process.wait()
-    if code == _DONE and trial.out.is_dir() and fault != "trace changed":
+    if code == _DONE and trial.out.is_dir() and fault not in _AFTERWARDS:
         _same(subject, trial.out, whole)
     done = subject.done(trial.out)
     (folder / "calls").unlink(missing_ok=True)
