@@ -22,20 +22,31 @@ from softmax_cosim.paths import ROOT
 
 PICTURE = ROOT / "docs" / "images" / "field.png"
 PART = Part(field.PAGE, "<!-- python -m benchmarks.field_tasks -->", "<!-- up to here -->")
+#: Tasks in a table.
+ABREAST = 3
 
 
-def cell(found: dict[str, Any], unit: str) -> str:
-    """Loss in points, or in percent of a metric that is none, and agreement."""
+def cell(found: dict[str, Any], baseline: dict[str, Any]) -> str:
+    """Loss and its interval in points, or in percent of a metric that is none, and agreement."""
     main = found["metrics"][0]
-    low, high = main["interval"] or (0, 0)
-    loss = main["loss"] if unit == "%" else main["relative_loss"]
-    return written(100 * loss, low > 0 or high < 0, found["agreement"])
+    scale = 100 if baseline["unit"] == "%" else 100 / abs(baseline["value"])
+    if main["interval"] is None:
+        return written(scale * main["loss"], False, found["agreement"])
+    low, high = (scale * bound for bound in main["interval"])
+    return written(scale * main["loss"], low > 0 or high < 0, found["agreement"], (low, high))
 
 
-def table(results: Sequence[dict[str, Any]]) -> list[str]:
-    """A row a configuration, a column a task."""
+def tables(results: Sequence[dict[str, Any]]) -> list[str]:
+    """Tables of a few tasks each."""
     tasks = [task for result in results for task in result["tasks"]]
-    heads, rows = [], {}
+    parts = [table(tasks[n : n + ABREAST]) for n in range(0, len(tasks), ABREAST)]
+    return [line for part in parts for line in ("", *part)][1:]
+
+
+def table(tasks: Sequence[dict[str, Any]]) -> list[str]:
+    """A row a configuration, a column a task."""
+    heads: list[str] = []
+    rows: dict[str, dict[str, str]] = {}
     for task in tasks:
         main = task["baseline"][0]
         scale = 100 if main["unit"] == "%" else 1
@@ -45,7 +56,7 @@ def table(results: Sequence[dict[str, Any]]) -> list[str]:
         )
         for found in task["cells"]:
             name = found["config"]
-            rows.setdefault(name, {})[task["task"]] = cell(found, main["unit"])
+            rows.setdefault(name, {})[task["task"]] = cell(found, main)
     lines = [f"|  | {' | '.join(heads)} |", f"| --- {'| ---: ' * len(heads)}|"]
     for name, cells in rows.items():
         shown = " | ".join(cells.get(task["task"], "–") for task in tasks)
@@ -56,7 +67,7 @@ def table(results: Sequence[dict[str, Any]]) -> list[str]:
 def page(results: Sequence[dict[str, Any]]) -> list[str]:
     """The lines of :data:`PART`."""
     commits = ", ".join(dict.fromkeys(f"`{result['commit']}`" for result in results))
-    return [f"Measured at commit {commits}.", "", *table(results)]
+    return [f"Measured at commit {commits}.", "", *tables(results)]
 
 
 def errors(text: str) -> dict[str, float]:

@@ -35,7 +35,16 @@ class Part:
             temporary.write_text(text, encoding="utf-8")
 
 
-def cell(loss: float, significant: bool, agreement: float) -> str:
-    """A loss, bold where it is not by chance, and the share of answers that are float's."""
-    text = f"{loss:+.2f}".replace("-0.00", "+0.00")
-    return f"{f'**{text}**' if significant else text} ({100 * agreement:.0f} %)"
+def cell(
+    loss: float, significant: bool, agreement: float, interval: tuple[float, float] | None = None
+) -> str:
+    """A loss, bold where it is not by chance, its interval, and the share of float's answers."""
+    text = _signed(loss)
+    shown = f"**{text}**" if significant else text
+    if interval is None:
+        return f"{shown} ({100 * agreement:.0f} %)"
+    return f"{shown} [{' '.join(map(_signed, interval))}] {100 * agreement:.0f} %"
+
+
+def _signed(loss: float) -> str:
+    return f"{loss:+.2f}".replace("-0.00", "+0.00")

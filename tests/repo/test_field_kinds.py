@@ -82,8 +82,23 @@ def test_the_page_has_every_error():
 
 
 def test_cells_of_tasks():
-    main = {"loss": -0.012, "relative_loss": 0.1, "interval": [-0.02, -0.001]}
+    main = {"loss": -0.012, "interval": [-0.02, -0.001]}
     found = {"metrics": [main], "agreement": 0.914}
-    assert field_tasks.cell(found, "%") == "**-1.20** (91 %)"
+    share, error = {"unit": "%", "value": 0.5}, {"unit": "", "value": 0.4}
+    assert field_tasks.cell(found, share) == "**-1.20** [-2.00 -0.10] 91 %"
     main["interval"] = [-0.02, 0.2]
-    assert field_tasks.cell(found, "") == "+10.00 (91 %)"
+    assert field_tasks.cell(found, error) == "-3.00 [-5.00 +50.00] 91 %"
+    main["interval"] = None
+    assert field_tasks.cell(found, share) == "-1.20 (91 %)"
+
+
+def test_a_table_has_three_tasks_at_most():
+    base = [{"metric": "accuracy", "unit": "%", "value": 0.5}]
+    metrics = [{"loss": 0.0, "interval": None}]
+    cells = [{"config": "rexp_uint8", "metrics": metrics, "agreement": 1.0}]
+    tasks = [
+        {"task": name, "examples": 5, "baseline": base, "cells": cells} for name in ("abcdefg")
+    ]
+    lines = field_tasks.tables([{"tasks": tasks[:2]}, {"tasks": tasks[2:]}])
+    assert [line.count("accuracy") for line in lines if "accuracy" in line] == [3, 3, 1]
+    assert lines.count("") == 2
