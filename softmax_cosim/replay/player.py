@@ -99,7 +99,7 @@ class Player:
                 yield self._keep(part, Outcome(self._shard(part).measure(None)))
             self._check_own()
             return
-        with closing(self._field()) as field, closing(self._again):
+        with self._field() as field, closing(self._again):
             field.start()
             self._tally.built(field.build.warnings, str(field.build.log))
             self._begun = time.perf_counter()

@@ -14,6 +14,8 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass
 from threading import Lock
+from types import TracebackType
+from typing import Self
 
 from safetensors import SafetensorError
 
@@ -77,7 +79,16 @@ class There:
     def start(self) -> None:
         """Workers start simulators when they need them."""
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        """The field itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """What is under way is dropped with the connection."""
 
     def play(self, shard: Shard, place: int) -> Playing:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from softmax_cosim.golden.exchange import Broken
 from softmax_cosim.golden.rows import Results
@@ -62,7 +63,10 @@ class Playing:
 
 
 class Field(Protocol):
-    """Those who play the shards of one design."""
+    """Those who play the shards of one design, within a block.
+
+    At its end what is under way is waited for, or dropped if an exception is the end.
+    """
 
     draws: tuple[str, ...]
     """Of each place, the power-up draw."""
@@ -90,8 +94,17 @@ class Field(Protocol):
         """Have a shard played from the draw of a place."""
         ...
 
-    def close(self) -> None:
-        """Drop what is under way."""
+    def __enter__(self) -> Self:
+        """The field itself."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go of everything."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -19,7 +20,7 @@ from softmax_cosim.paths import ROOT
 from softmax_cosim.simulation import pool as pools
 from softmax_cosim.simulation.cache import Interrupted, stopping
 from softmax_cosim.simulation.pool import Pool
-from softmax_cosim.simulation.simulator import SimulatorCrash
+from softmax_cosim.simulation.simulator import Simulator, SimulatorCrash
 from tests.cosim.test_interrupt import COMPILER
 
 FAKES = ROOT / "tests" / "cosim" / "eval" / "fakes.py"
@@ -70,6 +71,44 @@ def test_an_evaluation_with_a_worker_that_hangs(tmp_path: Path, number: signal.S
             os.kill(worker, signal.SIGKILL)
     assert process.returncode == run.INTERRUPTED
     assert said == "interrupted; the same command goes on from here\n"
+
+
+def test_a_replay_whose_simulators_hang(tmp_path: Path):
+    """What is under way is not waited for any more."""
+    cfg, trace = configs.load("rexp_uint8"), ROOT / "traces" / "ocr_short.safetensors"
+    name = Simulator(cfg, "signal").build.folder.name
+    words = ["replay", str(trace), "--config", cfg.name, "--transport", "signal", "--jobs", "1"]
+    process = started([*words, "--out", str(tmp_path / "out")])
+    stopped: list[int] = []
+    try:
+        while len(stopped) < 2:  # one a power-up draw
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+            stopped = processes_named(name, process.pid)
+        for simulator in stopped:
+            os.kill(simulator, signal.SIGSTOP)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=SOON)
+    finally:
+        with process:
+            process.kill()
+        for simulator in stopped:
+            if Path(f"/proc/{simulator}").exists():
+                os.kill(simulator, signal.SIGKILL)
+    assert process.returncode == run.INTERRUPTED
+    assert "Traceback" not in said
+
+
+def processes_named(word: str, session: int) -> list[int]:
+    """Those of a session in whose name a word occurs."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):
+                named = word.encode() in (entry / "cmdline").read_bytes().split(b"\0")[0]
+                if named and os.getsid(int(entry.name)) == session:
+                    found.append(int(entry.name))
+    return found
 
 
 def test_a_terminals_interrupt_brings_no_traceback(tmp_path: Path):
