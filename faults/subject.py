@@ -93,6 +93,8 @@ class Subject:
         found: dict[str, Any] = {}
         for path in sorted(out.rglob("*")):
             name = str(path.relative_to(out))
+            if path.name == ".lock":  # goes with a folder that is removed
+                continue
             if path.is_dir():
                 found[name] = "a folder"
             elif path.suffix == ".json":
