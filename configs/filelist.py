@@ -47,9 +47,11 @@ def _read(path: Path, found: FileList, inside: tuple[Path, ...]) -> None:
         raise UsageError(f"{path}: the file list names itself")
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise UsageError(f"cannot read the file list {path}: {reason}") from None
+    except (OSError, ValueError) as error:  # of a name with a NUL, and of what is not UTF-8
+        reason = getattr(error, "strerror", None) or (
+            "not UTF-8" if isinstance(error, UnicodeDecodeError) else "no file can have that name"
+        )
+        raise UsageError(f"cannot read the file list {str(path)!r}: {reason}") from None
     words = _words(path, text)
     for line, word in words:
         if word in _SPELT:

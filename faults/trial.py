@@ -195,7 +195,8 @@ def _full_disk(trial: Trial) -> None:
     if code > 1 and not trial.said.strip():
         code = _BAD_INPUT  # what it says goes to such a file as well
         (trial.folder / "said").write_text("nothing can be said on a full disk")
-    trial.check(code, _DONE, _BAD_INPUT)
+    # A simulator that is started meanwhile dies of its limit, as it would not of a full disk.
+    trial.check(code, _DONE, _BAD_INPUT, _UNFORESEEN)
 
 
 def _removed(trial: Trial) -> None:

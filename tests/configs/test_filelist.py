@@ -56,7 +56,8 @@ $IP/b.sv ${IP}/c.sv
     ("text", "sentence"),
     [
         ("missing.sv", "line 1: there is no file .*missing.sv"),
-        ("\n-f nothing.f", "cannot read the file list .*nothing.f: No such file"),
+        ("\n-f nothing.f", "cannot read the file list .*nothing.f': No such file"),
+        ("-f a\0b.f", r"cannot read the file list .*a\\x00b\.f': no file can have that name"),
         ("-f top.f", "top.f: the file list names itself"),
         ("$NO_SUCH_PLACE/a.sv", r"line 1: \$NO_SUCH_PLACE is not set"),
         ("-y", "line 1: -y and nothing behind it"),
