@@ -270,7 +270,7 @@ FAULTS: dict[str, tuple[Callable[[Trial], None], bool]] = {
 }
 
 #: What changes the report itself, or what it is of.
-_AFTERWARDS = ("trace changed", "files damaged")
+_AFTERWARDS = ("trace changed", "files damaged", "folder removed")
 
 
 def undisturbed(subject: Subject, folder: Path) -> tuple[dict[str, Any], float]:
