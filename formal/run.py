@@ -14,10 +14,14 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from formal import mutants, mutants_bus, register_map
+from formal.mutant import Mutant
+from formal.proofs import MODES, PROOFS, Change, Proof
+from softmax_cosim import configs
 from softmax_cosim.configs import UsageError
 from softmax_cosim.paths import ROOT, RTL
 from softmax_cosim.simulation.build import rtl_sources
@@ -55,31 +59,7 @@ opt_clean -purge
 """
 
 
-class Change(NamedTuple):
-    """Lines of a file, and what takes their place."""
-
-    file: str
-    lines: str
-    become: str
-
-
-class Proof(NamedTuple):
-    """A module of this folder, and how its properties are proven: ``depth`` is the induction's."""
-
-    top: str
-    depth: int
-    induction: bool = True
-    parameters: Mapping[str, str | int] = {}
-    changes: Sequence[Change] = ()
-
-
-class Mutant(NamedTuple):
-    """What is broken, and which property of which proof must fail within ``depth`` cycles."""
-
-    proof: str
-    property: str
-    change: Change
-    depth: int
+MUTANTS = mutants_bus.MUTANTS | mutants.MUTANTS
 
 
 class Verdict(NamedTuple):
@@ -89,207 +69,10 @@ class Verdict(NamedTuple):
     properties: Sequence[str]
 
 
-#: A row store of a few beats is full within a few cycles; how many makes no other difference.
-_SMALL = (
-    Change("softmax_pkg.sv", "IN_FLIGHT = 16;", "IN_FLIGHT = 2;"),
-    Change("softmax_split.sv", "/ LANES + InfoLatency + 2;", "/ LANES + 2;"),
-)
-#: What holds by induction speaks of the words in a memory, which Yosys allows of a vector alone.
-_VECTORS = tuple(
-    Change(file, "logic [W-1:0] mem[DEPTH];", "logic [DEPTH-1:0][W-1:0] mem;")
-    for file in ("fall_through_fifo.sv", "ram_1r1w.sv")
-)
-
-
-def _flow(core: str) -> Proof:
-    return Proof(f"softmax_flow_{core}_proof", 2, True, {}, (*_VECTORS, *_SMALL))
-
-
-def _bounded(top: str, depth: int, method: str, **parameters: int) -> Proof:
-    return Proof(top, depth, False, {"METHOD": f'"{method}"', **parameters}, _SMALL)
-
-
-_TINY = {"IN_W": 4, "F": 0, "W": 2, "LANES": 1, "MAX_LEN": 2, "XS": 4, "KE": 8}
-
-PROOFS = {
-    "stream_reg": Proof("stream_reg_proof", 2),
-    "fall_through_fifo": Proof("fall_through_fifo_proof", 3, True, {}, _VECTORS),
-    "fall_through_fifo, registered": Proof(
-        "fall_through_fifo_proof", 3, True, {"FALL_THROUGH": 0}, _VECTORS
-    ),
-    "row_store": Proof("row_store_proof", 2, True, {}, _VECTORS),
-    "flow of rexp, two passes": _flow("rexp_two_pass"),
-    "flow of rexp, three passes": _flow("rexp"),
-    "flow of lut2d": _flow("lut2d"),
-    "flow of split": _flow("split"),
-    "values of rexp": _bounded("softmax_values_proof", 20, "rexp", LANES=1, MAX_LEN=2),
-    "values of lut2d": _bounded("softmax_values_proof", 22, "lut2d", LANES=1, MAX_LEN=2),
-    "X of rexp": _bounded("softmax_twin_proof", 18, "rexp", **_TINY),
-    "X of lut2d": _bounded("softmax_twin_proof", 20, "lut2d", **_TINY),
-    "X of split": _bounded("softmax_twin_proof", 20, "split", **_TINY),
-}
-
-MUTANTS = {
-    "a stalled word overwritten": Mutant(
-        "stream_reg",
-        "a_word",
-        Change("stream_reg.sv", "if (ready_o && valid_i)", "if (valid_i)"),
-        6,
-    ),
-    "a stalled word withdrawn": Mutant(
-        "stream_reg",
-        "a_offered",
-        Change("stream_reg.sv", "else if (ready_o) valid_q", "else valid_q"),
-        6,
-    ),
-    "a register that never closes up": Mutant(
-        "stream_reg", "a_takes", Change("stream_reg.sv", "ready_i || !valid_q", "ready_i"), 6
-    ),
-    "words overtaken": Mutant(
-        "fall_through_fifo",
-        "a_word",
-        Change("fall_through_fifo.sv", "queued_q ? mem[rd_q]", "queued_q ? mem[next(rd_q)]"),
-        10,
-    ),
-    "a word not shown at once": Mutant(
-        "fall_through_fifo",
-        "a_through",
-        Change(
-            "fall_through_fifo.sv", "(head_valid_q || !FALL_THROUGH) ? head_q : data_i", "head_q"
-        ),
-        6,
-    ),
-    "a word lost": Mutant(
-        "fall_through_fifo",
-        "a_valid",
-        Change(
-            "fall_through_fifo.sv",
-            "if (store) queued_q <= 1'b1;",
-            "if (store && pop_i) queued_q <= 1'b1;",
-        ),
-        10,
-    ),
-    "a row given before its info": Mutant(
-        "row_store",
-        "a_info",
-        Change("row_store.sv", "issue = row_valid &&", "issue = end_valid &&"),
-        10,
-    ),
-    "a row given before it is whole": Mutant(
-        "row_store",
-        "a_whole",
-        Change("row_store.sv", "issue = row_valid &&", "issue = (used_q != '0) &&"),
-        10,
-    ),
-    "the last beat a beat late": Mutant(
-        "row_store",
-        "a_beat",
-        Change("row_store.sv", "rd_q == row_end", "rd_q == next(row_end)"),
-        12,
-    ),
-    "a bad row's room kept": Mutant(
-        "row_store",
-        "a_room",
-        Change("row_store.sv", "used_q - open_q + FillW'(!issue_q)", "used_q"),
-        12,
-    ),
-    "a beat too many": Mutant(
-        "row_store", "a_data", Change("row_store.sv", "used_d == FillW'(DEPTH)", "1'b0"), 14
-    ),
-    "an input open after reset": Mutant(
-        "flow of rexp, two passes",
-        "a_quiet_after_reset",
-        Change("softmax_ingress.sv", "accepting_q <= 1'b0;", "accepting_q <= 1'b1;"),
-        6,
-    ),
-    "an offer withdrawn": Mutant(
-        "flow of rexp, two passes",
-        "a_valid_holds",
-        Change("stream_reg.sv", "else if (ready_o) valid_q", "else valid_q"),
-        20,
-    ),
-    "an offer changed": Mutant(
-        "flow of rexp, two passes",
-        "a_beat_holds",
-        Change("stream_reg.sv", "if (ready_o && valid_i)", "if (valid_i)"),
-        24,
-    ),
-    "a beat repeated": Mutant(
-        "flow of rexp, two passes",
-        "a_result_has_row",
-        Change("stream_reg.sv", "valid_q <= valid_i;", "valid_q <= valid_q || valid_i;"),
-        20,
-    ),
-    "a row cut short": Mutant(
-        "flow of rexp, two passes",
-        "a_row_shape",
-        Change("row_store.sv", "rd_q == row_end", "1'b1"),
-        24,
-    ),
-    "a result before its row": Mutant(
-        "flow of rexp, two passes",
-        "a_row_is_in",
-        Change("row_store.sv", "issue = row_valid &&", "issue = (used_q != '0) &&"),
-        20,
-    ),
-    "a hole in tkeep taken": Mutant(
-        "flow of rexp, two passes",
-        "a_error_flag",
-        Change("softmax_ingress.sv", "if ((keep_i & (keep_i + LANES'(1))) != '0) bad = 1'b1;", ""),
-        20,
-    ),
-    "a row too long taken": Mutant(
-        "flow of split",
-        "a_error_flag",
-        Change("softmax_ingress.sv", "if (in_tail && (keep_i & ~TailLanes) != '0) bad = 1'b1;", ""),
-        24,
-    ),
-    "an error beat with elements": Mutant(
-        "flow of lut2d",
-        "a_error_beat",
-        Change("softmax_select.sv", "bad_i ? LANES'(0) : keep_i", "keep_i"),
-        24,
-    ),
-    "rows overtaken": Mutant(
-        "flow of rexp, three passes",
-        "a_row_shape",
-        Change("fall_through_fifo.sv", "queued_q ? mem[rd_q]", "queued_q ? mem[next(rd_q)]"),
-        30,
-    ),
-    "a row swallowed": Mutant(
-        "flow of rexp, two passes",
-        "a_progress",
-        Change("softmax_sum_index.sv", ".data_i(valid_i)", ".data_i(1'b0)"),
-        30,
-    ),
-    "a masked element counted": Mutant(
-        "values of rexp", "a_value", Change("softmax_count.sv", "run_live[i] && ", ""), 20
-    ),
-    "a sum off by one": Mutant(
-        "values of lut2d",
-        "a_value",
-        Change("softmax_sum.sv", "(first_q ? '0 :", "(first_q ? SumW'(1) :"),
-        22,
-    ),
-    "a sum that starts anywhere": Mutant(
-        "X of lut2d",
-        "a_known_beat",
-        Change("softmax_sum.sv", "(first_q ? '0 : sum_o)", "sum_o"),
-        20,
-    ),
-    "an offer from nowhere": Mutant(
-        "X of lut2d",
-        "a_known_handshakes",
-        Change("fall_through_fifo.sv", "head_valid_q <= 1'b0;", "head_valid_q <= head_valid_q;"),
-        20,
-    ),
-}
-
-
 def main() -> int:
     """Run the proofs; 0 when all end as they should, 1 when not, 2 when a tool is missing."""
     parser = argparse.ArgumentParser(prog="python -m formal.run", description=__doc__)
-    parser.add_argument("words", nargs="*", help="only what has one of these words in its name")
+    parser.add_argument("words", nargs="*", help="only proofs with one of these in their name")
     parser.add_argument("--mutants", action="store_true", help="break the RTL: each must fail")
     options = parser.parse_args()
     return ended("formal", lambda: run(options.words, options.mutants))
@@ -304,8 +87,9 @@ def run(words: Sequence[str], mutants: bool) -> int:
     for tool in _TOOLS:
         if not (Path(sys.executable).parent / tool).is_file():
             raise UsageError(f"{tool} is not installed; run `sh scripts/setup.sh formal`")
-    table = MUTANTS if mutants else PROOFS
-    chosen = [name for name in table if not words or any(word in name for word in words)]
+    named = {name: f"{name}, {mutant.proof}" for name, mutant in MUTANTS.items()}
+    table = named if mutants else {name: name for name in PROOFS}
+    chosen = [name for name in table if not words or any(word in table[name] for word in words)]
     if not chosen:
         raise UsageError(f"nothing is named so; there are: {', '.join(table)}")
     good = 0
@@ -316,25 +100,39 @@ def run(words: Sequence[str], mutants: bool) -> int:
         start = time.monotonic()
         if mutants:
             mutant = MUTANTS[name]
-            depth, engine = mutant.depth, "bounded"
-            verdict = prove(name, PROOFS[mutant.proof], mutant)
+            proof = PROOFS[mutant.proof]
+            depth = mutant.depth
+            engine = "bounded" if proof.how == "induction" else proof.how
+            verdict = prove(name, proof, mutant)
             found = mutant.property in verdict.properties
-            result = f"{mutant.property} of {mutant.proof} {'fails' if found else 'HOLDS'}"
+            good_end, bad_end = (
+                ("unreached", "REACHED") if engine == "cover" else ("fails", "HOLDS")
+            )
+            result = f"{mutant.property} of {mutant.proof} {good_end if found else bad_end}"
         else:
             proof = PROOFS[name]
-            depth, engine = proof.depth, "induction" if proof.induction else "bounded"
+            depth, engine = proof.depth, proof.how
             verdict = prove(name, proof)
             found = verdict.status == "PASS"
-            result = {
-                "PASS": "proven" if proof.induction else f"no violation in {depth} cycles",
-                "FAIL": f"FAILED: {', '.join(verdict.properties)}",
-                "UNKNOWN": f"NOT PROVEN: no induction for {', '.join(verdict.properties)}",
-            }[verdict.status]
+            result = _said(proof, verdict)
         good += found
         seconds = time.monotonic() - start
         print(f"{name:32} Yices, {engine:9} {depth:5} {seconds:7.0f}  {result}", flush=True)
     print(f"formal: {good} of {len(chosen)} as they should be")
     return 0 if good == len(chosen) else 1
+
+
+def _said(proof: Proof, verdict: Verdict) -> str:
+    names = ", ".join(verdict.properties)
+    if verdict.status == "PASS":
+        return {
+            "induction": "proven",
+            "bounded": f"no violation in {proof.depth} cycles",
+            "cover": f"all reached in {proof.depth} cycles",
+        }[proof.how]
+    if verdict.status == "UNKNOWN":
+        return f"NOT PROVEN: no induction for {names}"
+    return f"{'NOT REACHED' if proof.how == 'cover' else 'FAILED'}: {names}"
 
 
 def prove(name: str, proof: Proof, mutant: Mutant | None = None) -> Verdict:
@@ -347,11 +145,13 @@ def prove(name: str, proof: Proof, mutant: Mutant | None = None) -> Verdict:
     folder.mkdir(parents=True, exist_ok=True)
     changes = [*proof.changes, *([mutant.change] if mutant else [])]
     paths = [*rtl_sources(), _HOLDS, *_formal_sources(proof)]
+    if proof.registers:
+        paths.insert(-1, _register_map(proof, folder))
     files = [_changed(path, folder, changes) for path in paths]
     # Checks are cells that have the name of their property.
     only = f"chformal -assert -remove */t:$check */c:*{mutant.property} %d" if mutant else ""
     job = _SBY.format(
-        mode="prove" if proof.induction and not mutant else "bmc",
+        mode=MODES["bounded" if mutant and proof.how == "induction" else proof.how],
         depth=mutant.depth if mutant else proof.depth,
         top=proof.top,
         parameters=" ".join(f"-G {key}={value}" for key, value in proof.parameters.items()),
@@ -386,7 +186,8 @@ def _verdict(name: str, log: Path) -> Verdict:
         raise UsageError(f"{name}: {reason} (the whole log: {log})")
     # A step of an induction that fails says nothing of the design: it may start anywhere.
     step = "engine_0.induction" if done[1] == "UNKNOWN" else r"engine_0(?:\.basecase)?"
-    failed = re.findall(rf"{step}: .*Assert failed in \w+: (?:[\w.\[\]]+\.)?(\w+)", text)
+    what = "(?:Assert failed in|Unreached cover statement at)"
+    failed = re.findall(rf"{step}: .*{what} \w+: (?:[\w.\[\]]+\.)?(\w+)", text)
     return Verdict(done[1], sorted(set(failed)))
 
 
@@ -394,7 +195,14 @@ def _formal_sources(proof: Proof) -> list[Path]:
     """The proof's own file; for an induction also what is bound into the stores, packages first."""
     shared = [path for path in (ROOT / "formal").glob("*.sv") if not path.stem.endswith("_proof")]
     shared.sort(key=lambda path: ("_pkg" not in path.name, path.name))
-    return [*(shared if proof.induction else []), ROOT / "formal" / f"{proof.top}.sv"]
+    return [*(shared if proof.how == "induction" else []), ROOT / "formal" / f"{proof.top}.sv"]
+
+
+def _register_map(proof: Proof, folder: Path) -> Path:
+    cfg, loadable = configs.load(proof.registers), bool(proof.parameters.get("LOADABLE", 1))
+    path = folder / register_map.NAME
+    path.write_text(register_map.package(cfg, loadable=loadable))
+    return path
 
 
 def _changed(path: Path, folder: Path, changes: Sequence[Change]) -> Path:

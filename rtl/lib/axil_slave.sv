@@ -91,10 +91,10 @@ module axil_slave #(
   assign unused_low = {s_axil_awaddr[1:0], s_axil_araddr[1:0]};
 
   a_write_has_address :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) write_q |-> s_axil_awvalid);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) !write_q || s_axil_awvalid);
   a_write_has_data :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) write_q |-> s_axil_wvalid);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) !write_q || s_axil_wvalid);
   a_read_has_address :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) read_q |-> s_axil_arvalid);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) !read_q || s_axil_arvalid);
 
 endmodule

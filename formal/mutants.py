@@ -1,0 +1,164 @@
+"""Broken lines of the streams' parts and of the cores."""
+
+from __future__ import annotations
+
+from formal.mutant import Mutant
+from formal.proofs import Change
+
+__all__ = ["MUTANTS"]
+
+MUTANTS = {
+    "a stalled word overwritten": Mutant(
+        "stream_reg",
+        "a_word",
+        Change("stream_reg.sv", "if (ready_o && valid_i)", "if (valid_i)"),
+        6,
+    ),
+    "a stalled word withdrawn": Mutant(
+        "stream_reg",
+        "a_offered",
+        Change("stream_reg.sv", "else if (ready_o) valid_q", "else valid_q"),
+        6,
+    ),
+    "a register that never closes up": Mutant(
+        "stream_reg", "a_takes", Change("stream_reg.sv", "ready_i || !valid_q", "ready_i"), 6
+    ),
+    "words overtaken": Mutant(
+        "fall_through_fifo",
+        "a_word",
+        Change("fall_through_fifo.sv", "queued_q ? mem[rd_q]", "queued_q ? mem[next(rd_q)]"),
+        10,
+    ),
+    "a word not shown at once": Mutant(
+        "fall_through_fifo",
+        "a_through",
+        Change(
+            "fall_through_fifo.sv", "(head_valid_q || !FALL_THROUGH) ? head_q : data_i", "head_q"
+        ),
+        6,
+    ),
+    "a word lost": Mutant(
+        "fall_through_fifo",
+        "a_valid",
+        Change(
+            "fall_through_fifo.sv",
+            "if (store) queued_q <= 1'b1;",
+            "if (store && pop_i) queued_q <= 1'b1;",
+        ),
+        10,
+    ),
+    "a row given before its info": Mutant(
+        "row_store",
+        "a_info",
+        Change("row_store.sv", "issue = row_valid &&", "issue = end_valid &&"),
+        10,
+    ),
+    "a row given before it is whole": Mutant(
+        "row_store",
+        "a_whole",
+        Change("row_store.sv", "issue = row_valid &&", "issue = (used_q != '0) &&"),
+        10,
+    ),
+    "the last beat a beat late": Mutant(
+        "row_store",
+        "a_beat",
+        Change("row_store.sv", "rd_q == row_end", "rd_q == next(row_end)"),
+        12,
+    ),
+    "a bad row's room kept": Mutant(
+        "row_store",
+        "a_room",
+        Change("row_store.sv", "used_q - open_q + FillW'(!issue_q)", "used_q"),
+        12,
+    ),
+    "a beat too many": Mutant(
+        "row_store", "a_data", Change("row_store.sv", "used_d == FillW'(DEPTH)", "1'b0"), 14
+    ),
+    "an input open after reset": Mutant(
+        "flow of rexp, two passes",
+        "a_quiet_after_reset",
+        Change("softmax_ingress.sv", "accepting_q <= 1'b0;", "accepting_q <= 1'b1;"),
+        6,
+    ),
+    "an offer withdrawn": Mutant(
+        "flow of rexp, two passes",
+        "a_valid_holds",
+        Change("stream_reg.sv", "else if (ready_o) valid_q", "else valid_q"),
+        20,
+    ),
+    "an offer changed": Mutant(
+        "flow of rexp, two passes",
+        "a_beat_holds",
+        Change("stream_reg.sv", "if (ready_o && valid_i)", "if (valid_i)"),
+        24,
+    ),
+    "a beat repeated": Mutant(
+        "flow of rexp, two passes",
+        "a_result_has_row",
+        Change("stream_reg.sv", "valid_q <= valid_i;", "valid_q <= valid_q || valid_i;"),
+        20,
+    ),
+    "a row cut short": Mutant(
+        "flow of rexp, two passes",
+        "a_row_shape",
+        Change("row_store.sv", "rd_q == row_end", "1'b1"),
+        24,
+    ),
+    "a result before its row": Mutant(
+        "flow of rexp, two passes",
+        "a_row_is_in",
+        Change("row_store.sv", "issue = row_valid &&", "issue = (used_q != '0) &&"),
+        20,
+    ),
+    "a hole in tkeep taken": Mutant(
+        "flow of rexp, two passes",
+        "a_error_flag",
+        Change("softmax_ingress.sv", "if ((keep_i & (keep_i + LANES'(1))) != '0) bad = 1'b1;", ""),
+        20,
+    ),
+    "a row too long taken": Mutant(
+        "flow of split",
+        "a_error_flag",
+        Change("softmax_ingress.sv", "if (in_tail && (keep_i & ~TailLanes) != '0) bad = 1'b1;", ""),
+        24,
+    ),
+    "an error beat with elements": Mutant(
+        "flow of lut2d",
+        "a_error_beat",
+        Change("softmax_select.sv", "bad_i ? LANES'(0) : keep_i", "keep_i"),
+        24,
+    ),
+    "rows overtaken": Mutant(
+        "flow of rexp, three passes",
+        "a_row_shape",
+        Change("fall_through_fifo.sv", "queued_q ? mem[rd_q]", "queued_q ? mem[next(rd_q)]"),
+        30,
+    ),
+    "a row swallowed": Mutant(
+        "flow of rexp, two passes",
+        "a_progress",
+        Change("softmax_sum_index.sv", ".data_i(valid_i)", ".data_i(1'b0)"),
+        30,
+    ),
+    "a masked element counted": Mutant(
+        "values of rexp", "a_value", Change("softmax_count.sv", "run_live[i] && ", ""), 20
+    ),
+    "a sum off by one": Mutant(
+        "values of lut2d",
+        "a_value",
+        Change("softmax_sum.sv", "(first_q ? '0 :", "(first_q ? SumW'(1) :"),
+        22,
+    ),
+    "a sum that starts anywhere": Mutant(
+        "X of lut2d",
+        "a_known_beat",
+        Change("softmax_sum.sv", "(first_q ? '0 : sum_o)", "sum_o"),
+        20,
+    ),
+    "an offer from nowhere": Mutant(
+        "X of lut2d",
+        "a_known_handshakes",
+        Change("fall_through_fifo.sv", "head_valid_q <= 1'b0;", "head_valid_q <= head_valid_q;"),
+        20,
+    ),
+}
