@@ -77,7 +77,7 @@ fourstate: ## run part of the regression on gate netlists in a four-state simula
 	  { apt-get download iverilog && dpkg-deb -x iverilog_*.deb .; }; }
 	@$(BIN)/pytest synth/test_fourstate.py $(ARGS)
 
-formal: ## prove the streams of small configurations; ARGS=--mutants breaks the RTL instead
+formal: ## prove the streams of small configurations, and the registers; ARGS=--mutants breaks the RTL instead
 	$(SETUP) formal
 	@$(BIN)/python -m formal.run $(ARGS)
 
@@ -93,8 +93,8 @@ faults: ## kill, fill up, remove and change at random moments, 200 times, and se
 	$(SETUP)
 	@$(BIN)/python -m faults.run $(ARGS)
 
-fuzz: ## a million inputs that are nearly right into each reader of files; hours
-	$(SETUP) onnx
+fuzz: ## a million inputs that are nearly right into each reader of files, and accesses to the registers; hours
+	$(SETUP) test onnx
 	@$(BIN)/python -m fuzz.run $(ARGS)
 
 soak: ## a hundred million elements of attention through every configuration, with stalls and resets

@@ -2,7 +2,8 @@
 
 Input ``n`` of a target is made from the seed and ``n`` alone. A reader that raises anything but
 UsageError, that takes more than a few seconds, or more memory than there is for it, or that ends
-the process, is a find: its input is kept in ``reports/fuzz``.
+the process, is a find: its input is kept in ``reports/fuzz``. The target ``registers`` is accesses
+to the register file instead (:mod:`.registers`).
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import time
 import traceback
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from fuzz import registers
 from fuzz.targets import TARGETS
 from softmax_cosim.configs import UsageError
 from softmax_cosim.paths import ROOT
@@ -61,7 +64,8 @@ class Tally:
 def main(words: Sequence[str] | None = None) -> int:
     """0 if nothing was found, 1 if something was, 2 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m fuzz.run", description=__doc__)
-    parser.add_argument("--target", nargs="*", choices=TARGETS, default=list(TARGETS))
+    names = [*TARGETS, registers.NAME]
+    parser.add_argument("--target", nargs="*", choices=names, default=names)
     parser.add_argument("--inputs", type=float, default=1e6, help="a target (1e6)")
     parser.add_argument("--first", type=int, default=0, help="number of the first (0)")
     parser.add_argument("--seed", type=int, default=1)
@@ -72,10 +76,13 @@ def main(words: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     found = 0
     for name in options.target:
+        accesses = name == registers.NAME
+        if accesses:
+            registers.build()
         begun, spent = time.monotonic(), _spent()
-        finds, refused, taken = fuzzed(
-            name, range(options.first, options.first + int(options.inputs)), options.seed
-        )
+        numbers = range(options.first, options.first + int(options.inputs))
+        feed = partial(registers.fuzzed, enough=ENOUGH) if accesses else partial(fuzzed, name)
+        finds, refused, taken = feed(numbers, options.seed)
         for number, what in finds:
             print(f"{name} {number}: {what}", flush=True)
         found += len(finds)

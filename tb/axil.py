@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Concatenate, ParamSpec
 
 import cocotb
@@ -26,6 +26,7 @@ from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import Outputs, softmax
 from softmax_cosim.golden.tables import LOADABLE, Loaded
 from softmax_cosim.tb.env import Bench
+from softmax_cosim.tb.pins import Pins
 from softmax_cosim.tb.scoreboard import Scoreboard
 from softmax_cosim.tb.signal import RESET_CYCLES
 from softmax_cosim.tb.transactions import StreamRow
@@ -39,19 +40,44 @@ P = ParamSpec("P")
 
 _LONGEST_MS = 2
 
+_BUS = (
+    *("awvalid", "awready", "awaddr", "wvalid", "wdata", "wstrb", "bvalid", "bready", "bresp"),
+    *("arvalid", "arready", "araddr", "rvalid", "rready", "rresp", "rdata"),
+)
 _SLVERR, _OKAY = int(AxiResp.SLVERR), int(AxiResp.OKAY)
+
+
+class _Watched:
+    """Pins that are read at every edge, looked up once."""
+
+    def __init__(self, dut: Any) -> None:
+        bus = {name: getattr(dut, f"s_axil_{name}") for name in _BUS}
+        self.answers = {
+            "b": (bus["bvalid"], bus["bready"], bus["bresp"], None),
+            "r": (bus["rvalid"], bus["rready"], bus["rresp"], bus["rdata"]),
+        }
+        self.awvalid, self.awready, self.wvalid = bus["awvalid"], bus["awready"], bus["wvalid"]
+        self.arvalid, self.arready, self.araddr = bus["arvalid"], bus["arready"], bus["araddr"]
+        self.write = (bus["awaddr"], bus["wdata"], bus["wstrb"])
+        self.s_valid, self.s_ready = dut.s_axis_tvalid, dut.s_axis_tready
+        self.m_valid, self.m_ready = dut.m_axis_tvalid, dut.m_axis_tready
+        self.s_last, self.m_last = dut.s_axis_tlast, dut.m_axis_tlast
+        self.m_user = dut.m_axis_tuser
 
 
 class RegisterBench(Bench):
     """A bench around ``softmax_axil``."""
 
-    def __init__(self, dut: Any, name: str) -> None:
-        """As :class:`Bench`, with the bus idle."""
+    def __init__(self, dut: Any, name: str, *, pins: bool = False) -> None:
+        """As :class:`Bench`, with the bus idle; driven by ``pins``, or else by ``master``."""
         super().__init__(dut, name)
         built = os.environ.get(BUILT_LOADABLE, "1") == "1"
         self.loadable = built and self.cfg.method in LOADABLE
         self.map = registers.load()
-        self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk_i)
+        if pins:
+            self.pins = Pins(dut)
+        else:
+            self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk_i)
         self.scoreboard = Scoreboard(self.cfg, self._expected)
         self.model = RegisterFile(self.cfg, loadable=self.loadable)
         self.answers = 0
@@ -68,8 +94,11 @@ class RegisterBench(Bench):
         self.answers = self._judged = 0
         self._watching = cocotb.start_soon(self._watch())
 
-    async def soft_reset(self) -> int:
+    async def soft_reset(self, ask: Coroutine[Any, Any, None] | None = None) -> int:
         """Ask for a soft reset, whatever is in flight, with the source going on.
+
+        Args:
+            ask: plays the write that asks for it; by ``master``, if there is none.
 
         Returns:
             How many rows had gone in whole before it.
@@ -77,7 +106,7 @@ class RegisterBench(Bench):
         signal = self.signal
         # Valid may fall without ready in a reset; nothing else may be wrong with what comes out.
         signal.outlet.look(False)
-        asked = cocotb.start_soon(self.write("CONTROL", self.bit("CONTROL", "SOFT_RESET")))
+        asked = cocotb.start_soon(ask or self._ask_for_reset())
         while not int(self.dut.soft_reset.value):
             await signal.cycles(1)
         done = len(signal.sent)
@@ -88,8 +117,12 @@ class RegisterBench(Bench):
         self._judged = 0
         for monitor in (signal.inlet, signal.outlet):
             monitor.look(True)
-        assert not await asked, "the soft reset was refused"
+        await asked
         return done
+
+    async def _ask_for_reset(self) -> None:
+        refused = await self.write("CONTROL", self.bit("CONTROL", "SOFT_RESET"))
+        assert not refused, "the soft reset was refused"
 
     def bit(self, register: str, field: str) -> int:
         """A register's word with one bit set, that of a field."""
@@ -161,20 +194,16 @@ class RegisterBench(Bench):
 
     async def _watch(self) -> None:
         """Hold every answer to the model, from the first cycle after reset."""
-        edge = RisingEdge(self.dut.clk_i)
+        edge, pins = RisingEdge(self.dut.clk_i), _Watched(self.dut)
         waiting: dict[str, Answer | None] = {"b": None, "r": None}
         while True:
             await edge
-            waiting = self._step(self.dut, waiting)
+            waiting = self._step(pins, waiting)
 
-    def _step(self, dut: Any, waiting: dict[str, Answer | None]) -> dict[str, Answer | None]:
+    def _step(self, pins: _Watched, waiting: dict[str, Answer | None]) -> dict[str, Answer | None]:
         """One rising edge: check the answers on the bus, and learn which ones come next."""
-        pins = {
-            "b": (dut.s_axil_bvalid, dut.s_axil_bready, dut.s_axil_bresp, None),
-            "r": (dut.s_axil_rvalid, dut.s_axil_rready, dut.s_axil_rresp, dut.s_axil_rdata),
-        }
         left: dict[str, Answer | None] = {}
-        for channel, (valid, ready, resp, data) in pins.items():
+        for channel, (valid, ready, resp, data) in pins.answers.items():
             wanted = waiting[channel]
             assert int(valid.value) == (wanted is not None), (
                 f"s_axil_{channel}valid is {valid.value} in cycle {self.signal.cycle()}; "
@@ -191,25 +220,22 @@ class RegisterBench(Bench):
                     left[channel] = None
                     self.answers += 1
         write = read = None
-        if int(dut.s_axil_awready.value):
-            assert int(dut.s_axil_awvalid.value), "awready without awvalid"
-            assert int(dut.s_axil_wvalid.value), "wready without wvalid"
-            write = Write(
-                int(dut.s_axil_awaddr.value),
-                int(dut.s_axil_wdata.value),
-                int(dut.s_axil_wstrb.value),
-            )
-        if int(dut.s_axil_arready.value):
-            assert int(dut.s_axil_arvalid.value), "arready without arvalid"
-            read = int(dut.s_axil_araddr.value)
+        if int(pins.awready.value):
+            assert int(pins.awvalid.value), "awready without awvalid"
+            assert int(pins.wvalid.value), "wready without wvalid"
+            write = Write(*(int(pin.value) for pin in pins.write))
+        if int(pins.arready.value):
+            assert int(pins.arvalid.value), "arready without arvalid"
+            read = int(pins.araddr.value)
+        s_valid, m_valid = int(pins.s_valid.value), int(pins.m_valid.value)
         streams = Streams(
-            int(dut.s_axis_tvalid.value),
-            int(dut.s_axis_tready.value),
-            int(bool(dut.s_axis_tvalid.value) and dut.s_axis_tlast.value),
-            int(dut.m_axis_tvalid.value),
-            int(dut.m_axis_tready.value),
-            int(bool(dut.m_axis_tvalid.value) and dut.m_axis_tlast.value),
-            int(bool(dut.m_axis_tvalid.value) and dut.m_axis_tuser.value) & 1,
+            s_valid,
+            int(pins.s_ready.value),
+            s_valid and int(pins.s_last.value),
+            m_valid,
+            int(pins.m_ready.value),
+            m_valid and int(pins.m_last.value),
+            m_valid and int(pins.m_user.value) & 1,
         )
         answers = self.model.cycle(self.signal.cycle(), streams, write, read)
         self._tell(write, read, answers)
@@ -238,14 +264,14 @@ class RegisterBench(Bench):
 
 
 def case(
-    body: Callable[Concatenate[RegisterBench, P], Awaitable[None]],
+    body: Callable[Concatenate[RegisterBench, P], Awaitable[None]], *, pins: bool = False
 ) -> TestGenerator:
     """A cocotb test from a body: reset before it, and nothing left over after it."""
 
     @cocotb.test(timeout_time=_LONGEST_MS, timeout_unit="ms")  # a bus that hangs says nothing
     @functools.wraps(body)
     async def test(dut: Any, *args: P.args, **parameters: P.kwargs) -> None:
-        bench = RegisterBench(dut, body.__name__)
+        bench = RegisterBench(dut, body.__name__, pins=pins)
         await bench.reset()
         await body(bench, *args, **parameters)
         await bench.finish()

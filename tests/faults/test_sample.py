@@ -12,8 +12,8 @@ import pytest
 from faults.run import trials
 from faults.subject import SUBJECTS
 from faults.trial import FAULTS, Failed, tried, undisturbed
+from fuzz import registers, targets
 from fuzz import run as fuzz
-from fuzz import targets
 from fuzz.targets import TARGETS, Target
 from soak.rows import attention
 from soak.run import Soak
@@ -21,6 +21,7 @@ from softmax_cosim import configs
 from softmax_cosim.configs import UsageError
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.simulation.simulator import Simulator
+from tests.sim.parameter_sets import REGISTER_SETS
 
 #: Of a replay and of an evaluation, one whose end is forced and one whose files are.
 SAMPLE = {"replay": ("kill", "files damaged"), "eval": ("hang", "full disk")}
@@ -95,6 +96,28 @@ def test_what_is_no_sentence_is_a_find(tmp_path: Path, monkeypatch: pytest.Monke
     }
     assert (refused, taken) == (0, 7)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"bad-1-{n}" for n in said]
+
+
+def test_accesses_that_are_nearly_right():
+    sets = {"split": REGISTER_SETS["split"]}
+    finds, refused, taken = registers.fuzzed(range(500), sets=sets)
+    assert finds == []
+    assert refused > 100
+    assert taken > 100
+    assert refused + taken >= 500
+
+
+def test_a_wrong_answer_to_an_access_is_a_find(monkeypatch: pytest.MonkeyPatch):
+    cfg, loadable = REGISTER_SETS["split"]
+    core = registers.built(cfg, top="softmax_axil", parameters={"LOADABLE": int(loadable)})
+    monkeypatch.setattr(registers, "built", lambda *args, **options: core)
+    sets = {"of another build": (cfg.replace(max_len=cfg.max_len - 1), loadable)}
+    last = 3 * registers.SESSION
+    ((number, what),), refused, taken = registers.fuzzed(range(last - 5_000, last), sets=sets)
+    assert number == last - registers.SESSION
+    assert "channel r" in what
+    assert f"data={cfg.max_len}" in what
+    assert (refused, taken) == (0, 0)
 
 
 @pytest.fixture
