@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim.golden.rows import Results
-from softmax_cosim.measure import Measured
+from softmax_cosim.replay.shard import Outcome
 
 __all__ = ["SAMPLE", "TOTAL", "spread", "unlike", "unsettled"]
 
@@ -37,15 +37,17 @@ def unlike(one: Results, other: Results) -> npt.NDArray[np.bool_]:
     return differs
 
 
-def unsettled(measured: Sequence[Measured]) -> Iterator[tuple[int, int, int]]:
-    """Each row that did not come out alike from all draws.
+def unsettled(outcomes: Sequence[Outcome]) -> Iterator[tuple[int, int, int]]:
+    """Each row that did not come out alike from all draws; they are measured if there is one.
 
     Yields its place, a draw that shows the fault (a wrong row, if any is wrong), and one from which
     it came out otherwise (a right row, if any is right).
     """
-    results = [one.results for one in measured]
+    results = [one.results for one in outcomes]
+    if not any(unlike(results[0], other).any() for other in results[1:]):
+        return
     apart = np.stack([[unlike(one, other) for other in results] for one in results])
-    wrong = np.stack([one.wrong for one in measured])
+    wrong = np.stack([one.measured.wrong for one in outcomes])
     for place in np.flatnonzero(apart.any(axis=(0, 1))).tolist():
         pairs = np.argwhere(apart[:, :, place]).tolist()
         best = max(pairs, key=lambda pair: (wrong[pair[0], place], not wrong[pair[1], place]))

@@ -96,7 +96,7 @@ class Player:
         """
         if not self._simulate:
             for part in self._slices():
-                yield self._keep(part, Outcome(self._shard(part).measure(None)))
+                yield self._keep(part, Outcome.of(self._shard(part).measure(None)))
             self._check_own()
             return
         with self._field() as field, closing(self._again):
@@ -164,9 +164,10 @@ class Player:
             played = None
             if name != tensor and left > 0:
                 tensor, length = name, part.layer.scores.shape[-1]
-                sample = part.of_rows(spread(part.picked, length))
-                left -= len(sample.picked) * length
-                all_of_it = len(sample.picked) == len(part.picked)
+                some = spread(part.picked, length)
+                all_of_it = len(some) == len(part.picked)
+                sample = part if all_of_it else part.of_rows(some)
+                left -= len(some) * length
                 trial = [
                     field.play(self._shard(sample, whole=all_of_it and each == place), each)
                     for each in trials
@@ -187,7 +188,7 @@ class Player:
     def _finish(self, part: Slice, played: Playing, draw: str) -> int:
         """Keep what came out of a slice; returns its rows."""
         outcome = self._outcome(played)
-        self._cycles += int(outcome.measured.results.last_out.max()) + 1
+        self._cycles += int(outcome.results.last_out.max()) + 1
         return self._keep(part, outcome, draw)
 
     def _keep(self, part: Slice, outcome: Outcome, draw: str = "") -> int:
@@ -199,18 +200,19 @@ class Player:
 
     def _compare(self, sample: Slice, trial: Sequence[Playing]) -> int:
         """Hold what came out from one draw to what came out from the others."""
-        measured = [self._outcome(played).measured for played in trial]
-        found = list(unsettled(measured))
+        outcomes = [self._outcome(played) for played in trial]
+        found = list(unsettled(outcomes))
         self._tally.compare(rows=len(sample.picked), unsettled=len(found))
         for place, bad, other in found:
             if self._tally.enough_failures:
                 break
             draws = self._draws[bad], self._draws[other]
-            if measured[bad].wrong[place]:
-                failure, fails = wrong(measured[bad], place)
+            measured = outcomes[bad].measured
+            if measured.wrong[place]:
+                failure, fails = wrong(measured, place)
                 shown: Sequence[str] = draws[:1]
             else:
-                failure, fails = otherwise(measured[bad], measured[other], place)
+                failure, fails = otherwise(measured, outcomes[other].measured, place)
                 shown = draws
             failure = dataclasses.replace(failure, draw=draws[0], unlike=draws[1])
             self._told.add((failure.trace, failure.tensor, failure.row))

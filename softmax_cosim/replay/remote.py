@@ -204,5 +204,5 @@ def _outcome(shard: Shard, simulator: Simulator) -> Outcome:
         except SimulatorCrash:  # somebody may have killed it: once more, in a new one
             results = simulator.run(rows, shard.stalls, shard.seed)
     except Broken as error:
-        return Outcome(shard.measure(error.results), str(error))
-    return Outcome(shard.measure(results))
+        return shard.outcome(error.results, str(error))
+    return shard.outcome(results)

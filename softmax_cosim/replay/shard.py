@@ -31,6 +31,10 @@ class Shard:
     errors: bool
     """Measure how far from float it is; else bit accuracy and cycles alone."""
 
+    def outcome(self, results: Results, broken: str = "") -> Outcome:
+        """What it gave."""
+        return Outcome(results, partial(self.measure, results), broken)
+
     def measure(self, results: Results | None) -> Measured:
         """Hold what came out to what should have."""
         return self.part.measure(
@@ -42,11 +46,22 @@ class Shard:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a shard gave."""
+    """What a shard gave; it is measured when that is first asked for."""
 
-    measured: Measured
+    results: Results
+    measure: Callable[[], Measured]
     broken: str = ""
     """How the design broke the rules of its streams, if it did."""
+
+    @classmethod
+    def of(cls, measured: Measured, broken: str = "") -> Self:
+        """What was measured already."""
+        return cls(measured.results, lambda: measured, broken)
+
+    @cached_property
+    def measured(self) -> Measured:
+        """Held to what should have come out."""
+        return self.measure()
 
 
 class Playing:
@@ -124,6 +139,6 @@ class Here(Pool):
 
 def _outcome(shard: Shard, played: Future[Results]) -> Outcome:
     try:
-        return Outcome(shard.measure(waited(played)))
+        return shard.outcome(waited(played))
     except Broken as error:
-        return Outcome(shard.measure(error.results), str(error))
+        return shard.outcome(error.results, str(error))

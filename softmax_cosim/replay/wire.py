@@ -69,7 +69,7 @@ def unpacked(part: Slice, data: bytes) -> tuple[Outcome, Counter[str]]:
     values["hits"] = TableHits(**about["hits"]) if about["hits"] else None
     batch = RowBatch(**values, detail=partial(part.detail, results))
     measured = Measured(part, part.answers, results, batch)
-    return Outcome(measured, about["broken"]), Counter(about["warnings"])
+    return Outcome.of(measured, about["broken"]), Counter(about["warnings"])
 
 
 def _named(prefix: str, values: Any) -> Arrays:
