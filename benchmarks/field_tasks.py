@@ -87,14 +87,14 @@ def picture(l1: dict[str, float], task: dict[str, Any]) -> Figure:
         if (short := name.rpartition("/")[2]) in agreement:
             shown.setdefault((error, agreement[short]), []).append(short)
     taken: list[tuple[float, float]] = []
-    for (error, share), names in sorted(shown.items()):
+    for (error, share), names in sorted(shown.items(), key=lambda item: -item[0][1]):
         ours = any(name.startswith(("rexp", "lut2d", "split")) for name in names)
         axis.plot(error, share, "s" if ours else "o", color="#c2410c" if ours else "#2563eb")
         close = sum(abs(error / x - 1) < 0.2 and abs(share - y) < 4 for x, y in taken)
         taken.append((error, share))
         label = ", ".join(name.removesuffix("_16") for name in names)
         axis.annotate(
-            label, (error, share), (6, 3 + 9 * close), textcoords="offset points", fontsize=8
+            label, (error, share), (6, 3 - 11 * close), textcoords="offset points", fontsize=8
         )
     axis.set_xscale("log")
     axis.set_xlim(0.025, 0.5)
