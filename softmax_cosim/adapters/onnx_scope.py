@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,28 @@ class Scope:
         yield self
         for scope in self.inner:
             yield from scope.all()
+
+    def check_ends(self) -> None:
+        """See that no tensor hangs on itself: every way back through the graph has an end.
+
+        Raises:
+            graphlib.CycleError: one does.
+        """
+        before: dict[int, set[int]] = {}
+        for name, uses in self._users.items():
+            if (maker := self._makers.get(name)) is not None:
+                for use in uses:
+                    if (user := self._holder(use)) is not None:
+                        before.setdefault(id(user), set()).add(id(maker))
+        graphlib.TopologicalSorter(before).prepare()
+
+    def _holder(self, use: Use) -> Any:
+        """The node of this scope that a use is in."""
+        scope, node = use.scope, use.node
+        while scope is not self:
+            assert scope.parent is not None
+            scope, node = scope.parent, scope.owner
+        return node
 
     def home(self, name: str) -> Scope:
         """The scope that a name belongs to."""

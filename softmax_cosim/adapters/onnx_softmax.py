@@ -73,9 +73,13 @@ def survey(graph: Any, constant: Constant) -> Survey:
 
     Raises:
         UsageError: attention in a fused operator, a branch or a loop.
+        graphlib.CycleError: a tensor hangs on itself.
     """
     found = Survey()
-    for scope in Scope(graph).all():
+    scopes = list(Scope(graph).all())
+    for scope in scopes:
+        scope.check_ends()
+    for scope in scopes:
         _survey(scope, constant, found)
     return found
 
@@ -127,7 +131,7 @@ def _refuse_fused(scope: Scope, node: Any, found: Survey) -> None:
     name, kind = node.name or node.output[0], node.op_type
     standard = node.domain in ("", "ai.onnx")
     if kind in ROUTERS:
-        found.other[name] = f"a router's, inside {kind}"
+        found.other[name] = f"a router's, inside {_word(kind)}"
         return
     if standard and kind in ("Softmax", "LogSoftmax"):
         return
@@ -139,7 +143,7 @@ def _refuse_fused(scope: Scope, node: Any, found: Survey) -> None:
             found.other[node.input[0]] = fate.words
     if attention:
         raise UsageError(
-            f"the ONNX node {name!r} is {kind}, with the softmax inside; "
+            f"the ONNX node {name!r} is {_word(kind)}, with the softmax inside; "
             "export attention as plain operators"
         )
 
@@ -174,7 +178,7 @@ def _fate(scope: Scope, name: str) -> _Fate:
         elif product:
             fate.unsure = f"it reaches a product through {', '.join(use.through)}"
         elif use.node is not None and use.node.domain not in KNOWN_DOMAINS:
-            fate.unsure = f"it goes into {kind}, and nobody knows what that is"
+            fate.unsure = f"it goes into {_word(kind)}, and nobody knows what that is"
         elif kind not in WHOLE:
             fate.ends.add(kind)
     return fate
@@ -239,3 +243,8 @@ def _after(use: Use, through: tuple[str, ...]) -> tuple[str, ...] | None:
     if sum(passed not in ELEMENTS for passed in through) == GUESSES:
         return None
     return (*through, kind)
+
+
+def _word(kind: str) -> str:
+    """An operator's name as it may stand in a sentence."""
+    return kind if kind.isprintable() else repr(kind)

@@ -157,9 +157,19 @@ def _no_inputs(made):
     del made.graph.node[7].input[:]
 
 
+def _hangs_on_itself(made):
+    made.graph.node.add(op_type="Identity", input=["round"], output=["round"])
+
+
+def _two_lines(made):
+    made.graph.node[0].op_type = "Attention\nand more"
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        (_hangs_on_itself, "breaks a rule of ONNX: Nodes in a graph must be topologically sorted"),
+        (_two_lines, r"is 'Attention\\nand more', with the softmax inside"),
         (_no_type, "the weights 'axes' of an ONNX graph cannot be read: 99"),
         (_too_few, "the weights 'axes' of an ONNX graph cannot be read: cannot reshape"),
         (_out_of_order, "breaks a rule of ONNX: Nodes in a graph must be topologically sorted"),
