@@ -24,6 +24,7 @@ _VECTORS = (
     "tests/golden/test_tables.py",
     "tests/golden/test_render.py",
 )
+_FRAMES = ("tests/golden/test_framing.py",)
 _TB = ("tests/tb",)
 _OWN = ("tests/cosim/test_own.py", "tests/configs")
 _REPLAY = ("tests/cosim/test_replay.py", "tests/cosim/test_replay_results.py")
@@ -39,9 +40,10 @@ _STAGES: Sequence[tuple[str, Sequence[Sequence[str]]]] = (
     ("golden/quantise.py", (("tests/golden/test_quantise.py",), _OWN, _REPLAY)),
     ("golden/reference.py", (("tests/golden/test_reference.py",), _GOLDEN)),
     ("golden/split*", (("tests/golden/test_split.py",), _GOLDEN, _RTL)),
-    ("golden/timing.py", (_TB, _RTL, _REPLAY)),
+    ("golden/timing.py", (_FRAMES, _TB, _RTL, _REPLAY)),
     ("golden/rows.py", (_TB, _GOLDEN, _REPLAY)),
-    ("golden/framing.py", (_TB, _OWN, _RTL)),
+    ("golden/framing.py", (_FRAMES, _TB, _OWN, _RTL)),
+    ("golden/drawn.py", (("tests/golden/test_drawn.py",), _GOLDEN, _OWN)),
     ("golden/softmax.py", (_VECTORS, ("tests/golden/test_softmax.py",), _GOLDEN, _RTL)),
     ("golden/*2d.py", (_VECTORS, ("tests/golden/test_softmax.py",), _GOLDEN, _RTL)),
     ("golden/rexp.py", (_VECTORS, ("tests/golden/test_softmax.py",), _GOLDEN, _RTL)),
