@@ -30,7 +30,7 @@ def cell(found: dict[str, Any], baseline: dict[str, Any]) -> str:
     """Loss and its interval in points, or in percent of a metric that is none, and agreement."""
     main = found["metrics"][0]
     scale = 100 if baseline["unit"] == "%" else 100 / abs(baseline["value"])
-    if main["interval"] is None:
+    if main["interval"] is None or None in main["interval"]:  # of a few examples there is none
         return written(scale * main["loss"], False, found["agreement"])
     low, high = (scale * bound for bound in main["interval"])
     return written(scale * main["loss"], low > 0 or high < 0, found["agreement"], (low, high))

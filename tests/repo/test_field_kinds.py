@@ -88,8 +88,9 @@ def test_cells_of_tasks():
     assert field_tasks.cell(found, share) == "**-1.20** [-2.00 -0.10] 91 %"
     main["interval"] = [-0.02, 0.2]
     assert field_tasks.cell(found, error) == "-3.00 [-5.00 +50.00] 91 %"
-    main["interval"] = None
-    assert field_tasks.cell(found, share) == "-1.20 (91 %)"
+    for none in (None, [None, None]):
+        main["interval"] = none
+        assert field_tasks.cell(found, share) == "-1.20 (91 %)"
 
 
 def test_a_table_has_three_tasks_at_most():
