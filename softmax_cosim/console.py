@@ -43,6 +43,14 @@ PATIENCE = 20.0
 _NAME = 12
 
 
+class _Told(KeyboardInterrupt):
+    """Whoever told the process to end.
+
+    A bare KeyboardInterrupt that passes through code made of a text, as that of dataclasses is, has
+    Python kill itself by SIGINT at its end, though it was caught.
+    """
+
+
 def make(*, stderr: bool = False) -> Console:
     """A console that prints strings as they are; styles come with rich's own ``Text``."""
     from rich.console import Console  # here: what cannot be imported is to be said in a sentence
@@ -85,7 +93,7 @@ def ending_is_interrupting(*, at_last: int | None = None) -> Iterator[None]:
         if at_last is not None and not stopping.is_set():
             threading.Thread(target=_end, args=[at_last], daemon=True).start()
         stopping.set()
-        raise KeyboardInterrupt
+        raise _Told
 
     numbers = [signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:

@@ -169,6 +169,27 @@ sys.exit(code)
     assert (tmp_path / "ended").read_text() == "130"
 
 
+def test_an_interrupt_within_code_that_is_made_of_a_text(tmp_path: Path):
+    """A module of Python's own would die of it at its end, though it was caught."""
+    (tmp_path / "told.py").write_text("""
+import sys
+from softmax_cosim import cli
+text = "import os, signal\\nos.kill(os.getpid(), signal.SIGTERM)\\nwhile True: pass"
+cli._run = lambda words: exec(text)
+sys.argv = ["cosim"]
+sys.exit(cli.main())
+""")
+    done = subprocess.run(
+        [sys.executable, "-m", "told"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "cosim: interrupted\n")
+
+
 @pytest.mark.parametrize("when", ["imports", "ends"])
 def test_an_interrupt_before_or_after_the_command(tmp_path, when):
     """While modules are imported, and while the interpreter ends."""
