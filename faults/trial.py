@@ -192,11 +192,13 @@ def _full_disk(trial: Trial) -> None:
         hard = resource.prlimit(trial.process.pid, resource.RLIMIT_FSIZE)[1]
         resource.prlimit(trial.process.pid, resource.RLIMIT_FSIZE, (size, hard))
     code = trial.end()
+    # A simulator that is started meanwhile dies of its limit, as it would not of a full disk.
+    cut = len(trial.said.encode()) >= size
+    dies = (_UNFORESEEN,) if cut or "SIGXFSZ" in trial.said else ()
     if code > 1 and not trial.said.strip():
         code = _BAD_INPUT  # what it says goes to such a file as well
         (trial.folder / "said").write_text("nothing can be said on a full disk")
-    # A simulator that is started meanwhile dies of its limit, as it would not of a full disk.
-    trial.check(code, _DONE, _BAD_INPUT, _UNFORESEEN)
+    trial.check(code, _DONE, _BAD_INPUT, *dies)
 
 
 def _removed(trial: Trial) -> None:
