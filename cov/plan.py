@@ -133,11 +133,7 @@ PLAN: Mapping[str, Group] = {
             "beside": ("alone", "both"),
         },
         [
-            Cross(
-                ("how", "place"),
-                lambda how, place: how == "write, no strobe" and place == "none",
-                "a write of nothing to nowhere is not tried",
-            ),
+            Cross(("how", "place")),
             Cross(("how", "rows")),
             Cross(("how", "beside")),
             Cross(("place", "rows")),
