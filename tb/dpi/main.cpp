@@ -8,17 +8,25 @@
 /// without the loop's callbacks, until the batch is over. It ends by itself even if the design hangs
 /// (Batch::patience). Afterwards the time stands where a clock driven from outside would have left
 /// it, and the loop goes on as after any time step.
+///
+/// Built with --trace-saif, it writes the activity of a batch instead of a waveform: from the end of
+/// its reset to its end, in a file that each batch writes anew.
 
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <string>
 
 #include "Vtop.h"
 #include "transactor.h"
 #include "verilated.h"
 #include "verilated_vpi.h"
-#if VM_TRACE
+#if VM_TRACE_SAIF
+#include "verilated_saif_c.h"
+using Trace = VerilatedSaifC;
+#elif VM_TRACE
 #include "verilated_vcd_c.h"
+using Trace = VerilatedVcdC;
 #endif
 
 extern "C" void vlog_startup_routines_bootstrap(void);
@@ -34,7 +42,15 @@ constexpr uint64_t kNever = ~uint64_t{0};
 Vtop* model = nullptr;
 
 #if VM_TRACE
-std::unique_ptr<VerilatedVcdC> trace;
+std::unique_ptr<Trace> trace;
+const char* trace_path = nullptr;
+
+std::unique_ptr<Trace> opened(const std::string& path) {
+  auto file = std::make_unique<Trace>();
+  model->trace(file.get(), 99);
+  file->open(path.c_str());
+  return file;
+}
 #endif
 
 void dump() {
@@ -43,13 +59,13 @@ void dump() {
 #endif
 }
 
-void open_trace(Vtop& top, const char* path) {
+void open_trace(const char* path) {
 #if VM_TRACE
-  trace = std::make_unique<VerilatedVcdC>();
-  top.trace(trace.get(), 99);
-  trace->open(path);
+  trace_path = path;
+#if !VM_TRACE_SAIF
+  trace = opened(path);
+#endif
 #else
-  (void)top;
   VL_PRINTF("--trace-file %s: this simulation was built without waves\n", path);
 #endif
 }
@@ -77,6 +93,24 @@ void settle(Vtop& top) {
   dump();
 }
 
+/// Activity counts once the design is out of reset, before it is offered a beat. What is 1 then is
+/// taken for a change, so what is 1 stands in a file of its own.
+void begin_activity(const bulk::Batch& batch) {
+#if VM_TRACE_SAIF
+  if (!trace_path || batch.edges != bulk::kResetEdges + 1) return;
+  opened(std::string(trace_path) + ".start")->dump(now);
+  trace = opened(trace_path);
+#else
+  (void)batch;
+#endif
+}
+
+void end_activity() {
+#if VM_TRACE_SAIF
+  trace.reset();
+#endif
+}
+
 void end_of_simulation(void*) {
   VerilatedVpi::callCbs(cbEndOfSimulation);
 #if VM_TRACE
@@ -96,9 +130,11 @@ extern "C" void softmax_run_ahead() {
     now += batch.half_period;
     model->clk_i = 1;
     model->eval();
+    begin_activity(batch);
     dump();
     now += batch.half_period;
   }
+  end_activity();
 }
 
 int main(int argc, char** argv) {
@@ -108,7 +144,7 @@ int main(int argc, char** argv) {
   const auto top = std::make_unique<Vtop>("");
   model = top.get();
   for (int i = 1; i + 1 < argc; i++) {
-    if (std::strcmp(argv[i], "--trace-file") == 0) open_trace(*top, argv[i + 1]);
+    if (std::strcmp(argv[i], "--trace-file") == 0) open_trace(argv[i + 1]);
   }
 
   vlog_startup_routines_bootstrap();

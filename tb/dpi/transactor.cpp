@@ -10,7 +10,6 @@
 namespace bulk {
 namespace {
 
-constexpr int64_t kResetEdges = 4;   // rising edges that see reset active
 constexpr int64_t kDrainCycles = 8;  // after the last row, in which nothing may come out
 
 uint32_t ones(int64_t count) { return count >= 32 ? ~0u : (1u << count) - 1; }

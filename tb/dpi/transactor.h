@@ -12,6 +12,7 @@
 
 namespace bulk {
 
+constexpr int64_t kResetEdges = 4;  // rising edges that see reset active
 constexpr int kMaxLanes = 1024;
 constexpr int kMaxFlags = kMaxLanes / 32;  // widest tkeep, in 32-bit words
 constexpr int kMaxWords = kMaxLanes;       // widest tdata: a lane has 32 bits at most
