@@ -9,7 +9,7 @@ MODELS := onnx minilm translation torch training speech chemistry traces/models.
   traces/sdists.txt
 CONFIGS ?= $(sort $(basename $(notdir $(wildcard configs/*.toml))))
 
-.PHONY: help setup sim test test-all test-models test-families lint format bench bench-check field synth netlist fourstate formal cov mutate faults fuzz soak traces eval eval-small eval-handbook native clean
+.PHONY: help setup sim test test-all test-models test-families lint format bench bench-check field synth energy netlist fourstate formal cov mutate faults fuzz soak traces eval eval-small eval-handbook native clean
 .NOTPARALLEL:
 
 help: ## print this help
@@ -64,6 +64,14 @@ field: ## measure the field's approximations; writes docs/field.md; ARGS="--conf
 synth: ## synthesise, place and route the core; ARGS=--check compares with synth/area.json
 	$(SETUP) synth
 	@$(BIN)/cosim synth $(ARGS)
+
+energy: ## toggles and energy an element of all methods on two models, in cells that apt has; writes synth/README.md
+	$(SETUP) synth
+	@command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { [ -d build/osu018/usr ] || \
+	  { echo "energy: needs the library osu018 as Debian packs it, and there is no apt-get here" >&2; exit 2; }; }
+	@mkdir -p build/osu018 && cd build/osu018 && { [ -d usr ] || \
+	  { apt-get download qflow-tech-osu018 && dpkg-deb -x qflow-tech-osu018_*.deb .; }; }
+	@$(BIN)/python -m benchmarks.energy $(ARGS)
 
 netlist: ## run part of the regression on gate netlists, and synth on designs of others
 	$(SETUP) test synth

@@ -14,7 +14,7 @@ from softmax_cosim.configs import UsageError
 from softmax_cosim.configs.design import Rtl
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.synth import flows
-from softmax_cosim.synth.activity import command
+from softmax_cosim.synth.activity import command, saif
 from softmax_cosim.synth.activity.energy import Library, Power
 from softmax_cosim.synth.activity.netlist import netlist
 from softmax_cosim.synth.activity.play import player
@@ -114,9 +114,12 @@ def test_energy_equals_a_count_by_hand(parts: Unit) -> None:
 def test_toggles_equal_a_count_by_hand(tmp_path: Path) -> None:
     cfg = configs.load("rexp_uint2").replace(in_w=4, frac=0, lanes=1, max_len=8)
     path = tmp_path / "softmax_top.sv"
-    path.write_text(flows.with_parameters(KEEPER, unit_of(cfg)))
+    nets = [f"{name}[{place}]" for name in "qn" for place in range(4)]
+    nets += ["m_axis_tvalid", "last", "odd[name]", "clk_i", "rst_ni", "s_axis_tdata[3]"]
+    text = flows.with_parameters(KEEPER, unit_of(cfg))
+    path.write_text(saif.recorded(text, nets, ["q", "n", "s_axis_tdata"]))
     rows = Rows.of([[5, 2], [7, -1, -1]])  # 0101 0010 0111 1111 1111
-    with player(cfg, path) as keeper:
+    with player(cfg, path, nets) as keeper:
         first, second = (keeper.play(rows).activity for _ in range(2))
     assert first == second
     # Out of reset the register is 0001, and once more 0000, as long as nothing was offered.
@@ -133,6 +136,7 @@ def test_toggles_equal_a_count_by_hand(tmp_path: Path) -> None:
     assert first.toggles("odd[name]") == first.cycles
     assert first.toggles("clk_i") == 2 * first.cycles
     assert first.toggles("rst_ni") == 0
+    assert first.toggles("s_axis_tdata[3]") == 2  # and back to 0 when all is over
 
 
 @pytest.fixture
@@ -221,8 +225,9 @@ def test_a_wrong_gate_is_exit_code_1(small, tmp_path, capsys, monkeypatch):
 def test_no_room_for_the_recording_is_a_sentence(tmp_path):
     cfg = configs.load("rexp_uint2").replace(in_w=4, frac=0, lanes=1, max_len=8)
     path = tmp_path / "softmax_top.sv"
-    path.write_text(flows.with_parameters(KEEPER, unit_of(cfg)))
-    with player(cfg, path) as keeper:
+    text = flows.with_parameters(KEEPER, unit_of(cfg))
+    path.write_text(saif.recorded(text, ["clk_i"], []))
+    with player(cfg, path, ["clk_i"]) as keeper:
         keeper.path.symlink_to("/dev/full")
         with pytest.raises(UsageError, match="make room there"):
             keeper.play(Rows.of([[5, 2]]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from softmax_cosim.configs import Config
 from softmax_cosim.files import atomic_file
-from softmax_cosim.synth.activity import netlist, play
+from softmax_cosim.synth.activity import netlist, play, saif
 from softmax_cosim.synth.activity.energy import Library, Power
 from softmax_cosim.synth.activity.measure import Measured, measure
 from softmax_cosim.synth.flows import with_parameters
@@ -64,9 +64,10 @@ def active(
         power = Power(Library(library), found) if library else None
         verilog = found.verilog.with_name(f"{OUR_TOP}.sv")
         with atomic_file(verilog) as path:
-            path.write_text(with_parameters(found.verilog.read_text(), unit))
+            text = with_parameters(found.verilog.read_text(), unit)
+            path.write_text(saif.recorded(text, found.nets, found.ports))
         played: list[Measured] = []
-        with play.player(cfg, verilog) as player:
+        with play.player(cfg, verilog, found.nets) as player:
             for trace in traces:
                 chosen = play.rows_of(trace, cfg, rows)
                 played += (

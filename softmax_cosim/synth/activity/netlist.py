@@ -114,6 +114,13 @@ class Netlist:
     """By name."""
     inputs: Collection[str]
     """Nets that something outside drives."""
+    ports: Collection[str]
+    """Those of more than one bit, which are the only such nets."""
+
+    @property
+    def nets(self) -> list[str]:
+        """All, in the order of their names."""
+        return sorted({*self.inputs, *(net for cell in self.cells for net in cell.driven)})
 
 
 @contextlib.contextmanager
@@ -188,7 +195,8 @@ def _read(folder: Path, top: str) -> Netlist:
         if port["direction"] != "output"
         for bit in port["bits"]
     }
-    return Netlist(folder / "netlist.v", cells, sorted({*stages, top}), inputs)
+    wide = [name for name, port in module["ports"].items() if len(port["bits"]) > 1]
+    return Netlist(folder / "netlist.v", cells, sorted({*stages, top}), inputs, wide)
 
 
 def _nets(module: Mapping[str, Any]) -> dict[int | str, str]:

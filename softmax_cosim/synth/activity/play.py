@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,6 @@ from softmax_cosim.trace import Trace
 __all__ = ["CLOCK", "Played", "Player", "halves", "player", "rows_of", "uniform"]
 
 CLOCK = "clk_i"
-_INSTANCE = "dut"
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Player:
     simulator: Simulator
     path: Path
     """Of the recording."""
+    nets: Sequence[str]
 
     def play(self, rows: Rows) -> Played:
         """Play rows back to back, and say what every net did from the end of reset to the end.
@@ -70,24 +71,27 @@ class Player:
         expected = softmax(self.simulator.config, rows)
         wrong = np.add.reduceat(results.y != expected.y, rows.offsets[:-1]) > 0
         wrong |= results.error | results.lost | (results.exponent != expected.exponent)
-        activity = saif.read(self.path, _INSTANCE, CLOCK)
+        activity = saif.read(self.path, self.nets, CLOCK)
         return Played(activity, len(rows.q), int(wrong.sum()))
 
 
 @contextlib.contextmanager
-def player(cfg: Config, verilog: Path) -> Iterator[Player]:
-    """A netlist in the RTL's place; ``verilog`` has the ports and parameters of our core.
+def player(cfg: Config, verilog: Path, nets: Sequence[str]) -> Iterator[Player]:
+    """A netlist in the RTL's place.
+
+    Args:
+        cfg: the configuration.
+        verilog: with the ports and parameters of our core, as :func:`.saif.recorded` made it.
+        nets: those that it records.
 
     Raises:
         UsageError: it cannot be built.
     """
     with tempfile.TemporaryDirectory(dir=verilog.parent) as folder:
         path = Path(folder, "activity.saif")
-        options = ["--trace-saif", "--trace-underscore"]
-        with Simulator(
-            cfg, sources=[verilog], waves=path, optimise="once", args=options
-        ) as simulator:
-            yield Player(simulator, path)
+        options: dict[str, Any] = {"optimise": "once", "args": ["--trace-saif"]}
+        with Simulator(cfg, sources=[verilog], waves=path, **options) as simulator:
+            yield Player(simulator, path, nets)
 
 
 def rows_of(trace: Trace, cfg: Config, count: int) -> Rows:

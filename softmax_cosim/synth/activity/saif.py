@@ -1,20 +1,22 @@
-"""Switching activity: what a simulation counted of each net, in SAIF, as power tools read it.
+"""Switching activity: what a simulation counts of nets, in SAIF.
 
+Verilator takes long to record thousands of names, so the nets stand in words, beside the netlist.
 All that is counted adds up over time, so two recordings are added net by net.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Activity", "Net", "read"]
+__all__ = ["Activity", "Net", "read", "recorded"]
 
-#: ``(name (T0 5) (T1 3) (TZ 0) (TX 0) (TB 0) (TC 2))``
-_NET = re.compile(r"\s*\((\S+) \(T0 \d+\) \(T1 (\d+)\) .*\(TC (\d+)\)\)")
-_INSTANCE = re.compile(r"\s*\(INSTANCE (\S+)")
+_WIDTH = 64
+_WORD = "activity_"
+#: ``(activity_3\\[7\\] (T0 5) (T1 3) (TZ 0) (TX 0) (TB 0) (TC 2))``
+_BIT = re.compile(rf"\s*\({_WORD}(\d+)\\\[(\d+)\\\] \(T0 \d+\) \(T1 (\d+)\) .*\(TC (\d+)\)\)")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,31 @@ class Activity:
         return Activity(nets, self.cycles + more.cycles, self.period)
 
 
-def read(path: Path, instance: str, clock: str) -> Activity:
+def recorded(text: str, nets: Sequence[str], ports: Collection[str]) -> str:
+    """A netlist of one module of which Verilator records these nets, and nothing else.
+
+    Args:
+        text: in Verilog.
+        nets: names; ``name[3]`` is a bit of a port, or the whole name.
+        ports: of more than one bit.
+    """
+    module, end, _ = text.rpartition("endmodule")
+    lines = ["/* verilator tracing_off */", module, "/* verilator tracing_on */"]
+    for start in range(0, len(nets), _WIDTH):
+        word = [_reference(net, ports) for net in nets[start : start + _WIDTH]]
+        word += ["1'b0"] * (_WIDTH - len(word))
+        bits = ", ".join(reversed(word))
+        lines.append(f"wire [{_WIDTH - 1}:0] {_WORD}{start // _WIDTH} = {{{bits}}};")
+    return "\n".join([*lines, end, ""])
+
+
+def _reference(net: str, ports: Collection[str]) -> str:
+    """A net in Verilog."""
+    port, bracket, place = net.rpartition("[")
+    return f"\\{port} [{place}" if bracket and port in ports else f"\\{net} "
+
+
+def read(path: Path, nets: Sequence[str], clock: str) -> Activity:
     """What Verilator recorded of a batch (``tb/dpi/main.cpp``).
 
     It begins and ends right after a rising edge of the clock. Each net is taken to have been 0
@@ -64,24 +90,20 @@ def read(path: Path, instance: str, clock: str) -> Activity:
 
     Args:
         path: of the recording.
-        instance: of the module; its nets are read, not those of instances within.
-        clock: its net.
+        nets: as for :func:`recorded`.
+        clock: one of them.
     """
-    start = dict(_nets(path.with_name(f"{path.name}.start"), instance))
-    nets = {
-        name: Net(net.high, net.toggles - start[name].toggles)
-        for name, net in _nets(path, instance)
-    }
-    cycles = nets[clock].toggles // 2
-    return Activity(nets, cycles, 2 * nets[clock].high // cycles)
+    start = {place: net.toggles for place, net in _bits(path.with_name(f"{path.name}.start"))}
+    found = {place: Net(net.high, net.toggles - start[place]) for place, net in _bits(path)}
+    named = {net: found[place] for place, net in enumerate(nets)}
+    cycles = named[clock].toggles // 2
+    return Activity(named, cycles, 2 * named[clock].high // cycles)
 
 
-def _nets(path: Path, instance: str) -> Iterator[tuple[str, Net]]:
-    """The nets of an instance."""
-    inside = False
+def _bits(path: Path) -> Iterator[tuple[int, Net]]:
+    """Each bit of the words, by its place among the nets."""
     with path.open(encoding="utf-8") as file:
         for line in file:
-            if opened := _INSTANCE.match(line):
-                inside = opened[1] == instance
-            elif inside and (found := _NET.match(line)):
-                yield found[1].replace("\\", ""), Net(int(found[2]), int(found[3]))
+            if found := _BIT.match(line):
+                word, bit, high, toggles = map(int, found.groups())
+                yield word * _WIDTH + bit, Net(high, toggles)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -123,23 +125,21 @@ def test_a_library_that_says_too_little(tmp_path, old, new, why):
 
 def test_a_recording_is_read_without_what_was_1_before(tmp_path):
     path = tmp_path / "x.saif"
-    head = "(SAIFILE\n (INSTANCE top\n  (NET\n   (q (T0 1) (T1 2) (TZ 0) (TX 0) (TB 0) (TC 99))\n"
+    nets = ["clk", "q", *(f"n{place}" for place in range(62)), "d[1]"]
 
-    def recording(*nets: str) -> str:
-        return head + "  )\n  (INSTANCE dut\n   (NET\n" + "".join(nets) + "   )\n  )\n )\n)\n"
+    def recording(**bits: tuple[int, int]) -> str:
+        lines = ["(SAIFILE", " (INSTANCE top", "  (NET"]
+        for name in [f"activity_{word}\\[{bit}\\]" for word in (0, 1) for bit in range(64)]:
+            high, toggles = bits.get(re.sub(r"\W+", "_", name).strip("_"), (0, 0))
+            rest = "(TZ 0) (TX 0) (TB 0)"
+            lines.append(f"   ({name} (T0 7) (T1 {high}) {rest} (TC {toggles}))")
+        return "\n".join([*lines, "   (other (T0 1) (T1 2) (TZ 0) (TX 0) (TB 0) (TC 9))", "", ")"])
 
-    def net(name: str, high: int, toggles: int) -> str:
-        return f"    ({name} (T0 7) (T1 {high}) (TZ 0) (TX 0) (TB 0) (TC {toggles}))\n"
-
-    path.write_text(recording(net("clk", 20, 9), net("q", 10, 3), net("d\\[1\\]", 40, 1)))
-    path.with_name("x.saif.start").write_text(
-        recording(net("clk", 0, 1), net("q", 0, 0), net("d\\[1\\]", 0, 1))
-    )
-    activity = saif.read(path, "dut", "clk")
-    assert (activity.cycles, activity.period) == (4, 10)
-    assert {name: net.toggles for name, net in activity.nets.items()} == {
-        "clk": 8, "q": 3, "d[1]": 0,
-    }  # fmt: skip
+    path.write_text(recording(activity_0_0=(20, 9), activity_0_1=(10, 3), activity_1_0=(40, 1)))
+    path.with_name("x.saif.start").write_text(recording(activity_0_0=(0, 1), activity_1_0=(0, 1)))
+    activity = saif.read(path, nets, "clk")
+    assert (activity.cycles, activity.period, len(activity.nets)) == (4, 10, 65)
+    assert [activity.toggles(net) for net in ("clk", "q", "n61", "d[1]", "1")] == [8, 3, 0, 0, 0]
     assert [activity.enabled(net) for net in ("q", "d[1]", "0", "1")] == [1, 4, 0, 4]
     both = activity + activity
     assert (both.cycles, both.toggles("q"), both.enabled("d[1]"), both.enabled("1")) == (8, 6, 8, 8)

@@ -1,0 +1,143 @@
+"""What accuracy costs: error, latency, gates, toggles and energy an element, on two models.
+
+``python -m benchmarks.energy`` plays rows of two committed traces through the netlists of all
+methods, keeps the figures in ``synth/energy.json``, and writes the table of ``synth/README.md``;
+given names of configurations, it measures those alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.field import measured, recorded
+from benchmarks.written import Part
+from softmax_cosim import configs
+from softmax_cosim.commit import commit
+from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.files import atomic_file
+from softmax_cosim.golden import timing
+from softmax_cosim.paths import ROOT
+from softmax_cosim.report.text import figure
+from softmax_cosim.synth import liberty
+from softmax_cosim.synth.activity.command import ROWS, Active, active
+from softmax_cosim.synth.activity.energy import Library
+from softmax_cosim.synth.unit import unit_of
+from softmax_cosim.trace import Trace
+
+RECORD = ROOT / "synth" / "energy.json"
+PART = Part(ROOT / "synth" / "README.md", "<!-- make energy -->", "<!-- end of make energy -->")
+#: As ``make energy`` unpacks it.
+LIBRARY = ROOT / "build/osu018/usr/share/qflow/tech/osu018/osu018_stdcells.lib"
+NAMES = (
+    *("rexp_uint8_in8", "lut2d_uint8_in8", "split_uint8_in8"),
+    *("rexp_uint8_msb", "rexp_uint8", "lut2d_uint8", "split_uint8", "split_uint8_rowexp"),
+    *("rexp_int16", "lut2d_int16", "split_int16"),
+)
+TRACES = {"MiniLM": "minilm_long", "OCR": "ocr_long"}
+
+Figures = dict[str, float]
+
+
+def latency(cfg: Config) -> str:
+    """Cycles of a row of B beats, first input to last output, through an idle core."""
+    _, last = timing.predict(cfg, np.zeros(1, np.int64), np.ones(1, np.int64))
+    passes = timing.passes(cfg).count
+    return f"{passes}*B + {int(last[0]) - passes}"
+
+
+def found(cfg: Config, library: Path) -> dict[str, object]:
+    """All figures of a configuration."""
+    unit, traces = unit_of(cfg), [Trace(_path(name)) for name in TRACES.values()]
+    generic = active(unit, cfg, traces, ROWS)
+    mapped = active(unit, cfg, traces, ROWS, library)
+    if generic.mismatches + mapped.mismatches:
+        raise UsageError(f"{cfg.name}: the netlist does not do what the golden model says")
+    return {
+        "commit": commit(),
+        "latency": latency(cfg),
+        "nand_nor": generic.cells["$_NAND_"] + generic.cells["$_NOR_"],
+        "inverters": generic.cells["$_NOT_"],
+        "registers": sum(stage.registers for stage in generic.played[0].stages.values()),
+        "models": {
+            model: _figures(cfg, name, place, generic, mapped)
+            for place, (model, name) in enumerate(TRACES.items())
+        },
+    }
+
+
+def _figures(cfg: Config, name: str, place: int, generic: Active, mapped: Active) -> Figures:
+    (real, drawn), (spent, drawn_spent) = (
+        one.played[2 * place : 2 * place + 2] for one in (generic, mapped)
+    )
+    assert spent.energy
+    assert drawn_spent.energy
+    return {
+        "l1": measured(cfg, recorded(name))["l1"],
+        "rows": real.rows,
+        "elements": real.elements,
+        "apart": max(real.apart, spent.apart),
+        "toggles": real.toggles,
+        "toggles_random": drawn.toggles,
+        "energy": spent.energy.total,
+        "energy_clock": spent.energy.clock,
+        "energy_random": drawn_spent.energy.total,
+    }
+
+
+def page(record: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """The lines of :data:`PART`."""
+    head = ["configuration", *(f"L1, {model}" for model in TRACES), "latency", "NAND + NOR", "FF"]
+    head += [f"toggles, {model} (random)" for model in TRACES]
+    head += [f"pJ, {model} (random)" for model in TRACES]
+    head += ["of it clock"]
+    lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
+    lines += (f"| `{name}` | {' | '.join(_cells(one))} |" for name, one in record.items())
+    return lines
+
+
+def _cells(one: Mapping[str, object]) -> Iterable[str]:
+    models = one["models"]
+    assert isinstance(models, dict)
+    yield from (figure(model["l1"]) for model in models.values())
+    yield str(one["latency"])
+    yield f"{one['nand_nor']:,}"
+    yield f"{one['registers']:,}"
+    for key, digits in (("toggles", 0), ("energy", 1)):
+        for model in models.values():
+            yield f"{model[key]:.{digits}f} ({model[f'{key}_random']:.{digits}f})"
+    yield f"{next(iter(models.values()))['energy_clock']:.1f}"
+
+
+def _path(name: str) -> Path:
+    return ROOT / "traces" / f"{name}.safetensors"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure, record and write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.energy")
+    parser.add_argument("configs", nargs="*", help="these alone (default: all of the table)")
+    parser.add_argument("--liberty", type=Path, default=LIBRARY, help="another library")
+    parser.add_argument("--render", action="store_true", help="write the table alone")
+    args = parser.parse_args(words)
+    record = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
+    if not args.render:
+        liberty.check(args.liberty)
+        Library(args.liberty)
+        for name in args.configs or NAMES:
+            record[name] = found(configs.load(name), args.liberty)
+            print(f"{name}: {' '.join(_cells(record[name]))}", flush=True)
+            with atomic_file(RECORD) as path:
+                path.write_text(json.dumps(record, indent=2) + "\n")
+    order = [*NAMES, *sorted(record.keys() - {*NAMES})]
+    PART.write(page({name: record[name] for name in order if name in record}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
