@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -203,6 +204,29 @@ def test_energy_in_cells_of_a_library(small, tmp_path, capsys):
     inner = real["energy"]["internal"] + real["energy"]["switching"]
     assert sum(stage["energy"] for stage in real["stages"].values()) == pytest.approx(inner)
     assert f"{inner + real['energy']['clock']:,.2f} pJ an element" in capsys.readouterr().out
+
+
+def test_a_recording_for_power_tools(small, tmp_path):
+    scores = np.random.default_rng(1).normal(0, 1, (1, 2, 20, 8))
+    folder = tmp_path / "a" / "b"
+    words = ["--liberty", str(LIBRARY), "--saif", str(folder)]
+    code, found = played(small, tmp_path, scores, *words)
+    assert code == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["small-rows.saif", "small.v"]
+    netlist = (folder / "small.v").read_text()
+    cells = {kind: count for kind, count in found["cells"].items() if kind != "$mem_v2"}
+    assert {kind: len(re.findall(rf"^  {kind} ", netlist, re.MULTILINE)) for kind in cells} == cells
+    text = (folder / "small-rows.saif").read_text()
+    nets = re.findall(r"^    \((\S+) \(T0 (\d+)\) \(T1 (\d+)\) .*\(TC (\d+)\)", text, re.MULTILINE)
+    assert len(nets) > sum(cells.values())
+    (duration,) = re.findall(r"\(DURATION (\d+)\)", text)
+    (real, _) = found["played"]
+    assert int(duration) == 10_000 * real["cycles"]
+    assert {int(low) + int(high) for _, low, high, _ in nets} == {int(duration)}
+    toggles = {name.replace("\\", ""): int(count) for name, _, _, count in nets}
+    assert toggles["clk_i"] == 2 * real["cycles"]
+    outputs = re.findall(r"\.[QY]\(\\?([^ )]+) ?\)", netlist)
+    assert sum(toggles[name] for name in outputs) == pytest.approx(real["toggles"] * 320)
 
 
 def test_a_wrong_gate_is_exit_code_1(small, tmp_path, capsys, monkeypatch):

@@ -9,6 +9,7 @@ import json
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,7 +24,7 @@ from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.files import atomic_file, check_writable, sha256
 from softmax_cosim.paths import checkout
 from softmax_cosim.synth import area, flows, liberty
-from softmax_cosim.synth.activity.command import ROWS, Active, active, told
+from softmax_cosim.synth.activity.command import ROWS, Active, active, recorded, told
 from softmax_cosim.synth.activity.energy import Library
 from softmax_cosim.synth.figures import Figures, line
 from softmax_cosim.synth.liberty import Mapped
@@ -85,6 +86,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"with --activity: at most so many rows of a trace, spread evenly (default {ROWS})",
     )
+    add(
+        "--saif",
+        type=Path,
+        metavar="FOLDER",
+        help="with --activity: write the netlist and what its nets do there, for power tools",
+    )
     add("--out", type=Path, metavar="FILE", help="write the figures as JSON")
 
 
@@ -100,6 +107,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--liberty, --check and --stages do not go together; give one of them")
     if args.activity and (args.check or args.stages):
         raise UsageError("--activity goes with neither --check nor --stages; leave them out")
+    if args.saif and not args.activity:
+        raise UsageError("--saif writes what nets do in a trace; name one with --activity")
     if args.max_rows and not args.activity:
         raise UsageError("--max-rows counts rows of a trace; name one with --activity")
     if args.stages and args.out:
@@ -176,11 +185,19 @@ def _activity(args: argparse.Namespace, chosen: Sequence[Config], units: Sequenc
     if args.liberty is not None:
         liberty.check(args.liberty)
         Library(args.liberty)
+    if args.saif:
+        names = Counter(recorded(unit, trace) for unit in units for trace in traces)
+        for name, times in names.items():
+            if times > 1:
+                raise UsageError(
+                    f"--saif would write {name} twice; rename a trace or configuration"
+                )
+            check_writable(args.saif / name)
     by_name = dict(zip((unit.name for unit in units), chosen, strict=True))
 
     def play(unit: Unit) -> Active:
         cfg, rows = by_name[unit.name], args.max_rows or ROWS
-        return active(unit, cfg, traces, rows, args.liberty, args.dont_use)
+        return active(unit, cfg, traces, rows, args.liberty, args.dont_use, args.saif)
 
     found = list(_each(play, units, told))
     if args.out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from softmax_cosim.synth.flows import with_parameters
 from softmax_cosim.synth.unit import OUR_TOP, Unit
 from softmax_cosim.trace import Trace
 
-__all__ = ["RANDOM", "ROWS", "Active", "active", "told"]
+__all__ = ["RANDOM", "ROWS", "Active", "active", "recorded", "told"]
 
 #: What is said in place of a trace.
 RANDOM = "random"
@@ -46,6 +47,7 @@ def active(
     rows: int,
     library: Path | None = None,
     avoid: Sequence[str] = (),
+    recordings: Path | None = None,
 ) -> Active:
     """Play rows of each trace, and random ones like them, through the netlist of our core.
 
@@ -56,29 +58,37 @@ def active(
         rows: how many of each trace at most.
         library: whose cells are to be used, which :func:`.liberty.check` passed.
         avoid: of them, those that are not.
+        recordings: folder for the netlist, and what its nets do in each trace, by the names of
+            :func:`recorded`; None writes none.
 
     Raises:
-        UsageError: rows that are too long; a library that lacks a cell or says nothing of energy.
+        UsageError: rows that are too long; a library that lacks a cell or says nothing of energy;
+            what cannot be written.
     """
+    played: list[Measured] = []
     with netlist.netlist(unit, library, avoid) as found:
         power = Power(Library(library), found) if library else None
-        verilog = found.verilog.with_name(f"{OUR_TOP}.sv")
-        with atomic_file(verilog) as path:
-            text = with_parameters(found.verilog.read_text(), unit)
+        text = with_parameters((found.folder / "netlist.v").read_text(), unit)
+        with atomic_file(found.folder / f"{OUR_TOP}.sv") as path:
             path.write_text(saif.recorded(text, found.nets, found.ports))
-        played: list[Measured] = []
-        with play.player(cfg, verilog, found.nets) as player:
+        with play.player(cfg, found.folder / f"{OUR_TOP}.sv", found.nets) as player:
             for trace in traces:
                 chosen = play.rows_of(trace, cfg, rows)
-                played += (
-                    measure(player, found, source, these, power)
-                    for source, these in (
-                        (str(trace.path), chosen),
-                        (RANDOM, play.uniform(chosen)),
-                    )
-                )
+                real, activity = measure(player, found, str(trace.path), chosen, power)
+                drawn, _ = measure(player, found, RANDOM, play.uniform(chosen), power)
+                played += [real, drawn]
+                if recordings:
+                    saif.write(recordings / recorded(unit, trace), activity, OUR_TOP)
+        if recordings:
+            with atomic_file(recordings / f"{unit.name}.v") as path:
+                shutil.copyfile(found.folder / "cells.v", path)
     cells = Counter(cell.kind for cell in found.cells)
     return Active(dict(cells.most_common()), played)
+
+
+def recorded(unit: Unit, trace: Trace) -> str:
+    """Name of the file for what nets do in a trace."""
+    return f"{unit.name}-{trace.path.stem}.saif"
 
 
 def told(found: Active) -> str:

@@ -64,8 +64,8 @@ class Measured:
 
 def measure(
     player: Player, netlist: Netlist, source: str, rows: Rows, power: Power | None
-) -> Measured:
-    """Play rows in two halves, and take both together.
+) -> tuple[Measured, Activity]:
+    """Play rows in two halves, and take both together: an element, and net by net.
 
     Raises:
         UsageError, Stopped, NoProgress, Broken, SimulatorCrash: as of the simulator.
@@ -90,7 +90,7 @@ def measure(
     energy = power.spent(activity, elements, CLOCK) if power else None
     registers = sum(count for (_, held), count in counts.items() if held)
     kept = rows.q[rows.keep] if rows.keep.any() else rows.q
-    return Measured(
+    measured = Measured(
         source=source,
         lowest=int(kept.min()),
         highest=int(kept.max()),
@@ -116,6 +116,7 @@ def measure(
         energy=energy,
         mismatches=whole.mismatches,
     )
+    return measured, activity
 
 
 def _of(cell: Cell, activity: Activity) -> int:

@@ -51,6 +51,7 @@ splitnets
 rename -enumerate -pattern net% w:*
 {pins}
 write_json netlist.json
+write_verilog -noattr -norename cells.v
 {functions}
 write_verilog -noattr -norename netlist.v
 """
@@ -106,9 +107,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Netlist:
-    """Gates, or cells of a library, and where they are as Verilog."""
+    """Gates, or cells of a library."""
 
-    verilog: Path
+    folder: Path
+    """With ``cells.v``, for tools that know the library, and ``netlist.v``, to be simulated."""
     cells: Sequence[Cell]
     stages: Sequence[str]
     """By name."""
@@ -196,7 +198,7 @@ def _read(folder: Path, top: str) -> Netlist:
         for bit in port["bits"]
     }
     wide = [name for name, port in module["ports"].items() if len(port["bits"]) > 1]
-    return Netlist(folder / "netlist.v", cells, sorted({*stages, top}), inputs, wide)
+    return Netlist(folder, cells, sorted({*stages, top}), inputs, wide)
 
 
 def _nets(module: Mapping[str, Any]) -> dict[int | str, str]:

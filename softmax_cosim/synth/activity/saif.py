@@ -11,7 +11,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Activity", "Net", "read", "recorded"]
+from softmax_cosim.files import atomic_file
+
+__all__ = ["Activity", "Net", "read", "recorded", "write"]
 
 _WIDTH = 64
 _WORD = "activity_"
@@ -107,3 +109,22 @@ def _bits(path: Path) -> Iterator[tuple[int, Net]]:
             if found := _BIT.match(line):
                 word, bit, high, toggles = map(int, found.groups())
                 yield word * _WIDTH + bit, Net(high, toggles)
+
+
+def write(path: Path, activity: Activity, top: str) -> None:
+    """Write it with the nets' own names, for power tools; ``top`` is the module.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    duration = activity.cycles * activity.period
+    lines = ["(SAIFILE", '(SAIFVERSION "2.0")', '(DIRECTION "backward")', f'(DESIGN "{top}")']
+    lines += ["(DIVIDER / )", "(TIMESCALE 1 ps)", f"(DURATION {duration})", f"(INSTANCE {top}"]
+    lines.append("  (NET")
+    for name, net in activity.nets.items():
+        escaped = re.sub(r"(\W)", r"\\\1", name)
+        times = f"(T0 {duration - net.high}) (T1 {net.high}) (TX 0)"
+        lines.append(f"    ({escaped} {times} (TC {net.toggles}) (IG 0))")
+    lines += ["  )", ")", ")", ""]
+    with atomic_file(path) as target:
+        target.write_text("\n".join(lines), encoding="utf-8")
