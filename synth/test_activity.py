@@ -24,22 +24,32 @@ from softmax_cosim.synth.unit import Unit, unit_of
 
 LIBRARY = Path(__file__).parents[1] / "synth" / "data" / "tiny.lib"
 
-#: Two stages with registers between them, in a core that does most; and an inverter in the top.
+#: Two stages with registers between them, in a core that does most; an inverter in the top; and a
+#: stage that ABC finds to do nothing, once it has looked at the next.
 PARTS = """
 module half #(parameter int W = 1) (input logic clk, input logic [W-1:0] a, b,
                                     output logic [W-1:0] q);
   always_ff @(posedge clk) q <= ~(a & b);
 endmodule
-module core (input logic clk, input logic [2:0] a, b, output logic [2:0] q);
+module either (input logic a, b, output logic y);
+  assign y = a ^ b;
+endmodule
+module same (input logic clk, e, b, output logic q);
+  always_ff @(posedge clk) q <= (e & b) | (~e & b);
+endmodule
+module core (input logic clk, input logic [2:0] a, b, output logic [2:0] q, output logic s);
+  logic e;
+  either u_either (.a(a[0]), .b(b[1]), .y(e));
+  same u_same (.clk, .e, .b(b[0]), .q(s));
   logic [2:0] y;
   half #(3) u_first (.clk, .a, .b, .q(y));
   for (genvar i = 0; i < 3; i++) begin : gen_lane
     half u_second (.clk, .a(y[i]), .b(b[i]), .q(q[i]));
   end
 endmodule
-module parts (input logic clk, input logic [2:0] a, b, output logic [2:0] q, output logic n);
+module parts (input logic clk, input logic [2:0] a, b, output logic [2:0] q, output logic n, s);
   assign n = ~b[0];
-  core u_core (.clk, .a, .b, .q);
+  core u_core (.clk, .a, .b, .q, .s);
 endmodule
 """
 #: A stream that keeps a beat for a cycle, and one gate a bit.
@@ -84,7 +94,23 @@ def test_every_cell_belongs_to_its_stage(parts: Unit) -> None:
         ("u_core/u_first", "$_DFF_P_"): 3,
         ("u_core/u_second", "$_NAND_"): 3,
         ("u_core/u_second", "$_DFF_P_"): 3,
+        ("u_core/u_same", "$_DFF_P_"): 1,
     }
+
+
+@pytest.mark.parametrize("library", [None, LIBRARY])
+def test_every_net_is_there_to_be_recorded(parts: Unit, library: Path | None) -> None:
+    with netlist(parts, library) as found:
+        text = (found.folder / "netlist.v").read_text()
+        nets, ports = found.nets, {*found.ports}
+    assert sorted(ports) == ["a", "b", "q"]
+    # Inputs, gates, registers, the inverter; ABC has a buffer for what is no logic.
+    assert len(nets) == 7 + 6 + 7 + 1 + (library is not None)
+    for net in nets:
+        name = net.partition("[")[0] if net.partition("[")[0] in ports else net
+        assert re.search(
+            rf"^  (input|output|wire|reg) (\[2:0\] )?\\?{re.escape(name)} ?;", text, re.M
+        )
 
 
 def test_energy_equals_a_count_by_hand(parts: Unit) -> None:
@@ -104,12 +130,12 @@ def test_energy_equals_a_count_by_hand(parts: Unit) -> None:
         power = Power(Library(LIBRARY), found)
         energy = power.spent(Activity(nets, 10, 10), 4, "clk")
     half = 0.001 * 2.0**2 / 2  # of the charge of one pin
-    assert energy.clock == pytest.approx(6 * 20 * (0.2 + half) / 4)
+    assert energy.clock == pytest.approx(7 * 20 * (0.2 + half) / 4)
     first = 3 * (0.03 + half) + 3 * 0.02 + 2 * (0.04 + half)
     assert energy.stages["u_core/u_first"] == pytest.approx(first / 4)
     assert energy.stages["u_core/u_second"] == 0.0  # NAND2 has nothing at its inputs
     assert energy.internal + energy.switching == pytest.approx(first / 4)
-    assert energy.leakage_nw == pytest.approx(6 * (2 + 5) + 1)
+    assert energy.leakage_nw == pytest.approx(6 * (2 + 5) + 5 + 1 + 1.5)
 
 
 def test_toggles_equal_a_count_by_hand(tmp_path: Path) -> None:

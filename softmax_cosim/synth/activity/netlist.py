@@ -43,13 +43,13 @@ opt -full
 {modules}
 {registers}
 {abc}
+{pins}
 opt -fast
 flatten -noscopeinfo
 opt -fast
 clean -purge
 splitnets
 rename -enumerate -pattern net% w:*
-{pins}
 write_json netlist.json
 write_verilog -noattr -norename cells.v
 {functions}
@@ -64,12 +64,13 @@ submod -name stage-{number} {top}/a:stage={number}
 """
 _GENERIC = {"registers": "", "abc": "abc -g cmos2", "pins": "", "functions": ""}
 _READ = "-ignore_miss_func -ignore_miss_dir -ignore_miss_data_latch -ignore_buses cells.lib"
-#: Pins have directions for the list of cells; for the simulation a cell is what its functions say.
+#: Only pins with directions show which cells do nothing. For the simulation a cell is what its
+#: functions say, and its nets keep their names.
 _CELLS = {
     "registers": "dfflibmap {avoid}-liberty cells.lib\nopt -fast",
     "abc": f"abc {{avoid}}-liberty cells.lib -script {liberty.ABC}",
     "pins": f"read_liberty -lib {_READ}",
-    "functions": f"read_liberty -overwrite {_READ}\nflatten -noscopeinfo\nopt_clean",
+    "functions": f"setattr -set keep 1 w:*\nread_liberty -overwrite {_READ}\nflatten -noscopeinfo\nopt_clean",
 }
 
 
