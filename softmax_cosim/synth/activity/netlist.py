@@ -70,7 +70,8 @@ _CELLS = {
     "registers": "dfflibmap {avoid}-liberty cells.lib\nopt -fast",
     "abc": f"abc {{avoid}}-liberty cells.lib -script {liberty.ABC}",
     "pins": f"read_liberty -lib {_READ}",
-    "functions": f"setattr -set keep 1 w:*\nread_liberty -overwrite {_READ}\nflatten -noscopeinfo\nopt_clean",
+    "functions": f"setattr -set keep 1 w:*\nread_liberty -overwrite {_READ}\n"
+    "flatten -noscopeinfo\nopt_clean",
 }
 
 
