@@ -25,9 +25,11 @@ from softmax_cosim.files import atomic_file
 from softmax_cosim.golden import timing
 from softmax_cosim.paths import ROOT
 from softmax_cosim.report.text import figure
-from softmax_cosim.synth import liberty
-from softmax_cosim.synth.activity.command import ROWS, Active, active
+from softmax_cosim.synth import flows, liberty
+from softmax_cosim.synth.activity.command import ROWS, active
 from softmax_cosim.synth.activity.energy import Library
+from softmax_cosim.synth.activity.measure import Measured
+from softmax_cosim.synth.figures import gates_of
 from softmax_cosim.synth.unit import unit_of
 from softmax_cosim.targets import ended
 from softmax_cosim.trace import Trace
@@ -38,12 +40,10 @@ PART = Part(ROOT / "synth" / "README.md", "<!-- make energy -->", "<!-- end of m
 LIBRARY = ROOT / "build/osu018/usr/share/qflow/tech/osu018/osu018_stdcells.lib"
 NAMES = (
     *("rexp_uint8_in8", "lut2d_uint8_in8", "split_uint8_in8"),
-    *("rexp_uint8_msb", "rexp_uint8", "lut2d_uint8", "split_uint8", "split_uint8_rowexp"),
+    *("rexp_uint8", "rexp_uint8_msb", "lut2d_uint8", "split_uint8"),
     *("rexp_int16", "lut2d_int16", "split_int16"),
 )
 TRACES = {"MiniLM": "minilm_long", "OCR": "ocr_long"}
-
-Figures = dict[str, float]
 
 
 def latency(cfg: Config) -> str:
@@ -56,45 +56,47 @@ def latency(cfg: Config) -> str:
 def found(cfg: Config, library: Path) -> dict[str, Any]:
     """All figures of a configuration."""
     unit, traces = unit_of(cfg), [Trace(_path(name)) for name in TRACES.values()]
-    generic = active(unit, cfg, traces, ROWS)
-    mapped = active(unit, cfg, traces, ROWS, library)
-    if generic.mismatches + mapped.mismatches:
+    with flows.gates(unit) as generic:
+        gates = gates_of(generic)
+    played = active(unit, cfg, traces, ROWS, library)
+    if played.mismatches:
         raise UsageError(f"{cfg.name}: the netlist does not do what the golden model says")
+    pairs = zip(TRACES.items(), played.played[::2], played.played[1::2], strict=True)
     return {
         "commit": commit(),
         "latency": latency(cfg),
-        "nand_nor": generic.cells["$_NAND_"] + generic.cells["$_NOR_"],
-        "inverters": generic.cells["$_NOT_"],
-        "registers": sum(stage.registers for stage in generic.played[0].stages.values()),
+        "nand_nor": gates.nand_nor,
+        "cells": sum(n for kind, n in played.cells.items() if not kind.startswith("$mem")),
         "models": {
-            model: _figures(cfg, name, place, generic, mapped)
-            for place, (model, name) in enumerate(TRACES.items())
+            model: {"l1": measured(cfg, recorded(name))["l1"], **_spent(real, drawn)}
+            for (model, name), real, drawn in pairs
         },
     }
 
 
-def _figures(cfg: Config, name: str, place: int, generic: Active, mapped: Active) -> Figures:
-    (real, drawn), (spent, drawn_spent) = (
-        one.played[2 * place : 2 * place + 2] for one in (generic, mapped)
-    )
-    assert spent.energy
-    assert drawn_spent.energy
+def _spent(real: Measured, drawn: Measured) -> dict[str, float]:
+    """Of rows of a trace, and of random scores like them."""
+    assert real.energy
+    assert drawn.energy
     return {
-        "l1": measured(cfg, recorded(name))["l1"],
-        "rows": real.rows,
-        "elements": real.elements,
-        "apart": max(real.apart, spent.apart),
+        "apart": real.apart,
         "toggles": real.toggles,
         "toggles_random": drawn.toggles,
-        "energy": spent.energy.total,
-        "energy_clock": spent.energy.clock,
-        "energy_random": drawn_spent.energy.total,
+        "energy": real.energy.total,
+        "energy_clock": real.energy.clock,
+        "energy_random": drawn.energy.total,
     }
 
 
 def page(record: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The lines of :data:`PART`."""
-    head = ["configuration", *(f"L1, {model}" for model in TRACES), "latency", "NAND + NOR", "FF"]
+    head = [
+        "configuration",
+        *(f"L1, {model}" for model in TRACES),
+        "latency",
+        "NAND + NOR",
+        "cells",
+    ]
     head += [f"toggles, {model}" for model in TRACES]
     head += [f"pJ, {model}" for model in TRACES]
     head += ["of it clock"]
@@ -108,10 +110,10 @@ def page(record: Mapping[str, Mapping[str, Any]]) -> list[str]:
         "brackets random scores like",
         f"them; halves are at most {max(one['apart'] for one in models):.1%} apart. L1 is the mean "
         f"error of {MAX_ROWS:,} rows. A row of B beats takes so many cycles;",
-        "gates, registers and toggles (an element) are those of the netlist that was played. "
-        "Energy is in cells of osu018",
-        "(0.18 µm, 1.8 V; a package of Debian), an element, of it that of the clock in MiniLM's "
-        "rows: no memories, wires, glitches.",
+        "toggles are those of cells' outputs, an element. The cells are those of osu018 (0.18 µm, "
+        "1.8 V; a package of Debian), and so",
+        "is the energy an element, of it that of the clock in MiniLM's rows: no memories, wires, "
+        "glitches.",
         "",
         *lines,
     ]
@@ -122,7 +124,7 @@ def _cells(one: Mapping[str, Any]) -> Iterable[str]:
     yield from (figure(model["l1"]) for model in models.values())
     yield str(one["latency"])
     yield f"{one['nand_nor']:,}"
-    yield f"{one['registers']:,}"
+    yield f"{one['cells']:,}"
     for key, digits in (("toggles", 0), ("energy", 1)):
         for model in models.values():
             yield f"{model[key]:.{digits}f} ({model[f'{key}_random']:.{digits}f})"
