@@ -89,6 +89,10 @@ class Kind:
     held: bool
     """It is a register."""
 
+    def pin(self, name: str) -> Pin:
+        """A pin; one of a bus, of which nothing is read, costs nothing."""
+        return self.pins.get(name, Pin(0.0, (), ()))
+
 
 class Library:
     """What a library that Yosys has read says of power, in its own units."""
@@ -132,7 +136,7 @@ class Library:
         own = self._library.number("default_cell_leakage_power") or 0.0
         leakage = cell.number("cell_leakage_power")
         return Kind(
-            {pin.name: self._pin(pin) for pin in cell.all("pin")},
+            {name: self._pin(pin) for pin in cell.all("pin") for name in pin.names},
             own if leakage is None else leakage,
             any(cell.all(*_HELD)),
         )
@@ -215,20 +219,20 @@ class Power:
         """What a change of a pin takes within the cell; of several supplies, the sum."""
         net = cell.pins[pin][0]
         by_supply: dict[str, list[float]] = defaultdict(list)
-        for arc in self._library.kinds[cell.kind].pins[pin].energy:
+        for arc in self._library.kinds[cell.kind].pin(pin).energy:
             by_supply[arc.supply].append(arc.at(self._loads[net], self._slope_at(cell, pin)))
         return sum(float(np.mean(values)) for values in by_supply.values())
 
     def _slope_at(self, cell: Cell, pin: str) -> Callable[[str], float]:
         """The slope at an input of a cell; of no cause, that at the pin itself."""
-        return lambda cause: self._slopes.get(cell.pins[cause or pin][0], 0.0)
+        return lambda cause: self._slopes.get(cell.pins.get(cause or pin, ("",))[0], 0.0)
 
     def _found_loads(self) -> defaultdict[str, float]:
         loads: defaultdict[str, float] = defaultdict(float)
         for cell in self._netlist.cells:
             for pin, nets in cell.pins.items():
                 if pin not in cell.outputs and not cell.memory:
-                    loads[nets[0]] += self._library.kinds[cell.kind].pins[pin].capacitance
+                    loads[nets[0]] += self._library.kinds[cell.kind].pin(pin).capacitance
         return loads
 
     def _find_slopes(self) -> None:
@@ -246,7 +250,7 @@ class Power:
         for net in order.static_order():
             if net in drivers:
                 cell, pin = drivers[net]
-                arcs = self._library.kinds[cell.kind].pins[pin].slopes
+                arcs = self._library.kinds[cell.kind].pin(pin).slopes
                 slopes = [arc.at(self._loads[net], self._slope_at(cell, pin)) for arc in arcs]
                 self._slopes[net] = float(np.mean(slopes)) if slopes else 0.0
 

@@ -26,13 +26,18 @@ Token = tuple[str, str]
 
 @dataclass
 class Group:
-    """``kind (name) { key : value; key (value, ...); groups }``."""
+    """``kind (name, ...) { key : value; key (value, ...); groups }``."""
 
     kind: str
-    name: str = ""
+    names: list[str] = field(default_factory=list)
     values: dict[str, list[str]] = field(default_factory=dict)
     """Of several attributes of one name, the last."""
     groups: list[Group] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The first of its names; empty without any."""
+        return self.names[0] if self.names else ""
 
     def all(self, *kinds: str) -> Iterator[Group]:
         """The groups within it that are of these kinds."""
@@ -148,7 +153,7 @@ def _fill(group: Group, tokens: list[Token]) -> None:
                 tokens.pop()
             if tokens and tokens[-1][0] == "{":
                 tokens.pop()
-                inner = Group(word, given[0] if given else "")
+                inner = Group(word, " ".join(given).replace(",", " ").split())
                 _fill(inner, tokens)
                 group.groups.append(inner)
             else:

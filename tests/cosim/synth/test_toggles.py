@@ -22,6 +22,7 @@ LIBRARY = """
    comment */
 library (x) {
   nom_voltage : 1.5
+  default_input_pin_cap : 4;
   voltage_unit : "1V";
   leakage_power_unit : "10uW";
   capacitive_load_unit (0.5, ff);
@@ -32,6 +33,8 @@ library (x) {
   }
   cell ("A") {
     cell_leakage_power : 2; area : 1;
+    pin (A, B) { direction : input; capacitance : 3; }
+    pin ("C D") { direction : input; }
     pin (Y) {
       direction : output; function : "(!A)";
       internal_power () {
@@ -85,7 +88,7 @@ def test_tables_of_a_library():
     assert library.values["capacitive_load_unit"] == ["0.5", "ff"]
     (cell,) = library.all("cell")
     assert (cell.name, cell.number("area"), cell.has("rise_power")) == ("A", 1, True)
-    (power,) = next(cell.all("pin")).all("internal_power")
+    (power,) = next(pin for pin in cell.all("pin") if pin.name == "Y").all("internal_power")
     assert (power.text("related_pin"), power.text("related_pg_pin")) == ("A", "VDD")
     templates = {group.name: group for group in library.all("power_lut_template")}
     two, one, scalar = tables(power, ("rise_power", "fall_power", "power"), templates)
@@ -101,6 +104,8 @@ def test_units_of_a_library(tmp_path):
     assert library.joules == pytest.approx(0.5e-15)
     assert library.watts == pytest.approx(1e-5)
     assert library.kinds["A"].leakage == 2
+    pins = library.kinds["A"].pins
+    assert [pins[name].capacitance for name in "ABCDY"] == [3, 3, 4, 4, 0]
 
 
 @pytest.mark.parametrize(
