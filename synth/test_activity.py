@@ -215,6 +215,18 @@ def test_real_rows_beside_random_ones(small, tmp_path, capsys):
     assert still["played"][0]["stages"]["u_core/u_products"]["logic"] < 0.05
 
 
+def test_two_configurations_of_one_name(small, tmp_path):
+    """Of one netlist, but other scores."""
+    (tmp_path / "b").mkdir()
+    other = tmp_path / "b" / "small.toml"
+    other.write_text(small.read_text().replace("recentre = true", "recentre = false"))
+    given = written(tmp_path / "x.safetensors", np.full((1, 1, 4, 8), -3.0))
+    out = tmp_path / "out.json"
+    assert cli.main(["synth", str(small), str(other), "--activity", given, "--out", str(out)]) == 0
+    designs = json.loads(out.read_text())["designs"]
+    assert [one["figures"]["played"][0]["lowest"] for one in designs] == [31, -12]
+
+
 def test_energy_in_cells_of_a_library(small, tmp_path, capsys):
     scores = np.random.default_rng(1).normal(0, 1, (1, 2, 20, 8))
     code, found = played(small, tmp_path, scores, "--liberty", str(LIBRARY), "--max-rows", "10")

@@ -193,10 +193,10 @@ def _activity(args: argparse.Namespace, chosen: Sequence[Config], units: Sequenc
                     f"--saif would write {name} twice; rename a trace or configuration"
                 )
             check_writable(args.saif / name)
-    by_name = dict(zip((unit.name for unit in units), chosen, strict=True))
+    cfgs = {id(unit): cfg for unit, cfg in zip(units, chosen, strict=True)}  # of one name, perhaps
 
     def play(unit: Unit) -> Active:
-        cfg, rows = by_name[unit.name], args.max_rows or ROWS
+        cfg, rows = cfgs[id(unit)], args.max_rows or ROWS
         return active(unit, cfg, traces, rows, args.liberty, args.dont_use, args.saif)
 
     found = list(_each(play, units, told))

@@ -125,7 +125,7 @@ class Library:
         words = self._library.values.get("capacitive_load_unit", [])
         if len(words) != 2:
             raise UsageError("it has no capacitive_load_unit")
-        return float(words[0]) * _unit(f"1{words[1]}", "F")
+        return _unit("".join(words), "F")
 
     @cached_property
     def _templates(self) -> dict[str, Group]:
@@ -177,7 +177,6 @@ class Power:
             raise UsageError(f"the library has no cell for {', '.join(left)}")
         self._library, self._netlist = library, netlist
         self.registers = {name for name, kind in library.kinds.items() if kind.held}
-
         self._loads = self._found_loads()
         self._slopes: dict[str, float] = {}
         self._find_slopes()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from softmax_cosim.configs import Config, UsageError
+from softmax_cosim.files import writing
 from softmax_cosim.golden.quantise import quantise
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import softmax
@@ -85,9 +86,11 @@ def player(cfg: Config, verilog: Path, nets: Sequence[str]) -> Iterator[Player]:
         nets: those that it records.
 
     Raises:
-        UsageError: it cannot be built.
+        UsageError: it cannot be built, or nothing can be written beside it.
     """
-    with tempfile.TemporaryDirectory(dir=verilog.parent) as folder:
+    with writing(verilog.parent):
+        recordings = tempfile.TemporaryDirectory(dir=verilog.parent)
+    with recordings as folder:
         path = Path(folder, "activity.saif")
         options: dict[str, Any] = {"optimise": "once", "args": ["--trace-saif"]}
         with Simulator(cfg, sources=[verilog], waves=path, **options) as simulator:

@@ -115,6 +115,7 @@ def test_units_of_a_library(tmp_path):
         ("nom_voltage", "volts", "it has no nom_voltage"),
         ("capacitive_load_unit", "unit", "it has no capacitive_load_unit"),
         ('"1V"', '"1mile"', "'1mile' is no V"),
+        ("(0.5, ff)", "(half, ff)", "'halfff' is no F"),
         ("input_transition_time", "weather", "a table fall_power is over weather"),
         ('"5, 6, 9"', '"5, 6"', "a table rise_power (two) has 5 values"),
         ('"5, 6, 9"', '"5, 6, x"', "values of rise_power two is not numbers"),
