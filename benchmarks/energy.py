@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,10 @@ from softmax_cosim.files import atomic_file
 from softmax_cosim.golden import timing
 from softmax_cosim.paths import ROOT
 from softmax_cosim.report.text import figure
-from softmax_cosim.synth import flows, liberty
+from softmax_cosim.synth import area, liberty
 from softmax_cosim.synth.activity.command import ROWS, active
 from softmax_cosim.synth.activity.energy import Library
 from softmax_cosim.synth.activity.measure import Measured
-from softmax_cosim.synth.figures import gates_of
 from softmax_cosim.synth.unit import unit_of
 from softmax_cosim.targets import ended
 from softmax_cosim.trace import Trace
@@ -56,8 +55,6 @@ def latency(cfg: Config) -> str:
 def found(cfg: Config, library: Path) -> dict[str, Any]:
     """All figures of a configuration."""
     unit, traces = unit_of(cfg), [Trace(_path(name)) for name in TRACES.values()]
-    with flows.gates(unit) as generic:
-        gates = gates_of(generic)
     played = active(unit, cfg, traces, ROWS, library)
     if played.mismatches:
         raise UsageError(f"{cfg.name}: the netlist does not do what the golden model says")
@@ -65,7 +62,6 @@ def found(cfg: Config, library: Path) -> dict[str, Any]:
     return {
         "commit": commit(),
         "latency": latency(cfg),
-        "nand_nor": gates.nand_nor,
         "cells": sum(n for kind, n in played.cells.items() if not kind.startswith("$mem")),
         "models": {
             model: {"l1": measured(cfg, recorded(name))["l1"], **_spent(real, drawn)}
@@ -90,45 +86,45 @@ def _spent(real: Measured, drawn: Measured) -> dict[str, float]:
 
 def page(record: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The lines of :data:`PART`."""
-    head = [
-        "configuration",
-        *(f"L1, {model}" for model in TRACES),
-        "latency",
-        "NAND + NOR",
-        "cells",
-    ]
+    head = ["configuration", *(f"L1, {model}" for model in TRACES), "latency"]
+    head += ["NAND + NOR", "cells"]
     head += [f"toggles, {model}" for model in TRACES]
     head += [f"pJ, {model}" for model in TRACES]
     head += ["of it clock"]
     lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
-    lines += (f"| `{name}` | {' | '.join(_cells(one))} |" for name, one in record.items())
-    models = [figures for one in record.values() for figures in one["models"].values()]
-    played = " and ".join(f"`{name}`" for name in TRACES.values())
+    gates = {name: f"{one.nand_nor:,}" for name, one in area.committed().items()}
+    for name, one in record.items():
+        cells = [*_accuracy(one), gates.get(name, "–"), *_costs(one)]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    apart = max(figures["apart"] for one in record.values() for figures in one["models"].values())
     commits = ", ".join(f"`{at}`" for at in sorted({one["commit"] for one in record.values()}))
     return [
-        f"What `make energy` found at {commits}, at 8 lanes: {ROWS} rows of each of {played}, in "
-        "brackets random scores like",
-        f"them; halves are at most {max(one['apart'] for one in models):.1%} apart. L1 is the mean "
-        f"error of {MAX_ROWS:,} rows. A row of B beats takes so many cycles;",
-        "toggles are those of cells' outputs, an element. The cells are those of osu018 (0.18 µm, "
-        "1.8 V; a package of Debian), and so",
-        "is the energy an element, of it that of the clock in MiniLM's rows: no memories, wires, "
+        f"What `make energy` found at {commits}, 8 lanes: {ROWS} rows of each of",
+        f"{' and '.join(f'`{name}`' for name in TRACES.values())}, in brackets random scores like "
+        f"them; halves are at most {apart:.1%} apart.",
+        f"L1 is the mean error of {MAX_ROWS:,} rows; a row of B beats takes so many cycles; gates "
+        "are those of the first table. Toggles",
+        "are those of cells' outputs an element, cells those of osu018 (0.18 µm, 1.8 V; a package "
+        "of Debian), and so is the energy,",
+        "in picojoules an element, of it that of the clock in MiniLM's rows. No memories, wires, "
         "glitches.",
         "",
         *lines,
     ]
 
 
-def _cells(one: Mapping[str, Any]) -> Iterable[str]:
-    models = one["models"]
-    yield from (figure(model["l1"]) for model in models.values())
+def _accuracy(one: Mapping[str, Any]) -> Iterator[str]:
+    yield from (figure(model["l1"]) for model in one["models"].values())
     yield str(one["latency"])
-    yield f"{one['nand_nor']:,}"
+
+
+def _costs(one: Mapping[str, Any]) -> Iterator[str]:
+    models = one["models"].values()
     yield f"{one['cells']:,}"
     for key, digits in (("toggles", 0), ("energy", 1)):
-        for model in models.values():
+        for model in models:
             yield f"{model[key]:.{digits}f} ({model[f'{key}_random']:.{digits}f})"
-    yield f"{next(iter(models.values()))['energy_clock']:.1f}"
+    yield f"{next(iter(models))['energy_clock']:.1f}"
 
 
 def _path(name: str) -> Path:
@@ -153,7 +149,7 @@ def _run(args: argparse.Namespace) -> int:
         Library(args.liberty)
         for cfg in chosen:
             record[cfg.name] = found(cfg, args.liberty)
-            print(f"{cfg.name}: {' '.join(_cells(record[cfg.name]))}", flush=True)
+            print(f"{cfg.name}: {' '.join(_costs(record[cfg.name]))}", flush=True)
             with atomic_file(RECORD) as path:
                 path.write_text(json.dumps(record, indent=2) + "\n")
     order = [*NAMES, *sorted(record.keys() - {*NAMES})]
