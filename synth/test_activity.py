@@ -98,6 +98,13 @@ def test_every_cell_belongs_to_its_stage(parts: Unit) -> None:
     }
 
 
+def test_a_wire_that_two_stages_drive() -> None:
+    """Of the reciprocal, bits 6 to 0 come from elsewhere as they are: it reads and drives others."""
+    with netlist(unit_of(configs.load("split_uint8_in8").replace(lanes=1, max_len=4))) as found:
+        stages = {cell.stage for cell in found.cells}
+    assert "u_core/u_reciprocal" in stages
+
+
 @pytest.mark.parametrize("library", [None, LIBRARY])
 def test_every_net_is_there_to_be_recorded(parts: Unit, library: Path | None) -> None:
     with netlist(parts, library) as found:

@@ -35,11 +35,13 @@ tee -q -o cells.txt select -list {top}/c:*
 write_rtlil flat.il
 """
 #: All of it is simplified as one. Then each stage becomes a module, and is mapped by itself: its
-#: cells are named after it, and what goes from one to another stays a net.
+#: cells are named after it, and what goes from one to another stays a net. Nets are split before:
+#: a wire that two stages drive in part would be a port of either direction.
 _STAGES = """
 read_rtlil flat.il
 {tags}
 opt -full
+splitnets
 {modules}
 {registers}
 {abc}
@@ -200,6 +202,9 @@ def _read(folder: Path, top: str) -> Netlist:
         for bit in port["bits"]
     }
     wide = [name for name, port in module["ports"].items() if len(port["bits"]) > 1]
+    driven = {*"01x", *inputs, *(net for cell in cells for net in cell.driven)}
+    if left := {net for cell in cells for net in cell.inputs} - driven:
+        raise RuntimeError(f"nobody drives {', '.join(sorted(left))} in {folder}")
     return Netlist(folder, cells, sorted({*stages, top}), inputs, wide)
 
 
