@@ -99,7 +99,7 @@ def test_every_cell_belongs_to_its_stage(parts: Unit) -> None:
 
 
 def test_a_wire_that_two_stages_drive() -> None:
-    """Of the reciprocal, bits 6 to 0 come from elsewhere as they are: it reads and drives others."""
+    """Seven bits of a wire of the reciprocal come from elsewhere, the others are its own."""
     with netlist(unit_of(configs.load("split_uint8_in8").replace(lanes=1, max_len=4))) as found:
         stages = {cell.stage for cell in found.cells}
     assert "u_core/u_reciprocal" in stages
