@@ -127,6 +127,12 @@ def _costs(one: Mapping[str, Any]) -> Iterator[str]:
     yield f"{next(iter(models))['energy_clock']:.1f}"
 
 
+def _ordered(record: Mapping[str, Any]) -> dict[str, Any]:
+    """As the table has it; other configurations after those."""
+    order = [*NAMES, *sorted(record.keys() - {*NAMES})]
+    return {name: record[name] for name in order if name in record}
+
+
 def _path(name: str) -> Path:
     return ROOT / "traces" / f"{name}.safetensors"
 
@@ -148,12 +154,11 @@ def _run(args: argparse.Namespace) -> int:
         liberty.check(args.liberty)
         Library(args.liberty)
         for cfg in chosen:
-            record[cfg.name] = found(cfg, args.liberty)
+            record = _ordered({**record, cfg.name: found(cfg, args.liberty)})
             print(f"{cfg.name}: {' '.join(_costs(record[cfg.name]))}", flush=True)
             with atomic_file(RECORD) as path:
                 path.write_text(json.dumps(record, indent=2) + "\n")
-    order = [*NAMES, *sorted(record.keys() - {*NAMES})]
-    PART.write(page({name: record[name] for name in order if name in record}))
+    PART.write(page(_ordered(record)))
     return 0
 
 
