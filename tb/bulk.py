@@ -8,46 +8,29 @@ one call runs it in C++ until the batch is over. Everything else is the same, to
 from __future__ import annotations
 
 import ctypes
+import mmap
+import sys
+from typing import Any
 
-import numpy as np
 from cocotb.clock import Clock
 from cocotb.handle import HierarchyObject, LogicObject
 from cocotb.triggers import ReadWrite, Timer, ValueChange
 from cocotb.utils import get_sim_steps
 
-from softmax_cosim.configs import Config
-from softmax_cosim.configs.stalls import StallProfile
-from softmax_cosim.golden.exchange import Broken, Exchange, NoProgress
-from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.golden.protocol import RESULTS, ROWS, Broken, NoProgress, places, size
 from softmax_cosim.tb.clock import PERIOD_NS
 from softmax_cosim.tb.hang import describe
 
-__all__ = ["Batch", "Bulk", "batch_of"]
+__all__ = ["Batch", "Bulk"]
 
 _UNDER_WAY, _DONE, _NO_PROGRESS, _SURPLUS = range(4)
-
-_ARRAYS = {
-    "q": np.int32,
-    "keep": np.bool_,
-    "offsets": np.int64,
-    "error": np.bool_,
-    "exponent": np.uint8,
-    "first_in": np.int64,
-    "last_in": np.int64,
-    "first_out": np.int64,
-    "last_out": np.int64,
-}
-
-
-#: In the order of ``bulk::Batch``; of what type an output ``y`` is, the configuration says.
-_FIELDS = ("q", "keep", "offsets", "y", *list(_ARRAYS)[3:])
 
 
 class Batch(ctypes.Structure):
     """``bulk::Batch`` of ``tb/dpi/transactor.h``."""
 
     _fields_ = (
-        *((name, ctypes.c_void_p) for name in _FIELDS),
+        *((name, ctypes.c_void_p) for name in (*ROWS, *RESULTS)),
         ("rows", ctypes.c_int64),
         ("seed", ctypes.c_uint64),
         ("source_pattern", ctypes.c_uint32 * 4),
@@ -73,8 +56,8 @@ class Batch(ctypes.Structure):
 class Bulk:
     """Plays batches through ``softmax_tb``."""
 
-    def __init__(self, dut: HierarchyObject, config: Config, patience: int) -> None:
-        """``patience``: cycles without a beat in either direction that are called a hang."""
+    def __init__(self, dut: HierarchyObject, setup: dict[str, Any]) -> None:
+        """See :class:`.tb.server.Transport`."""
         clock, done = dut.clk_i, dut.done_o
         assert isinstance(clock, LogicObject)
         assert isinstance(done, LogicObject)
@@ -82,15 +65,16 @@ class Bulk:
         library = ctypes.CDLL(None)
         self._begin = library.softmax_begin
         self._run_ahead = getattr(library, "softmax_run_ahead", None)
+        self._end = getattr(library, "softmax_end", None)
         self._clock = Clock(clock, PERIOD_NS, "ns")
         self._half_period = get_sim_steps(PERIOD_NS, "ns") // 2
-        self._config = config
-        self._patience = patience
-        self._last: tuple[Exchange, StallProfile, Batch] | None = None
+        self._setup = setup
+        self._memory: mmap.mmap | None = None
+        self._last: tuple[tuple[int, int], Batch] | None = None
         self.edges = 0
         """Rising clock edges of all batches so far, resets included."""
 
-    async def run(self, exchange: Exchange, stalls: StallProfile, seed: int) -> None:
+    async def run(self, rows: int, elements: int, seed: int, stalls: tuple[int, ...]) -> None:
         """Reset the design, play the rows of a batch, fill in every result.
 
         Cycle 0 is the first rising edge that sees reset released.
@@ -99,13 +83,15 @@ class Bulk:
             NoProgress: ``patience`` cycles went by without a beat in either direction.
             Broken: an output beat came that no row of input accounts for.
         """
-        batch = self._batch(exchange, stalls)
-        batch.seed = seed % 2**64
+        batch = self._placed(rows, elements)
+        batch.seed = seed
+        batch.source_pattern, batch.sink_pattern = stalls[:4], stalls[4:]
         if self.edges == 0:
             # The pin may have woken up high, which would count as an edge of this batch.
             self._pin.value = 0
             await ReadWrite()
         self._begin(ctypes.byref(batch))
+        self._last = (rows, elements), batch  # the transactors look at it until the next one
         if self._run_ahead:
             self._run_ahead()
         else:
@@ -118,56 +104,38 @@ class Bulk:
         self.edges += batch.edges
         if batch.status == _NO_PROGRESS:
             message = describe(
-                self._patience,
+                batch.patience,
                 rows=batch.rows,
                 taken=(batch.row_in, batch.beat_in),
                 given=(batch.row_out, batch.beat_out),
                 handshakes=f"s_axis tvalid={batch.s_valid} tready={batch.s_ready}, "
                 f"m_axis tvalid={batch.m_valid} tready={batch.m_ready}",
             )
-            raise NoProgress(message, exchange.results)
+            raise NoProgress(message)
         if batch.status == _SURPLUS:
             message = f"row {batch.row_out}: output that no input row accounts for"
-            raise Broken(message, exchange.results)
+            raise Broken(message)
 
-    def _batch(self, exchange: Exchange, stalls: StallProfile) -> Batch:
-        """The batch for the transactors; the same again for the same exchange and stalls."""
-        if self._last is None or self._last[0] is not exchange or self._last[1] is not stalls:
-            batch = batch_of(
-                exchange.rows, exchange.results, self._config, self._patience, self._half_period
-            )
-            batch.source_pattern = stalls.source.words
-            batch.sink_pattern = stalls.sink.words
-            self._last = exchange, stalls, batch
-        return self._last[2]
+    def end(self) -> None:
+        """End the process, where that can be done faster than by returning."""
+        if self._end:
+            sys.stdout.flush()
+            self._end()
 
-
-def batch_of(
-    rows: Rows, results: Results, config: Config, patience: int, half_period: int
-) -> Batch:
-    """A batch that plays ``rows`` without stalls and fills ``results``.
-
-    It holds addresses: both must live, and keep their arrays, as long as it is used.
-    """
-    never_shut = (1, 1, 0, 0)
-    return Batch(
-        **{name: _address(rows, results, name, config.raw) for name in _FIELDS},
-        rows=len(rows),
-        source_pattern=never_shut,
-        sink_pattern=never_shut,
-        patience=patience,
-        half_period=half_period,
-        lanes=config.lanes,
-        in_w=config.in_w,
-        out_w=config.out_w,
-    )
-
-
-def _address(rows: Rows, results: Results, name: str, raw: type) -> int:
-    """Where an array lies that has the form the transactors expect."""
-    array = getattr(rows if hasattr(rows, name) else results, name)
-    wanted = raw if name == "y" else _ARRAYS[name]
-    if array.dtype != wanted or not array.flags.c_contiguous:
-        raise TypeError(f"{name} must be contiguous and of type {wanted.__name__}")
-    address: int = array.ctypes.data
-    return address
+    def _placed(self, rows: int, elements: int) -> Batch:
+        """A batch of what lies in the memory; the same again for the same numbers."""
+        if self._last and self._last[0] == (rows, elements):
+            return self._last[1]
+        raw = self._setup["raw"]
+        if self._memory is None or len(self._memory) < size(rows, elements, raw):
+            self._memory = mmap.mmap(self._setup["memory"], 0)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        return Batch(
+            **{place.name: start + place.start for place in places(rows, elements, raw)},
+            rows=rows,
+            patience=self._setup["patience"],
+            half_period=self._half_period,
+            lanes=self._setup["lanes"],
+            in_w=self._setup["in_w"],
+            out_w=self._setup["out_w"],
+        )

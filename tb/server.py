@@ -1,34 +1,32 @@
 """The simulator's side of :mod:`.simulation.simulator`: a cocotb test that plays batches.
 
-The environment variable ``COSIM_SERVER`` says, as JSON, which configuration and transport this
-process has, and the numbers of three inherited file descriptors: a socket for commands, each of
-which gets one answer (see :mod:`.golden.exchange`), the memory that holds the arrays, and a pipe
-that closes when the other process is no more. The end of the socket ends the simulation.
+The environment variable ``COSIM_SERVER`` says, as JSON, which transport this process has, what that
+has to know of the configuration, and the numbers of three inherited file descriptors: a socket for
+commands, each of which gets one answer (see :mod:`.golden.protocol`), the memory that holds the
+arrays, and a pipe that closes when the other process is no more. The end of the socket ends the
+simulation.
 """
 
 from __future__ import annotations
 
 import fcntl
-import functools
 import importlib
 import json
 import os
 import signal
 import socket
 import traceback
-from typing import Protocol
+from typing import Any, Protocol
 
 import cocotb
 from cocotb.handle import HierarchyObject
 from cocotb.utils import get_sim_time
 
-from softmax_cosim.configs import Config
-from softmax_cosim.configs.stalls import StallProfile, profile
-from softmax_cosim.golden.exchange import ANSWER, COMMAND, Broken, Exchange, Memory
+from softmax_cosim.golden.protocol import ANSWER, COMMAND, Broken
 
 #: Transport by name: module and class.
 TRANSPORTS = {
-    "signal": ("softmax_cosim.tb.signal", "Signal"),
+    "signal": ("softmax_cosim.tb.signal", "Served"),
     "bulk": ("softmax_cosim.tb.bulk", "Bulk"),
 }
 
@@ -36,16 +34,24 @@ TRANSPORTS = {
 class Transport(Protocol):
     """What carries rows to the design and results back."""
 
-    def __init__(self, dut: HierarchyObject, config: Config, patience: int) -> None:
-        """``patience``: cycles without a beat in either direction that are called a hang."""
+    edges: int
+    """Rising clock edges of all batches so far, if it counts them."""
 
-    async def run(self, batch: Exchange, stalls: StallProfile, seed: int) -> None:
-        """Reset the design, play the rows of a batch, fill in every result.
+    def __init__(self, dut: HierarchyObject, setup: dict[str, Any]) -> None:
+        """``setup`` is what ``COSIM_SERVER`` says."""
+
+    async def run(self, rows: int, elements: int, seed: int, stalls: tuple[int, ...]) -> None:
+        """Reset the design, play the rows of a batch in the memory, fill in every result.
+
+        ``stalls`` are four numbers each of source and sink, as :attr:`.Pattern.words` has them.
 
         Raises:
             NoProgress: the design stopped taking or giving data; the results hold what came before.
             Broken: the design gave something that no row accounts for; likewise.
         """
+
+    def end(self) -> None:
+        """Called when all is played; returns, or ends the process."""
 
 
 @cocotb.test
@@ -53,28 +59,24 @@ async def serve(dut: HierarchyObject) -> None:
     """Play batches until the other side closes the socket."""
     setup = json.loads(os.environ["COSIM_SERVER"])
     module, name = TRANSPORTS[setup["transport"]]
-    config = Config(**setup["config"])
-    transport: Transport = getattr(importlib.import_module(module), name)(
-        dut, config, setup["patience"]
-    )
-    memory = Memory(setup["memory"], config.raw)
+    transport: Transport = getattr(importlib.import_module(module), name)(dut, setup)
     _die_with(setup["lifeline"])
-    stalls_of = functools.cache(profile)
     with socket.socket(fileno=setup["socket"]) as channel:
         answer = ANSWER.pack(0, 0, 0)
-        while True:
-            try:
-                channel.sendall(answer)
-                command = channel.recv(COMMAND.size, socket.MSG_WAITALL)
-            except ConnectionError:
-                return
-            if len(command) < COMMAND.size:
-                return
-            rows, elements, seed, name = COMMAND.unpack(command)
-            batch, stalls = memory.exchange(rows, elements), stalls_of(name.rstrip(b"\0").decode())
-            wrong = await _play(transport, batch, stalls, seed)
-            edges = getattr(transport, "edges", 0)
-            answer = ANSWER.pack(get_sim_time("step"), edges, len(wrong)) + wrong
+        while command := _asked(channel, answer):
+            wrong = await _play(transport, *COMMAND.unpack(command))
+            answer = ANSWER.pack(get_sim_time("step"), transport.edges, len(wrong)) + wrong
+    transport.end()
+
+
+def _asked(channel: socket.socket, answer: bytes) -> bytes | None:
+    """The command that follows an answer; None when there is nobody any more."""
+    try:
+        channel.sendall(answer)
+        command = channel.recv(COMMAND.size, socket.MSG_WAITALL)
+    except ConnectionError:
+        return None
+    return command if len(command) == COMMAND.size else None
 
 
 def _die_with(lifeline: int) -> None:
@@ -87,10 +89,10 @@ def _die_with(lifeline: int) -> None:
     fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
 
 
-async def _play(transport: Transport, batch: Exchange, stalls: StallProfile, seed: int) -> bytes:
+async def _play(transport: Transport, rows: int, elements: int, seed: int, *stalls: int) -> bytes:
     """Play one batch in place; returns what went wrong, as JSON, or nothing."""
     try:
-        await transport.run(batch, stalls, seed)
+        await transport.run(rows, elements, seed, stalls)
     except Broken as broken:
         return json.dumps({"broken": type(broken).__name__, "message": str(broken)}).encode()
     except Exception:

@@ -21,15 +21,23 @@ from cocotb_bus.drivers import BusDriver  # type: ignore[import-untyped]
 from cocotb_bus.monitors import BusMonitor  # type: ignore[import-untyped]
 
 from softmax_cosim.configs import Config
-from softmax_cosim.configs.stalls import PATTERNS, SINK, SOURCE, Gate, StallProfile
-from softmax_cosim.golden.exchange import Broken, Exchange, NoProgress
+from softmax_cosim.configs.stalls import PATTERNS, SINK, SOURCE, Gate, Pattern, StallProfile
+from softmax_cosim.golden.exchange import Broken, Memory, NoProgress
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.tb.clock import PERIOD_NS
 from softmax_cosim.tb.hang import describe
 from softmax_cosim.tb.pack import Beat, Beats, pack, unpack_probabilities
 from softmax_cosim.tb.transactions import StreamRow
 
-__all__ = ["RESET_CYCLES", "ProtocolError", "Signal", "Sink", "Source", "StreamMonitor"]
+__all__ = [
+    "RESET_CYCLES",
+    "ProtocolError",
+    "Served",
+    "Signal",
+    "Sink",
+    "Source",
+    "StreamMonitor",
+]
 
 #: Rising edges that see a reset, unless a case says otherwise.
 RESET_CYCLES = 3
@@ -336,14 +344,6 @@ class Signal:
             self._changed.clear()
             await First(self._changed.wait(), Timer(self.patience * self._period))
 
-    async def run(self, batch: Exchange, stalls: StallProfile, seed: int) -> None:
-        """Play a batch in place: what :class:`.tb.server.Transport` asks for."""
-        try:
-            batch.write_results(await self.play(batch.rows, stalls, seed))
-        except Broken as broken:
-            batch.write_results(broken.results)
-            raise
-
     async def play(self, rows: Rows, stalls: StallProfile, seed: int) -> Results:
         """Reset the design, play the rows, wait for every result.
 
@@ -389,3 +389,30 @@ class Signal:
             np.pad(out.exponent, (0, padding)),
             *cycles,
         )
+
+
+class Served:
+    """The transport as :class:`.tb.server.Transport` has it."""
+
+    edges = 0
+
+    def __init__(self, dut: Any, setup: dict[str, Any]) -> None:
+        """See :class:`.tb.server.Transport`."""
+        config = Config(**setup["config"])
+        self._signal = Signal(dut, config, setup["patience"])
+        self._memory = Memory(setup["memory"], config.raw)
+
+    async def run(self, rows: int, elements: int, seed: int, stalls: tuple[int, ...]) -> None:
+        """Play a batch in place; raises what :meth:`Signal.play` does."""
+        batch = self._memory.exchange(rows, elements)
+        pairs = list(zip(stalls[::2], stalls[1::2], strict=True))
+        source, sink = Pattern(*pairs[:2]), Pattern(*pairs[2:])
+        try:
+            played = await self._signal.play(batch.rows, StallProfile("", source, sink), seed)
+            batch.write_results(played)
+        except Broken as broken:
+            batch.write_results(broken.results)
+            raise
+
+    def end(self) -> None:
+        """The simulation ends as any does."""

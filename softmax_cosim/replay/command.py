@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -41,6 +41,7 @@ from softmax_cosim.replay.player import Player
 from softmax_cosim.report.summary import summary
 from softmax_cosim.simulation import power_up
 from softmax_cosim.simulation.cache import Interrupted, stopping
+from softmax_cosim.simulation.nursery import Nursery
 from softmax_cosim.simulation.pool import default_jobs, waited
 from softmax_cosim.simulation.simulator import Simulator
 from softmax_cosim.trace import Trace
@@ -98,11 +99,12 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
             _progress(terminal) as progress,
             suppress(Interrupted),
         ):  # a build under way
-            ready = _as_built(plan, args, progress) if simulate else iter(plan.designs)
-            for design in ready:
+            unbuilt = ((design, None) for design in plan.designs)
+            ready = _as_built(plan, args, progress) if simulate else unbuilt
+            for design, nursery in ready:
                 task = progress.add_task(design.name, total=plan.rows(design.cfg), unit="rows")
                 given = journal if simulate else None
-                player = Player(design, plan, args, folder, outputs, given, workers)
+                player = Player(design, plan, args, folder, outputs, given, workers, nursery)
                 with closing(player.play()) as played, suppress(Interrupted):
                     for done in played:
                         progress.advance(task, done)
@@ -166,21 +168,48 @@ def _check_exact(limits: Sequence[Limit], simulate: bool) -> None:
             )
 
 
-def _as_built(plan: Plan, args: argparse.Namespace, progress: Progress) -> Iterator[Design]:
-    """Each design once its simulation is built; the next ones are built meanwhile."""
+def _as_built(
+    plan: Plan, args: argparse.Namespace, progress: Progress
+) -> Iterator[tuple[Design, Nursery | None]]:
+    """Each design once its simulation is built, and what its simulators may be born of.
+
+    While it plays, the next ones are built, and that of the next starts.
+    """
     task = progress.add_task("building", total=len(plan.designs), unit="")
 
-    def build(design: Design) -> Design:
+    def build(design: Design) -> Nursery | None:
         waves = Path(f"{design.file}.vcd") if args.waves else None
-        Simulator(design.cfg, args.transport, waves=waves).close()
-        progress.advance(task)
-        return design
+        with Simulator(design.cfg, args.transport, waves=waves) as simulator:
+            progress.advance(task)
+            return None if args.scheduler else simulator.nursery()
 
     builders = ThreadPoolExecutor(default_jobs())
+    building = [builders.submit(build, design) for design in plan.designs]
     try:
-        yield from map(waited, [builders.submit(build, design) for design in plan.designs])
+        for design, built, following in zip(
+            plan.designs, building, [*building[1:], None], strict=True
+        ):
+            nursery = waited(built)
+            if following:
+                following.add_done_callback(_begin)
+            yield design, nursery
     finally:
         builders.shutdown(cancel_futures=True)
+        for built in building:
+            if nursery := _made(built):
+                nursery.close()
+
+
+def _begin(built: Future[Nursery | None]) -> None:
+    """Have what was built start; if it cannot, that is said when it is needed."""
+    if nursery := _made(built):
+        with suppress(OSError):
+            nursery.start()
+
+
+def _made(built: Future[Nursery | None]) -> Nursery | None:
+    """What became of it; None if nothing did."""
+    return None if built.cancelled() or built.exception() else built.result()
 
 
 @contextmanager

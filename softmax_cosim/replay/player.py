@@ -33,6 +33,7 @@ from softmax_cosim.replay.remote import There
 from softmax_cosim.replay.reproduce import Reproducer
 from softmax_cosim.replay.shard import Field, Here, Outcome, Playing, Shard
 from softmax_cosim.simulation import power_up
+from softmax_cosim.simulation.nursery import Nursery
 from softmax_cosim.simulation.pool import default_jobs
 from softmax_cosim.simulation.regression import first_differing_stage
 from softmax_cosim.simulation.simulator import Simulator
@@ -52,12 +53,14 @@ class Player:
         outputs: OutputsWriter | None,
         journal: Journal | None,
         cluster: Cluster | None = None,
+        nursery: Nursery | None = None,
     ) -> None:
         """Begin a run of ``design``; ``args`` are the options of ``cosim replay``.
 
-        Without a ``journal``, it is one of the golden model alone.
+        Without a ``journal``, it is one of the golden model alone. Simulators are born of the
+        ``nursery``, if there is one.
         """
-        self._cluster = cluster
+        self._cluster, self._nursery = cluster, nursery
         self._design, self._plan, self._args = design, plan, args
         self._folder, self._outputs = folder, outputs
         self._journal = journal
@@ -142,7 +145,8 @@ class Player:
         jobs = 1 if args.waves else args.jobs or default_jobs()
         draws = (self._draws[:1] if waves and len(self._draws) > 1 else ()) + self._draws
         play = Simulator.run if waves else self._journal.play  # a waveform is of what is played
-        return Here(self._cfg, jobs, draws=draws, transport=args.transport, waves=waves, play=play)
+        how = {"transport": args.transport, "waves": waves, "nursery": self._nursery}
+        return Here(self._cfg, jobs, draws=draws, play=play, **how)
 
     def _shard(self, part: Slice, *, whole: bool = True) -> Shard:
         """Rows to play; what is compared alone needs no figures."""

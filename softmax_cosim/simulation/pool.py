@@ -22,6 +22,7 @@ from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.simulation import autopsy, power_up
 from softmax_cosim.simulation.build import Build
 from softmax_cosim.simulation.cache import Interrupted, stopping
+from softmax_cosim.simulation.nursery import Nursery
 from softmax_cosim.simulation.simulator import Simulator
 
 __all__ = ["SHARD_ELEMENTS", "Pool", "default_jobs", "waited"]
@@ -69,6 +70,7 @@ class Pool:
         *,
         draws: Sequence[str] | None = None,
         waves: Path | None = None,
+        nursery: Nursery | None = None,
         play: Callable[[Simulator, Rows, str, int], Results] = Simulator.run,
         **options: Any,
     ) -> None:
@@ -80,6 +82,7 @@ class Pool:
             draws: the power-up draw of each process, see :mod:`.power_up`; as many as there are
                 jobs, all different, when not given.
             waves: write a waveform (VCD) of the first process to this file.
+            nursery: what the others are born of; one of their own when not given.
             play: how a batch is played, in a thread; stalls and seed are the last two.
             options: further ones of :class:`Simulator`.
 
@@ -97,10 +100,14 @@ class Pool:
         self.draws = tuple(draws or power_up.draws(0, jobs))
         if waves:
             options["traceable"] = True
-        self._simulators = [
-            Simulator(config, draw=draw, waves=None if place else waves, **options)
-            for place, draw in enumerate(self.draws)
-        ]
+        first = Simulator(config, draw=self.draws[0], waves=waves, **options)
+        others = (Simulator(config, draw=d, built=first.build, **options) for d in self.draws[1:])
+        self._simulators = [first, *others]
+        self._nursery = nursery
+        if nursery is None and len(self.draws) > 1:
+            self._nursery = self._simulators[-1].nursery()
+        for simulator in self._simulators[1 if waves else 0 :]:
+            simulator.born_of(self._nursery)
         self._turns = itertools.cycle(range(len(self._simulators)))
         self._ready()
         _ALIVE.add(self)
@@ -192,6 +199,8 @@ class Pool:
             simulator.hang_up()
         for simulator in self._simulators:
             simulator.close()
+        if self._nursery is not None:
+            self._nursery.close()
 
     def __enter__(self) -> Self:
         """The pool itself."""

@@ -23,20 +23,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+import numpy as np
+
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.errors import UsageError
-from softmax_cosim.configs.stalls import profile
+from softmax_cosim.configs.stalls import StallProfile, profile
 from softmax_cosim.golden import framing
-from softmax_cosim.golden.exchange import ANSWER, COMMAND, Broken, Memory, NoProgress
+from softmax_cosim.golden.exchange import Broken, Memory, NoProgress
+from softmax_cosim.golden.protocol import ANSWER, COMMAND
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.paths import TB
 from softmax_cosim.simulation import autopsy, power_up
-from softmax_cosim.simulation.build import build
+from softmax_cosim.simulation.build import Build, build
+from softmax_cosim.simulation.nursery import Nursery, Process, Stillborn, disown, waited_for
 
 __all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash", "Stopped"]
 
 _DPI = TB / "dpi"
-_LEAN = "softmax_cosim.tb.lean:without_pytest"
+_LEAN = "softmax_cosim.tb.lean:lighten"
 _TAIL_LINES = 20
 #: Warnings of a design that are told apart: one may hold numbers, and be another one each time.
 _WARNINGS = 100
@@ -85,6 +89,7 @@ class Simulator:
         optimise: str = "fast",
         args: Sequence[str] = (),
         build_root: Path | None = None,
+        built: Build | None = None,
     ) -> None:
         """Build the simulation, unless it is there already.
 
@@ -103,6 +108,7 @@ class Simulator:
             optimise: compiler options, a key of ``simulation.build.PROFILES``.
             args: further arguments for Verilator.
             build_root: folder of the builds; :func:`.paths.build_folder` when not given.
+            built: what was built of all that a moment ago.
 
         Raises:
             UsageError: an unknown transport, or the build failed.
@@ -121,7 +127,9 @@ class Simulator:
         self.warnings = Counter[str]()
         """What the design warned of, and how often; whole once the simulator is closed."""
         self._waves = waves and waves.absolute()
-        self.build = build(
+        self._run_ahead = run_ahead and transport == "bulk"
+        self._nursery: Nursery | None = None
+        self.build = built or build(
             config,
             sources=sources,
             waves=traceable or waves is not None,
@@ -132,7 +140,7 @@ class Simulator:
         )
         # Where files are looked for that the design names.
         self._folder = config.design.folder if config.design else self.build.folder
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._log: IO[bytes] | None = None
         self._seen = 0  # bytes of the log
         self._channel: socket.socket | None = None
@@ -158,6 +166,10 @@ class Simulator:
         try:
             with self._resources():
                 self._launch()
+        except Stillborn as error:
+            self._end()
+            about = f"the simulator of {self.config.name} could not be started{autopsy.limits()}"
+            raise SimulatorCrash(about, str(error)) from None
         except BaseException:
             self._end(kill=True)
             raise
@@ -169,33 +181,37 @@ class Simulator:
         with theirs:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by _end)
             pipe, self._lifeline = os.pipe()
-            setup = {
-                "config": dataclasses.asdict(self.config),
-                "transport": self.transport,
-                "patience": self.patience,
-                "socket": theirs.fileno(),
-                "memory": self._memory_fd,
-                "lifeline": pipe,
-            }
-            environment = self.build.environment(
-                "softmax_cosim.tb.server", results=Path(os.devnull)
-            )
+            setup = {"transport": self.transport, "patience": self.patience, **self._about()}
+            files = {"socket": theirs.fileno(), "memory": self._memory_fd, "lifeline": pipe}
+            command = self.build.command(draw=self.draw, waves=self._waves)
             with os.fdopen(pipe):
+                if self._nursery is not None:
+                    self._process = self._nursery.birth(command, setup, files, self._log)
+                    return
                 self._process = subprocess.Popen(
-                    self.build.command(draw=self.draw, waves=self._waves),
+                    command,
                     cwd=self._folder,
-                    env=environment
-                    | {
-                        "COSIM_SERVER": json.dumps(setup),
-                        "COCOTB_REWRITE_ASSERTION_FILES": "",
-                        "PYGPI_USERS": f"{_LEAN},{environment['PYGPI_USERS']}",
-                    },
+                    env=_environment(self.build) | {"COSIM_SERVER": json.dumps(setup | files)},
                     stdin=subprocess.DEVNULL,
                     stdout=self._log,
                     stderr=subprocess.STDOUT,
-                    pass_fds=[theirs.fileno(), self._memory_fd, pipe],
+                    pass_fds=files.values(),
                     process_group=0,
                 )
+
+    def _about(self) -> dict[str, Any]:
+        """What the transport has to know of the configuration."""
+        cfg = self.config
+        if self.transport == "signal":
+            return {"config": dataclasses.asdict(cfg)}
+        raw = np.dtype(cfg.raw).itemsize
+        return {"lanes": cfg.lanes, "in_w": cfg.in_w, "out_w": cfg.out_w, "raw": raw}
+
+    def nursery(self) -> Nursery | None:
+        """What may give birth to simulators of the same build; None where nothing can."""
+        if not self._run_ahead or self._waves:
+            return None
+        return Nursery(self.build.command(), self._folder, _environment(self.build))
 
     @contextlib.contextmanager
     def _resources(self) -> Iterator[None]:
@@ -225,25 +241,26 @@ class Simulator:
             SimulatorCrash: the process died, or took longer than ``timeout``; the next call
                 starts a new one.
         """
-        self._check_stalls(stalls)
+        stalling = self._checked(stalls)
         self.start()
         if framing.is_framed(self.config):
             framed = framing.frame(self.config, rows)
             try:
-                return framed.results(self._play(framed.driven, stalls, seed))
+                return framed.results(self._play(framed.driven, stalling, seed))
             except Broken as broken:
                 broken.results = framed.results(broken.results)
                 raise
-        return self._play(rows, stalls, seed)
+        return self._play(rows, stalling, seed)
 
-    def _play(self, rows: Rows, stalls: str, seed: int) -> Results:
+    def _play(self, rows: Rows, stalls: StallProfile, seed: int) -> Results:
         """Play rows as they are to be driven."""
         assert self._channel is not None
         with self._resources():
             batch = self._memory.exchange(len(rows), len(rows.q))
         batch.write_rows(rows)
         batch.results.last_out[:] = -1  # should nobody get so far as to say so
-        command = COMMAND.pack(len(rows), len(rows.q), seed % 2**64, stalls.encode())
+        patterns = (*stalls.source.words, *stalls.sink.words)
+        command = COMMAND.pack(len(rows), len(rows.q), seed % 2**64, *patterns)
         with contextlib.suppress(ConnectionError):  # the answer will be missing, and say why
             self._channel.sendall(command)
         try:
@@ -260,14 +277,19 @@ class Simulator:
             raise _BROKEN[wrong["broken"]](wrong["message"], results)
         return results
 
-    def _check_stalls(self, stalls: str) -> None:
+    def _checked(self, stalls: str) -> StallProfile:
         """Refuse to stall an output that cannot wait: what it gave meanwhile would be lost."""
-        design = self.config.design
-        if not profile(stalls).sink.always_open and design and not design.backpressure:
+        design, found = self.config.design, profile(stalls)
+        if not found.sink.always_open and design and not design.backpressure:
             raise UsageError(
                 f"{self.config.name} has no ready at its output, so backpressure cannot be tried; "
                 f"the stall profile {stalls!r} shuts the sink, choose one that does not"
             )
+        return found
+
+    def born_of(self, nursery: Nursery | None) -> None:
+        """Where its process is to come from, whenever it starts."""
+        self._nursery = nursery
 
     def hang_up(self) -> None:
         """Have the process end, which takes it a while; :meth:`close` waits for that."""
@@ -364,7 +386,7 @@ class Simulator:
     def _disown(self) -> None:
         """In a forked child: let go of the parent's process, and be ready to start another."""
         if self._process is not None:
-            self._process.returncode = 0  # it is not ours to wait for
+            disown(self._process)
             self._process = None
         self._end()
         os.close(self._memory_fd)
@@ -380,7 +402,7 @@ class Simulator:
             if kill:
                 process.kill()
             try:
-                code = process.wait(_STOP_SECONDS)
+                code = waited_for(process, _STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 code = process.wait()
@@ -392,6 +414,15 @@ class Simulator:
             self._log.close()
             self._log = None
         return code
+
+
+def _environment(built: Build) -> dict[str, str]:
+    """Of a process, but for ``COSIM_SERVER``."""
+    environment = built.environment("softmax_cosim.tb.server", results=Path(os.devnull))
+    return environment | {
+        "COCOTB_REWRITE_ASSERTION_FILES": "",
+        "PYGPI_USERS": f"{_LEAN},{environment['PYGPI_USERS']}",
+    }
 
 
 def _bulk(run_ahead: bool) -> dict[str, Any]:

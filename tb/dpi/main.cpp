@@ -9,10 +9,18 @@
 /// (Batch::patience). Afterwards the time stands where a clock driven from outside would have left
 /// it, and the loop goes on as after any time step.
 ///
+/// Python is there before the design is: one process may become many, each with a design that woke
+/// up otherwise (tb.nursery).
+///
 /// Built with --trace-saif, it writes the activity of a batch instead of a waveform: from the end of
 /// its reset to its end, in a file that each batch writes anew.
 
+#include <dlfcn.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -111,14 +119,42 @@ void end_activity() {
 #endif
 }
 
-void end_of_simulation(void*) {
-  VerilatedVpi::callCbs(cbEndOfSimulation);
+void close_trace() {
 #if VM_TRACE
   if (trace) trace->close();
 #endif
 }
 
+void end_of_simulation(void*) {
+  VerilatedVpi::callCbs(cbEndOfSimulation);
+  close_trace();
+}
+
+int exit_code() { return Verilated::threadContextp()->errorCount() > 0 ? 1 : 0; }
+
+/// Has tb.nursery serve, if this process is to be one; returns in its children.
+void be_a_nursery() {
+  if (!std::getenv("COSIM_NURSERY")) return;
+  using Run = int (*)(const char*);
+  const auto run = reinterpret_cast<Run>(dlsym(RTLD_DEFAULT, "PyRun_SimpleString"));
+  if (!run || run("from softmax_cosim.tb import nursery; nursery.serve()") != 0) std::exit(1);
+}
+
 }  // namespace
+
+/// Called by tb.nursery in a child: the command line of its simulation.
+extern "C" void softmax_arguments(int argc, const char** argv) {
+  Verilated::commandArgs(argc, argv);
+}
+
+/// Called by tb.bulk when all is played: ends the process without taking Python apart, which takes
+/// longer than most batches.
+extern "C" void softmax_end() {
+  model->final();
+  close_trace();
+  std::fflush(nullptr);
+  _exit(exit_code());
+}
 
 /// Called by tb.bulk: clock cycles, the low half first, until the batch is over.
 extern "C" void softmax_run_ahead() {
@@ -141,13 +177,14 @@ int main(int argc, char** argv) {
   Verilated::commandArgs(argc, argv);
   Verilated::fatalOnVpiError(false);  // cocotb probes for objects that may not exist
   Verilated::traceEverOn(VM_TRACE);
+  vlog_startup_routines_bootstrap();
+  be_a_nursery();
   const auto top = std::make_unique<Vtop>("");
   model = top.get();
   for (int i = 1; i + 1 < argc; i++) {
     if (std::strcmp(argv[i], "--trace-file") == 0) open_trace(argv[i + 1]);
   }
 
-  vlog_startup_routines_bootstrap();
   Verilated::addExitCb(end_of_simulation, nullptr);
   VerilatedVpi::callCbs(cbStartOfSimulation);
   settle_values();
@@ -167,5 +204,5 @@ int main(int argc, char** argv) {
 
   top->final();
   end_of_simulation(nullptr);
-  return Verilated::threadContextp()->errorCount() > 0 ? 1 : 0;
+  return exit_code();
 }

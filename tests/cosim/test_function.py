@@ -106,10 +106,9 @@ def test_any_number_of_jobs_gives_the_same_results(monkeypatch: pytest.MonkeyPat
     rows = Rows(q, rng.random(len(q)) < 0.8, offsets)
     results: list[Results] = []
     for jobs in (1, 3):
-        before = set(children())
         with Pool(CONFIG, jobs, optimise="test") as pool:
             results.append(pool.run(rows, "light", seed=2))
-            assert len(set(children()) - before) == jobs
+            assert len({simulator.pid for simulator in pool._simulators} - {None}) == jobs
     for field in dataclasses.fields(Results):
         one, three = (getattr(result, field.name) for result in results)
         np.testing.assert_array_equal(one, three, field.name)

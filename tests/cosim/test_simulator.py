@@ -225,7 +225,7 @@ def test_a_limit_of_the_shell_is_named(option: str, limit: int, sentence: str) -
 
 
 def test_no_memory_for_a_simulator_is_said(simulator: Simulator) -> None:
-    command = ["sh", "-c", 'ulimit -v 50000; exec "$@"', "sh", *simulator.build.command()]
+    command = ["sh", "-c", 'ulimit -v 5000; exec "$@"', "sh", *simulator.build.command()]
     simulator.build = dataclasses.replace(simulator.build)
     object.__setattr__(simulator.build, "command", lambda **options: command)
     with pytest.raises(SimulatorCrash, match=r"cannot allocate memory|failed to map|MemoryError"):

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 
 from softmax_cosim import configs
 from softmax_cosim.configs.stalls import PATTERNS, SINK, SOURCE, Gate
+from softmax_cosim.golden.protocol import RESULTS, ROWS
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.paths import ROOT
 from softmax_cosim.tb import pack
-from softmax_cosim.tb.bulk import Batch, batch_of
+from softmax_cosim.tb.bulk import Batch
 
 UNDER_WAY, DONE, NO_PROGRESS, SURPLUS = range(4)
 PATIENCE = 50
@@ -105,11 +106,29 @@ def _number(bits: Any) -> int:
     return int.from_bytes(bits, "little")
 
 
+def batch_of(rows: Rows, results: Results, cfg: configs.Config) -> Batch:
+    """A batch without stalls; it holds addresses, so both must live as long as it does."""
+    arrays = {name: getattr(rows, name) for name in ROWS}
+    arrays |= {name: getattr(results, name) for name in RESULTS}
+    never_shut = PATTERNS["none"].words
+    return Batch(
+        **{name: array.ctypes.data for name, array in arrays.items()},
+        rows=len(rows),
+        source_pattern=never_shut,
+        sink_pattern=never_shut,
+        patience=PATIENCE,
+        half_period=1,
+        lanes=cfg.lanes,
+        in_w=cfg.in_w,
+        out_w=cfg.out_w,
+    )
+
+
 def play(library: Any, design: Design, rows: Rows, seed: int = 0, stalls: str = "none") -> Any:
     """Clock a batch to its end; returns the batch and the results."""
     cfg = design.config
     results = empty_results(rows, cfg.raw)
-    batch = batch_of(rows, results, cfg, PATIENCE, 1)
+    batch = batch_of(rows, results, cfg)
     batch.seed = seed
     batch.source_pattern = batch.sink_pattern = PATTERNS[stalls].words
     words, m_data = (_bits(cfg.lanes * width) for width in (cfg.in_w, cfg.out_w))

@@ -1,0 +1,248 @@
+"""Processes that give birth to simulators: Python and cocotb start once for all of a build.
+
+See :mod:`.tb.nursery`, which is the other side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import IO, Any
+
+__all__ = ["Born", "Nursery", "Process", "Stillborn", "disown", "waited_for"]
+
+_PID, _CODE = 8, 4  # bytes
+_STOP_SECONDS = 10.0
+
+
+class Stillborn(RuntimeError):
+    """The nursery died of a birth; the message is what it printed."""
+
+
+class Born:
+    """A process of a nursery: as much of :class:`subprocess.Popen` as a simulator needs."""
+
+    def __init__(self, pid: int, handle: int, status: int) -> None:
+        """``handle`` stands for the process, whoever gets its number later; its exit code comes
+        through ``status``."""
+        self.pid = pid
+        self.returncode: int | None = None
+        self._handle, self._status = handle, status
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not within so many seconds.
+        """
+        if self.returncode is None:
+            if not _readable(self._status, timeout):
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+            code = os.read(self._status, _CODE)  # nothing, if the nursery was killed
+            self.returncode = int.from_bytes(code, "little", signed=True) if code else -9
+            self.let_go()
+        return self.returncode
+
+    def let_go(self) -> None:
+        """Close what it was known by."""
+        os.close(self._handle)
+        os.close(self._status)
+
+
+Process = Born | subprocess.Popen[bytes]
+
+
+def disown(process: Process) -> None:
+    """In a forked child: the process is the parent's."""
+    process.returncode = 0  # it is not ours to wait for
+    if isinstance(process, Born):
+        process.let_go()
+
+
+def waited_for(process: Process, timeout: float) -> int:
+    """The exit code of a process, as soon as it has ended.
+
+    Raises:
+        subprocess.TimeoutExpired: it did not within so many seconds.
+    """
+    if isinstance(process, subprocess.Popen) and process.returncode is None:
+        # Popen looks now and then whether it has ended.
+        with contextlib.suppress(OSError), _opened(process.pid) as handle:
+            if not _readable(handle, timeout):
+                raise subprocess.TimeoutExpired(str(process.args), timeout)
+    return process.wait(timeout)
+
+
+class Nursery:
+    """One process that gives birth to simulators of a build; for threads.
+
+    It starts when it is asked to, and again if it was killed. A forked child has one of its own.
+    """
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> None:
+        """``command`` starts a simulation that runs in ``folder``."""
+        self._command, self._folder, self._environment = command, folder, environment
+        self._lock = Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
+        self._log: IO[bytes] | None = None
+        self._said = ""
+        _ALIVE.add(self)
+
+    def start(self) -> None:
+        """Start the process, unless it runs; does not wait until it is ready.
+
+        Raises:
+            OSError: the operating system refuses.
+        """
+        with self._lock:
+            self._start()
+
+    def birth(
+        self,
+        command: Sequence[str],
+        setup: Mapping[str, Any],
+        files: Mapping[str, int],
+        log: IO[bytes],
+    ) -> Born:
+        """Have a simulator born.
+
+        Args:
+            command: its command line.
+            setup: for :mod:`.tb.server`, but for the numbers of
+            files: by their names in the setup.
+            log: what it prints into.
+
+        Raises:
+            OSError: the operating system refuses.
+            Stillborn: the nursery died of it, twice.
+        """
+        message = {"command": list(command), "setup": setup, "files": list(files)}
+        status, theirs = os.pipe()
+        try:
+            given = [log.fileno(), theirs, *files.values()]
+            with self._lock:
+                # Somebody may have killed it: once more, of another one.
+                born = self._asked(message, given) or self._asked(message, given)
+                if born is None:
+                    raise Stillborn(self._said)
+        except BaseException:
+            os.close(status)
+            raise
+        finally:
+            os.close(theirs)
+        return Born(*born, status)
+
+    def _asked(self, message: Mapping[str, Any], files: Sequence[int]) -> tuple[int, int] | None:
+        """Number and descriptor of the child; None if the nursery died instead."""
+        self._start()
+        assert self._channel is not None
+        with contextlib.suppress(ConnectionError):
+            socket.send_fds(self._channel, [json.dumps(message).encode()], files)
+            pid, handles, _, _ = socket.recv_fds(self._channel, _PID, 1)
+            if pid:
+                return int.from_bytes(pid, "little"), handles[0]
+        assert self._log is not None
+        self._said = os.pread(self._log.fileno(), 1 << 20, 0).decode(errors="replace")
+        self._end()
+        return None
+
+    def close(self) -> None:
+        """End the process; its simulators live on."""
+        with self._lock:
+            self._end()
+
+    def _start(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._end()
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by _end)
+            try:
+                self._process = subprocess.Popen(
+                    self._command,
+                    cwd=self._folder,
+                    env={**self._environment, "COSIM_NURSERY": str(theirs.fileno())},
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=[theirs.fileno()],
+                    process_group=0,
+                )
+            except BaseException:
+                self._end()
+                raise
+
+    def _end(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        if self._process is not None:
+            try:
+                waited_for(self._process, _STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def _disown(self) -> None:
+        """In a forked child: it is the parent's."""
+        self._lock = Lock()
+        if self._process is not None:
+            self._process.returncode = 0  # it is not ours to wait for
+        self._end()
+
+    def __del__(self) -> None:
+        """End a process that nobody ended."""
+        if hasattr(self, "_log"):
+            self._end()
+
+
+def _readable(descriptor: int, timeout: float | None) -> bool:
+    """Whether there is something to read, or an end, within so many seconds."""
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(None if timeout is None else timeout * 1000))
+
+
+@contextlib.contextmanager
+def _opened(pid: int) -> Any:
+    handle = os.pidfd_open(pid)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+#: Every nursery of this process, for the children that it may fork.
+_ALIVE: weakref.WeakSet[Nursery] = weakref.WeakSet()
+
+
+def _disown_all() -> None:
+    for nursery in list(_ALIVE):
+        nursery._disown()
+
+
+os.register_at_fork(after_in_child=_disown_all)
