@@ -21,6 +21,7 @@ from softmax_cosim.golden.metrics import RowErrors, TableHits
 from softmax_cosim.golden.quantise import Clipping, quantise
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.kept import Kept
 from softmax_cosim.plan import Design, Planned
 from softmax_cosim.report import Failure, RowBatch, RowDetail
 from softmax_cosim.trace import Layer
@@ -28,6 +29,8 @@ from softmax_cosim.trace import Layer
 __all__ = ["Measured", "Slice", "predicted"]
 
 Floats = npt.NDArray[np.float64]
+#: Rows as driven, elements of each that take part, and what the quantiser could not hold.
+Driven = tuple[Rows, npt.NDArray[np.int64], Clipping]
 
 
 @dataclass(frozen=True)
@@ -60,18 +63,30 @@ class Slice:
         return self._driven[2]
 
     @cached_property
-    def _driven(self) -> tuple[Rows, npt.NDArray[np.int64], Clipping]:
-        cfg, name = self.design.cfg, f"{self.planned.trace.path}: {self.layer.name}"
-        if isinstance(cfg.inputs, Fixed) and library.ready():
-            driven = quantised.quantised(cfg, self.layer, self.picked, name)
-        else:
-            flat = self.layer.flatten(self.picked)
-            codes = quantise(flat.scores, flat.keep, cfg, name=name)
-            offsets = np.arange(len(self.picked) + 1, dtype=np.int64) * flat.scores.shape[1]
-            rows = Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets)
-            driven = rows, np.count_nonzero(codes.keep, axis=1), codes.clipping
+    def _driven(self) -> Driven:
+        cfg = self.design.cfg
+        kept, form = self.planned.kept, (cfg.inputs, cfg.scale, cfg.recentre)
+        key = self.layer.index, self.picked.tobytes(), form
+        judged = *key, cfg.outputs.lsb
+        driven: Driven | None = kept.find(key) or kept.find(judged)
+        if driven is None:
+            driven = self._quantised()
+            rows, active, clipping = driven
+            size = sum(one.nbytes for one in (rows.q, rows.keep, rows.offsets, active, self.picked))
+            # What is clipped is judged by a step of the output.
+            kept.keep(judged if clipping.clipped or clipping.underflow else key, driven, size)
         framing.check(cfg, driven[0])
         return driven
+
+    def _quantised(self) -> Driven:
+        cfg, name = self.design.cfg, f"{self.planned.trace.path}: {self.layer.name}"
+        if isinstance(cfg.inputs, Fixed) and library.ready():
+            return quantised.quantised(cfg, self.layer, self.picked, name)
+        flat = self.layer.flatten(self.picked)
+        codes = quantise(flat.scores, flat.keep, cfg, name=name)
+        offsets = np.arange(len(self.picked) + 1, dtype=np.int64) * flat.scores.shape[1]
+        rows = Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets)
+        return rows, np.count_nonzero(codes.keep, axis=1), codes.clipping
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -150,7 +165,8 @@ class Slice:
 
     def detail(self, results: Results, i: int) -> RowDetail:
         """The ``i``-th row looked at closely, of what came out of all."""
-        return RowDetail(*_row(self, results, i), self.command([i]))
+        reference_, output = _rows(self, results, [i])
+        return RowDetail(reference_[0], output[0], self.command([i]))
 
     def answers(self, *, fast: bool = False) -> Answers | None:
         """What must come out; None where there is no golden model.
@@ -212,7 +228,7 @@ class Slice:
         if layer.mask is not None:
             place = np.unravel_index(self.picked, layer.scores.shape[:3])
             mask = np.broadcast_to(layer.mask, layer.scores.shape)[place][None, None]
-        planned = replace(self.planned, picked={})
+        planned = replace(self.planned, picked={}, kept=Kept())
         own = Layer(layer.index, scores, mask)
         return Slice(self.design, planned, own, np.arange(len(self.picked)))
 
@@ -232,12 +248,12 @@ class Measured:
     results: Results
     batch: RowBatch
 
-    def row(self, i: int) -> tuple[Floats, Floats]:
-        """The ``i``-th row as it should be, of its original scores, and as it came out.
+    def rows(self, places: Sequence[int]) -> tuple[Floats, Floats]:
+        """Some rows as they should be, of their original scores, and as they came out.
 
-        Both are probabilities, or what else the design computes, of shape [length].
+        Both are probabilities, or what else the design computes, of shape [places, length].
         """
-        return _row(self.slice, self.results, i)
+        return _rows(self.slice, self.results, places)
 
     @property
     def wrong(self) -> npt.NDArray[np.bool_]:
@@ -296,17 +312,16 @@ def predicted(
     return results.first_out, results.first_in + cycles
 
 
-def _row(part: Slice, results: Results, i: int) -> tuple[Floats, Floats]:
-    """See :meth:`Measured.row`."""
-    cfg = part.design.cfg
-    low, high = part.rows.offsets[i : i + 2].tolist()
-    keep, offsets = part.rows.keep[low:high], np.array([0, high - low])
-    scores = part.layer.rows(part.picked[i : i + 1]).reshape(-1)
-    exponent = np.full(high - low, results.exponent[i])
-    return (
-        reference.of_scores(cfg, scores, keep, offsets),
-        cfg.real(results.y[low:high], exponent),
-    )
+def _rows(part: Slice, results: Results, places: Sequence[int]) -> tuple[Floats, Floats]:
+    """See :meth:`Measured.rows`."""
+    cfg, length = part.design.cfg, part.layer.scores.shape[-1]
+    shape = len(places), length
+    scores = part.layer.rows(part.picked[places]).reshape(-1)
+    keep = part.rows.keep.reshape(-1, length)[places].reshape(-1)
+    y = results.y.reshape(-1, length)[places].reshape(-1)
+    exponent = np.repeat(results.exponent[places], length)
+    reference_ = reference.of_scores(cfg, scores, keep, np.arange(len(places) + 1) * length)
+    return reference_.reshape(shape), cfg.real(y, exponent).reshape(shape)
 
 
 def _mismatched(

@@ -10,7 +10,7 @@ import argparse
 import hashlib
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from softmax_cosim.arguments import spans
 from softmax_cosim.configs import Config, UsageError
 from softmax_cosim.golden import own
 from softmax_cosim.golden.framing import check_length
+from softmax_cosim.kept import Kept
 from softmax_cosim.names import distinct_files, ends
 from softmax_cosim.report.model import LeftOut
 from softmax_cosim.selection import Picked, Selection, slices
@@ -29,6 +30,8 @@ from softmax_cosim.trace import Trace
 __all__ = ["Design", "Plan", "Planned"]
 
 
+#: Bytes of what designs share, in all: what comes first stays.
+SHARED = 1 << 26
 LONGEST = 200
 """Bytes of a name that one of a file is made of: file systems have names of 255."""
 
@@ -78,6 +81,8 @@ class Planned:
     name: str
     """The file's own without suffix, likewise."""
     picked: Picked
+    kept: Kept = field(default_factory=Kept, compare=False)
+    """What was computed of its rows and may serve another design."""
 
     def fitting(self, cfg: Config) -> list[int]:
         """The layers whose rows a design takes; rows of a layer are of one length."""
@@ -124,8 +129,9 @@ class Plan:
         paths, again = distinct_files(args.traces, Path)
         traces = [Trace(path) for path in paths]
         selection = Selection(args.layers, args.rows, args.max_rows)
+        room = SHARED // len(traces) if len(designs) > 1 else 0
         planned = [
-            Planned(trace, name, selection.of(trace))
+            Planned(trace, name, selection.of(trace), Kept(room))
             for trace, name in zip(traces, ends([trace.path for trace in traces]), strict=True)
         ]
         plan = cls(tuple(designs), tuple(planned), (*twice, *again))

@@ -37,11 +37,10 @@ from softmax_cosim.files import sha256
 from softmax_cosim.outputs import OutputsWriter
 from softmax_cosim.plan import Design, Plan
 from softmax_cosim.replay.journal import Journal
-from softmax_cosim.replay.player import Player
+from softmax_cosim.replay.player import Player, Ready
 from softmax_cosim.report.summary import summary
 from softmax_cosim.simulation import power_up
 from softmax_cosim.simulation.cache import Interrupted, stopping
-from softmax_cosim.simulation.nursery import Nursery
 from softmax_cosim.simulation.pool import default_jobs, waited
 from softmax_cosim.simulation.simulator import Simulator
 from softmax_cosim.trace import Trace
@@ -100,11 +99,10 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
             suppress(Interrupted),
         ):  # a build under way
             unbuilt = ((design, None) for design in plan.designs)
-            ready = _as_built(plan, args, progress) if simulate else unbuilt
-            for design, nursery in ready:
+            for design, ready in _as_built(plan, args, progress) if simulate else unbuilt:
                 task = progress.add_task(design.name, total=plan.rows(design.cfg), unit="rows")
                 given = journal if simulate else None
-                player = Player(design, plan, args, folder, outputs, given, workers, nursery)
+                player = Player(design, plan, args, folder, outputs, given, workers, ready)
                 with closing(player.play()) as played, suppress(Interrupted):
                     for done in played:
                         progress.advance(task, done)
@@ -170,46 +168,38 @@ def _check_exact(limits: Sequence[Limit], simulate: bool) -> None:
 
 def _as_built(
     plan: Plan, args: argparse.Namespace, progress: Progress
-) -> Iterator[tuple[Design, Nursery | None]]:
-    """Each design once its simulation is built, and what its simulators may be born of.
+) -> Iterator[tuple[Design, Ready]]:
+    """Each design once its simulation is built.
 
-    While it plays, the next ones are built, and that of the next starts.
+    While it plays, the next ones are built, and the next one's nursery starts.
     """
     task = progress.add_task("building", total=len(plan.designs), unit="")
 
-    def build(design: Design) -> Nursery | None:
+    def build(design: Design) -> Ready:
         waves = Path(f"{design.file}.vcd") if args.waves else None
         with Simulator(design.cfg, args.transport, waves=waves) as simulator:
             progress.advance(task)
-            return None if args.scheduler else simulator.nursery()
+            return Ready(simulator.build, None if args.scheduler else simulator.nursery())
 
     builders = ThreadPoolExecutor(default_jobs())
     building = [builders.submit(build, design) for design in plan.designs]
     try:
-        for design, built, following in zip(
-            plan.designs, building, [*building[1:], None], strict=True
-        ):
-            nursery = waited(built)
-            if following:
+        for place, (design, built) in enumerate(zip(plan.designs, building, strict=True)):
+            ready = waited(built)
+            for following in building[place + 1 : place + 2]:
                 following.add_done_callback(_begin)
-            yield design, nursery
+            yield design, ready
+            if ready.nursery:
+                ready.nursery.close()
     finally:
         builders.shutdown(cancel_futures=True)
-        for built in building:
-            if nursery := _made(built):
-                nursery.close()
 
 
-def _begin(built: Future[Nursery | None]) -> None:
+def _begin(built: Future[Ready]) -> None:
     """Have what was built start; if it cannot, that is said when it is needed."""
-    if nursery := _made(built):
+    if not built.cancelled() and not built.exception() and (nursery := built.result().nursery):
         with suppress(OSError):
             nursery.start()
-
-
-def _made(built: Future[Nursery | None]) -> Nursery | None:
-    """What became of it; None if nothing did."""
-    return None if built.cancelled() or built.exception() else built.result()
 
 
 @contextmanager

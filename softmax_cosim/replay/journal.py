@@ -34,7 +34,7 @@ from softmax_cosim.simulation.simulator import Simulator
 __all__ = ["Journal", "repeatable"]
 
 #: Seconds; of the environment, so that what tries replays that are short may have them kept, too.
-WORTH_SECONDS = float(os.environ.get("COSIM_KEEP_SECONDS", "5"))
+WORTH_SECONDS = float(os.environ.get("COSIM_KEEP_SECONDS", "10"))
 #: Nobody waits for the disk: what a machine without power did not write, is played again.
 _OPENING = (
     "PRAGMA trusted_schema = OFF",

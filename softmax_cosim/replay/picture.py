@@ -34,13 +34,15 @@ class Picture:
         if head[:2] != (batch.trace, batch.tensor):
             return
         rows = self._rows.setdefault(batch.model, {})
-        for i in np.flatnonzero((batch.batch == head[2]) & (batch.head == head[3])):
-            if len(rows) == MAP_SIDE:
-                return
-            reference, output = (values[:MAP_SIDE] for values in measured.row(int(i)))
-            if batch.lost[i] or batch.error[i]:
-                output = np.full_like(output, np.nan)
-            rows[int(batch.query[i])] = reference, output
+        of_head = np.flatnonzero((batch.batch == head[2]) & (batch.head == head[3]))
+        places = of_head[: MAP_SIDE - len(rows)]
+        if not len(places):
+            return
+        references, outputs = (values[:, :MAP_SIDE] for values in measured.rows(places.tolist()))
+        gone = batch.lost[places] | batch.error[places]
+        outputs = np.where(gone[:, None], np.nan, outputs)
+        drawn = zip(references, outputs, strict=True)
+        rows.update(zip(batch.query[places].tolist(), drawn, strict=True))
 
     def maps(self) -> tuple[AttentionMap, ...]:
         """What was collected so far."""

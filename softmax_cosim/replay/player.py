@@ -33,12 +33,22 @@ from softmax_cosim.replay.remote import There
 from softmax_cosim.replay.reproduce import Reproducer
 from softmax_cosim.replay.shard import Field, Here, Outcome, Playing, Shard
 from softmax_cosim.simulation import power_up
+from softmax_cosim.simulation.build import Build
 from softmax_cosim.simulation.nursery import Nursery
 from softmax_cosim.simulation.pool import default_jobs
 from softmax_cosim.simulation.regression import first_differing_stage
 from softmax_cosim.simulation.simulator import Simulator
 
-__all__ = ["Player"]
+__all__ = ["Player", "Ready"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """What there is of a design when it begins to play."""
+
+    build: Build
+    nursery: Nursery | None
+    """What its simulators are born of."""
 
 
 class Player:
@@ -53,14 +63,14 @@ class Player:
         outputs: OutputsWriter | None,
         journal: Journal | None,
         cluster: Cluster | None = None,
-        nursery: Nursery | None = None,
+        ready: Ready | None = None,
     ) -> None:
         """Begin a run of ``design``; ``args`` are the options of ``cosim replay``.
 
-        Without a ``journal``, it is one of the golden model alone. Simulators are born of the
-        ``nursery``, if there is one.
+        Without a ``journal``, it is one of the golden model alone. What is ``ready`` need not be
+        built.
         """
-        self._cluster, self._nursery = cluster, nursery
+        self._cluster, self._ready = cluster, ready
         self._design, self._plan, self._args = design, plan, args
         self._folder, self._outputs = folder, outputs
         self._journal = journal
@@ -145,8 +155,10 @@ class Player:
         jobs = 1 if args.waves else args.jobs or default_jobs()
         draws = (self._draws[:1] if waves and len(self._draws) > 1 else ()) + self._draws
         play = Simulator.run if waves else self._journal.play  # a waveform is of what is played
-        how = {"transport": args.transport, "waves": waves, "nursery": self._nursery}
-        return Here(self._cfg, jobs, draws=draws, play=play, **how)
+        how = {"draws": draws, "transport": args.transport, "waves": waves, "play": play}
+        if self._ready:
+            how |= {"built": self._ready.build, "nursery": self._ready.nursery}
+        return Here(self._cfg, jobs, **how)
 
     def _shard(self, part: Slice, *, whole: bool = True) -> Shard:
         """Rows to play; what is compared alone needs no figures."""

@@ -30,6 +30,8 @@ __all__ = ["Interrupted", "Read", "kept", "read_for", "stopping"]
 _LIST = "made.json"
 #: Waiting for a lock, seconds between two attempts.
 _PAUSE = 0.05
+#: Nanoseconds after which a file that changes has another hour, on any file system.
+_SETTLED = 10**10
 
 #: While set, whatever is being made in any thread, or asked for, ends with :class:`Interrupted`.
 stopping = threading.Event()
@@ -191,8 +193,20 @@ def _made(path: str) -> str:
 
 
 def _sha256(path: str) -> str:
-    with open(path, "rb") as file:  # noqa: PTH123 (paths are kept as they were opened)
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    about = os.stat(path)  # noqa: PTH116 (paths are kept as they were opened)
+    state = about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+    known, digest = _known.get(path, (None, ""))
+    if known != state:
+        with open(path, "rb") as file:  # noqa: PTH123
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        # Of a file that was touched just now, the next touch may have the same hour.
+        if time.time_ns() - about.st_ctime_ns > _SETTLED:
+            _known[path] = state, digest
+    return digest
+
+
+#: Of files that many builds read, what :func:`_sha256` found.
+_known: dict[str, tuple[tuple[int, ...], str]] = {}
 
 
 def _digest(what: object) -> str:

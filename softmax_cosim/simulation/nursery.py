@@ -22,7 +22,8 @@ from typing import IO, Any
 __all__ = ["Born", "Nursery", "Process", "Stillborn", "disown", "waited_for"]
 
 _PID, _CODE = 8, 4  # bytes
-_STOP_SECONDS = 10.0
+_START_SECONDS, _STOP_SECONDS, _TELL_SECONDS = 600.0, 10.0, 1.0
+_UNKNOWN = -int(signal.SIGKILL)
 
 
 class Stillborn(RuntimeError):
@@ -38,11 +39,12 @@ class Born:
         self.pid = pid
         self.returncode: int | None = None
         self._handle, self._status = handle, status
+        self._lock = Lock()  # a descriptor that was closed may be that of something else
 
     def kill(self) -> None:
         """End it at once."""
-        if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            if self.returncode is None:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     def wait(self, timeout: float | None = None) -> int:
@@ -52,17 +54,20 @@ class Born:
             subprocess.TimeoutExpired: it did not within so many seconds.
         """
         if self.returncode is None:
-            if not _readable(self._status, timeout):
+            if not _readable(self._handle, timeout):
                 raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
-            code = os.read(self._status, _CODE)  # nothing, if the nursery was killed
-            self.returncode = int.from_bytes(code, "little", signed=True) if code else -9
-            self.let_go()
+            # A nursery that was killed, or stopped, does not say.
+            told = _readable(self._status, _TELL_SECONDS) and os.read(self._status, _CODE)
+            self.ended(int.from_bytes(told, "little", signed=True) if told else _UNKNOWN)
+        assert self.returncode is not None
         return self.returncode
 
-    def let_go(self) -> None:
+    def ended(self, code: int) -> None:
         """Close what it was known by."""
-        os.close(self._handle)
-        os.close(self._status)
+        with self._lock:
+            self.returncode = code
+            os.close(self._handle)
+            os.close(self._status)
 
 
 Process = Born | subprocess.Popen[bytes]
@@ -70,9 +75,9 @@ Process = Born | subprocess.Popen[bytes]
 
 def disown(process: Process) -> None:
     """In a forked child: the process is the parent's."""
-    process.returncode = 0  # it is not ours to wait for
     if isinstance(process, Born):
-        process.let_go()
+        process.ended(0)
+    process.returncode = 0  # it is not ours to wait for
 
 
 def waited_for(process: Process, timeout: float) -> int:
@@ -105,6 +110,7 @@ class Nursery:
         self._channel: socket.socket | None = None
         self._log: IO[bytes] | None = None
         self._said = ""
+        self._killed = False
         _ALIVE.add(self)
 
     def start(self) -> None:
@@ -133,7 +139,7 @@ class Nursery:
 
         Raises:
             OSError: the operating system refuses.
-            Stillborn: the nursery died of it, twice.
+            Stillborn: the nursery died of it, twice, or was killed.
         """
         message = {"command": list(command), "setup": setup, "files": list(files)}
         status, theirs = os.pipe()
@@ -153,9 +159,11 @@ class Nursery:
 
     def _asked(self, message: Mapping[str, Any], files: Sequence[int]) -> tuple[int, int] | None:
         """Number and descriptor of the child; None if the nursery died instead."""
+        if self._killed:
+            return None
         self._start()
         assert self._channel is not None
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, TimeoutError):
             socket.send_fds(self._channel, [json.dumps(message).encode()], files)
             pid, handles, _, _ = socket.recv_fds(self._channel, _PID, 1)
             if pid:
@@ -164,6 +172,12 @@ class Nursery:
         self._said = os.pread(self._log.fileno(), 1 << 20, 0).decode(errors="replace")
         self._end()
         return None
+
+    def kill(self) -> None:
+        """End the process at once and for good, whatever another thread waits for."""
+        self._killed = True
+        if (process := self._process) is not None:
+            process.kill()
 
     def close(self) -> None:
         """End the process; its simulators live on."""
@@ -175,6 +189,7 @@ class Nursery:
             return
         self._end()
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel.settimeout(_START_SECONDS)
         with theirs:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by _end)
             try:

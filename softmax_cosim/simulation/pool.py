@@ -101,7 +101,8 @@ class Pool:
         if waves:
             options["traceable"] = True
         first = Simulator(config, draw=self.draws[0], waves=waves, **options)
-        others = (Simulator(config, draw=d, built=first.build, **options) for d in self.draws[1:])
+        options["built"] = first.build
+        others = (Simulator(config, draw=draw, **options) for draw in self.draws[1:])
         self._simulators = [first, *others]
         self._nursery = nursery
         if nursery is None and len(self.draws) > 1:
@@ -192,8 +193,9 @@ class Pool:
         A process that does not answer would be waited for without end.
         """
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for simulator in self._simulators if kill else ():
-            simulator.kill()
+        for process in (*self._simulators, self._nursery) if kill else ():
+            if process is not None:
+                process.kill()
         self._threads.shutdown(cancel_futures=True)
         for simulator in self._simulators:
             simulator.hang_up()

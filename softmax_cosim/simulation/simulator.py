@@ -108,7 +108,7 @@ class Simulator:
             optimise: compiler options, a key of ``simulation.build.PROFILES``.
             args: further arguments for Verilator.
             build_root: folder of the builds; :func:`.paths.build_folder` when not given.
-            built: what was built of all that a moment ago.
+            built: what was built of all that a moment ago, if it is still there.
 
         Raises:
             UsageError: an unknown transport, or the build failed.
@@ -129,14 +129,19 @@ class Simulator:
         self._waves = waves and waves.absolute()
         self._run_ahead = run_ahead and transport == "bulk"
         self._nursery: Nursery | None = None
-        self.build = built or build(
-            config,
-            sources=sources,
-            waves=traceable or waves is not None,
-            profile=optimise,
-            args=args,
-            build_root=build_root,
-            **(_bulk(run_ahead) if transport == "bulk" else {"public": False}),
+        there = built is not None and built.executable.is_file()
+        self.build = (
+            built
+            if built and there
+            else build(
+                config,
+                sources=sources,
+                waves=traceable or waves is not None,
+                profile=optimise,
+                args=args,
+                build_root=build_root,
+                **(_bulk(run_ahead) if transport == "bulk" else {"public": False}),
+            )
         )
         # Where files are looked for that the design names.
         self._folder = config.design.folder if config.design else self.build.folder

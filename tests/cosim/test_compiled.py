@@ -18,6 +18,7 @@ from softmax_cosim.golden.metrics import TableHits, row_errors
 from softmax_cosim.golden.quantise import quantise
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.golden.softmax import softmax
+from softmax_cosim.kept import Kept
 from softmax_cosim.measure import Slice
 from softmax_cosim.trace import Layer
 from tests.golden import batches
@@ -182,7 +183,7 @@ def slice_of(name, layer):
     cfg = configs.load(name)
     design = SimpleNamespace(cfg=cfg, command=lambda *_, **__: "")
     trace = SimpleNamespace(path="trace", model="model")
-    return Slice(design, SimpleNamespace(trace=trace), layer, np.arange(72))
+    return Slice(design, SimpleNamespace(trace=trace, kept=Kept()), layer, np.arange(72))
 
 
 def answers_of(part):
@@ -212,7 +213,8 @@ def test_a_slice_is_measured_as_without(name, played, random, monkeypatch):
             close(one, other, part.design.cfg.outputs.lsb)
         elif field.name == "detail":
             assert all(
-                np.array_equal(a, b) for a, b in zip(found[0].row(3), found[1].row(3), strict=True)
+                np.array_equal(a, b)
+                for a, b in zip(found[0].rows([3]), found[1].rows([3]), strict=True)
             )
         else:
             assert np.array_equal(one, other), field.name

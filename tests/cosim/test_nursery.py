@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,21 @@ def test_simulators_outlive_a_killed_nursery_and_another_one_follows(pool: Pool)
     assert parent(pool._simulators[1].pid) != mother
     pool.close()
     assert eventually(lambda: not process or not exists(process))
+
+
+def test_a_pool_of_which_all_is_stopped_is_killed(pool: Pool) -> None:
+    """Whoever waits for a birth, and for the end of a simulator, is told."""
+    play(pool, 0)
+    process = pool._simulators[0].pid
+    assert process
+    for stopped in (process, mother := parent(process)):
+        os.kill(stopped, signal.SIGSTOP)
+    played = [pool.submit(ROWS, place=place) for place in (0, 1)]
+    pool.close(kill=True)
+    for each in played:
+        with pytest.raises((SimulatorCrash, CancelledError)):
+            each.result()
+    assert eventually(lambda: not exists(process) and not exists(mother))
 
 
 def test_a_nursery_that_cannot_start_says_why(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
