@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim.compiled import golden, library, quantised
-from softmax_cosim.compiled.errors import errors_of
+from softmax_cosim.compiled.errors import Scores, errors_of
 from softmax_cosim.compiled.golden import Answers
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.numbers import Fixed
@@ -203,10 +203,10 @@ class Slice:
                 if isinstance(cfg.inputs, Fixed)
                 else (cfg.scores(rows.q), 1.0)
             )
-            return (
-                errors_of(codes, offsets[:-1], *shape, scale=scale),
-                errors_of(layer.scores, layer.starts(self.picked), *shape),
-            )
+            quantised_ = Scores(codes, offsets[:-1], scale)
+            original = Scores(layer.scores, layer.starts(self.picked))
+            datapath, total = errors_of([quantised_, original], *shape)
+            return datapath, total
         references = (
             reference.of_quantised(cfg, rows),
             reference.of_scores(cfg, layer.rows(self.picked).reshape(-1), rows.keep, offsets),

@@ -279,94 +279,130 @@ struct Errors {
   uint8_t* top1;
 };
 
+/// What outputs are held to: the softmax of `scale` times row n at `scores + at[n]`. Likewise.
+struct Reference {
+  const void* scores;
+  const int64_t* at;
+  double scale;
+  int64_t type;  // of a score, a place in kScaled
+  Errors found;
+};
+
 namespace {
 
 constexpr int64_t kVector = 8;  // doubles that a machine may compute at a time
 constexpr double kMasked = -std::numeric_limits<double>::max();
 
-/// Softmax of each row's scores (`scale` times row n at `scores + at[n]`), and how far `output` is
-/// from it; `lsb` is that of the row.
+using Scaled = void(const void*, int64_t, double, const uint8_t*, int64_t, double*);
+
+/// The scores of a row as real values, those that take no part far below all others.
 template <class T>
-void errors(const T* scores, const int64_t* at, double scale, const double* output,
-            const uint8_t* keep, const int64_t* offsets, int64_t rows, const double* lsb,
-            const Errors& found) {
-  std::vector<double> scratch;
-  for (int64_t n = 0; n < rows; n++) {
-    const int64_t length = offsets[n + 1] - offsets[n];
-    const T* row = scores + at[n];
-    const double* o = output + offsets[n];
-    const uint8_t* k = keep + offsets[n];
-    // Filled up with elements that take no part, so that no loop has a remainder.
-    const int64_t whole = (length + kVector - 1) & -kVector;
-    if (static_cast<int64_t>(scratch.size()) < 5 * whole) scratch.resize(5 * whole);
-    double *distance = scratch.data(), *term = distance + whole, *part = term + whole,
-           *out = part + whole, *shown = out + whole;
+void scaled(const void* scores, int64_t at, double scale, const uint8_t* keep, int64_t length,
+            double* values) {
+  const T* row = static_cast<const T*>(scores) + at;
+  for (int64_t i = 0; i < length; i++) values[i] = keep[i] ? scale * real(row[i]) : kMasked;
+}
+
+constexpr Scaled* kScaled[] = {scaled<Half>, scaled<float>, scaled<double>, scaled<int32_t>};
+
+/// A row's outputs; filled up with elements that take no part, so that no loop has a remainder.
+class Output {
+ public:
+  void take(const double* output, const uint8_t* keep, int64_t length, double lsb) {
+    length_ = length;
+    whole_ = (length + kVector - 1) & -kVector;
+    if (static_cast<int64_t>(scratch_.size()) < 6 * whole_) scratch_.resize(6 * whole_);
+    distance_ = scratch_.data(), term_ = distance_ + whole_;
+    double *part = term_ + whole_, *out = part + whole_, *shown = out + whole_;
+    double* log = shown + whole_;
+    out_ = out, shown_ = shown, log_ = log;
     for (int64_t i = 0; i < length; i++) {
-      distance[i] = k[i] ? scale * real(row[i]) : kMasked;
-      part[i] = k[i];
-      out[i] = o[i];
-      shown[i] = k[i] ? o[i] : -kInfinity;
+      part[i] = keep[i];
+      out[i] = output[i];
+      shown[i] = keep[i] ? output[i] : -kInfinity;
     }
-    for (int64_t i = length; i < whole; i++) {
-      distance[i] = kMasked;
+    for (int64_t i = length; i < whole_; i++) {
       part[i] = out[i] = 0;
       shown[i] = -kInfinity;
     }
-
-    double top = kMasked, highest = -kInfinity, kept = 0;
-#pragma omp simd reduction(max : top, highest) reduction(+ : kept)
-    for (int64_t i = 0; i < whole; i++) {
-      top = std::max(top, distance[i]);
+    double highest = -kInfinity, kept = 0, row_sum = 0, smooth_sum = 0;
+#pragma omp simd reduction(max : highest) reduction(+ : kept)
+    for (int64_t i = 0; i < whole_; i++) {
       highest = std::max(highest, shown[i]);
       kept += part[i];
     }
-    if (kept == 0) top = 0;
-    double total = 0;
+    const double spread = lsb / 2 / std::max(kept, 1.0);
+#pragma omp simd reduction(+ : row_sum, smooth_sum)
+    for (int64_t i = 0; i < whole_; i++) {
+      const double y = out[i];
+      row_sum += y;
+      const double smooth = (y > 0.0 ? y : 0.0) + spread;  // some formats have a sign
+      smooth_sum += part[i] * smooth;
+      log[i] = logarithm(smooth);
+    }
+    highest_ = highest, kept_ = kept, row_sum_ = row_sum, smooth_sum_ = smooth_sum;
+  }
+
+  /// How far it is from the softmax of scores; those of row `n`.
+  void hold(const Reference& to, const uint8_t* keep, int64_t n) {
+    double *distance = distance_, *term = term_;
+    const double *out = out_, *shown = shown_, *log = log_;
+    const double highest = highest_;
+    const int64_t whole = whole_;
+    kScaled[to.type](to.scores, to.at[n], to.scale, keep, length_, distance);
+    for (int64_t i = length_; i < whole; i++) distance[i] = kMasked;
+    double top = kMasked, total = 0;
+#pragma omp simd reduction(max : top)
+    for (int64_t i = 0; i < whole; i++) top = std::max(top, distance[i]);
+    if (kept_ == 0) top = 0;
 #pragma omp simd reduction(+ : total)
     for (int64_t i = 0; i < whole; i++) {
       distance[i] = std::max(distance[i] - top, -1e300);  // finite: 0 times it is 0
       term[i] = exponential(distance[i]);
       total += term[i];
     }
-    if (kept == 0) total = 1;
-    const double largest = 1 / total, spread = lsb[n] / 2 / std::max(kept, 1.0);
-    double max_abs = 0, l1 = 0, row_sum = 0, smooth_sum = 0, cross = 0;
-    double shared = 0, strayed = 0;  // elements
-#pragma omp simd reduction(max : max_abs) \
-    reduction(+ : l1, row_sum, smooth_sum, cross, shared, strayed)
+    if (kept_ == 0) total = 1;
+    const double largest = 1 / total;
+    double max_abs = 0, l1 = 0, cross = 0, shared = 0, strayed = 0;  // the last two: elements
+#pragma omp simd reduction(max : max_abs) reduction(+ : l1, cross, shared, strayed)
     for (int64_t i = 0; i < whole; i++) {
-      const double p = term[i] / total, y = out[i];
-      const double error = std::abs(y - p);
+      const double p = term[i] / total;
+      const double error = std::abs(out[i] - p);
       max_abs = std::max(max_abs, error);
       l1 += error;
-      row_sum += y;
-      const double smooth = std::max(y, 0.0) + spread;  // some formats have a sign
-      smooth_sum += part[i] * smooth;
-      cross += p * (distance[i] - logarithm(smooth));
+      cross += p * (distance[i] - log[i]);
       const double chosen = shown[i] == highest ? 1.0 : 0.0;
       const double right = p == largest ? chosen : 0.0;
       shared += right;
       strayed += chosen - right;
     }
-    const double kl = kept > 0 ? cross - std::log(total) + std::log(smooth_sum) : 0.0;
-    found.kept[n] = static_cast<int64_t>(kept);
-    found.max_abs[n] = max_abs;
-    found.l1[n] = l1;
-    found.kl[n] = std::max(kl, 0.0);
-    found.row_sum[n] = row_sum;
-    found.top1[n] = kept > 0 && strayed > 0 ? shared > 0 : 2;  // WRONG, TIE or AGREE
+    const double kl = kept_ > 0 ? cross - std::log(total) + std::log(smooth_sum_) : 0.0;
+    to.found.kept[n] = static_cast<int64_t>(kept_);
+    to.found.max_abs[n] = max_abs;
+    to.found.l1[n] = l1;
+    to.found.kl[n] = std::max(kl, 0.0);
+    to.found.row_sum[n] = row_sum_;
+    to.found.top1[n] = kept_ > 0 && strayed > 0 ? shared > 0 : 2;  // WRONG, TIE or AGREE
   }
-}
+
+ private:
+  std::vector<double> scratch_;
+  int64_t length_ = 0, whole_ = 0;
+  double *distance_ = nullptr, *term_ = nullptr;
+  const double *out_ = nullptr, *shown_ = nullptr, *log_ = nullptr;
+  double highest_ = 0, kept_ = 0, row_sum_ = 0, smooth_sum_ = 0;
+};
 
 }  // namespace
 
-#define ERRORS(NAME, TYPE)                                                                     \
-  extern "C" void NAME(const TYPE* scores, const int64_t* at, double scale,                    \
-                       const double* output, const uint8_t* keep, const int64_t* offsets,      \
-                       int64_t rows, const double* lsb, const Errors* found) {                 \
-    errors(scores, at, scale, output, keep, offsets, rows, lsb, *found);                       \
+/// How far the outputs of each row are from each of `count` references; `lsb` is that of the row.
+extern "C" void errors(const double* output, const uint8_t* keep, const int64_t* offsets,
+                       int64_t rows, const double* lsb, const Reference* references,
+                       int64_t count) {
+  Output row;
+  for (int64_t n = 0; n < rows; n++) {
+    const int64_t start = offsets[n];
+    row.take(output + start, keep + start, offsets[n + 1] - start, lsb[n]);
+    for (int64_t i = 0; i < count; i++) row.hold(references[i], keep + start, n);
   }
-ERRORS(errors_float16, Half)
-ERRORS(errors_float32, float)
-ERRORS(errors_float64, double)
-ERRORS(errors_int32, int32_t)
+}

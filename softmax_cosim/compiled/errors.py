@@ -9,6 +9,8 @@ same, unless two float64 scores lie less than 1e-15 apart.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,47 +19,73 @@ import numpy.typing as npt
 from softmax_cosim.compiled.library import call
 from softmax_cosim.golden.metrics import RowErrors
 
-__all__ = ["errors_of"]
+__all__ = ["Scores", "errors_of"]
 
 Floats = npt.NDArray[np.float64]
+
+_TYPES = tuple(map(np.dtype, ("float16", "float32", "float64", "int32")))
+_FIGURES = ("max_abs", "l1", "kl", "row_sum")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What outputs are held to the softmax of."""
+
+    values: npt.NDArray[Any]
+    """float16, float32, float64 or int32, any shape, contiguous."""
+    at: npt.NDArray[np.int64]
+    """Place among them of each row's first element, shape [rows]."""
+    scale: float = 1.0
+    """Of a score."""
 
 
 class _Errors(ctypes.Structure):
     """``Errors`` of ``elements.cpp``."""
 
-    _fields_ = tuple(
-        (name, ctypes.c_void_p) for name in ("kept", "max_abs", "l1", "kl", "row_sum", "top1")
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("kept", *_FIGURES, "top1"))
+
+
+class _Reference(ctypes.Structure):
+    """``Reference`` of ``elements.cpp``."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("scores", "at")),
+        ("scale", ctypes.c_double),
+        ("type", ctypes.c_int64),
+        ("found", _Errors),
     )
 
 
 def errors_of(
-    scores: npt.NDArray[Any],
-    at: npt.NDArray[np.int64],
+    references: Sequence[Scores],
     output: Floats,
     keep: npt.NDArray[np.bool_],
     offsets: npt.NDArray[np.int64],
     lsb: Floats,
-    *,
-    scale: float = 1.0,
-) -> RowErrors:
-    """As :func:`.golden.metrics.row_errors` against the softmax of ``scale * scores``.
+) -> list[RowErrors]:
+    """As :func:`.golden.metrics.row_errors`, against the softmax of each of several scores.
 
     Args:
-        scores: float16, float32, float64 or int32, any shape, contiguous.
-        at: place in ``scores`` of each row's first element, shape [rows].
+        references: the scores.
         output: probabilities, shape [elements].
         keep: true where an element takes part, shape [elements].
         offsets: start of each row and end of the last, shape [rows + 1].
         lsb: size of an output's LSB as probability, shape [rows].
-        scale: of a score.
     """
-    rows = len(at)
-    kept, top1 = np.empty(rows, np.int64), np.empty(rows, np.uint8)
-    max_abs, l1, kl, row_sum = np.empty((4, rows))
-    arrays = (kept, max_abs, l1, kl, row_sum, top1)
-    found = _Errors(*(array.ctypes.data for array in arrays))
-    call(
-        f"errors_{scores.dtype.name}",
-        *(scores, at, scale, output, keep, offsets, rows, lsb, ctypes.byref(found)),
-    )
-    return RowErrors(kept, max_abs, max_abs / lsb, l1, l1 / lsb, kl, row_sum, top1)
+    rows, given, found = len(lsb), [], []
+    for scores in references:
+        if not scores.values.flags.c_contiguous or not scores.at.flags.c_contiguous:
+            raise TypeError("an array is not contiguous")
+        kept, top1 = np.empty(rows, np.int64), np.empty(rows, np.uint8)
+        figures = np.empty((len(_FIGURES), rows))
+        places = _Errors(*(array.ctypes.data for array in (kept, *figures, top1)))
+        addresses = scores.values.ctypes.data, scores.at.ctypes.data
+        kind = _TYPES.index(scores.values.dtype)
+        given.append(_Reference(*addresses, scores.scale, kind, places))
+        found.append((kept, *figures, top1))
+    array = (_Reference * len(given))(*given)
+    call("errors", output, keep, offsets, rows, lsb, array, len(given))
+    return [
+        RowErrors(kept, max_abs, max_abs / lsb, l1, l1 / lsb, kl, row_sum, top1)
+        for kept, max_abs, l1, kl, row_sum, top1 in found
+    ]

@@ -14,6 +14,7 @@ from softmax_cosim.report import pictures, plots, text
 from softmax_cosim.report.area import nand_nor
 from softmax_cosim.report.bars import worst_row
 from softmax_cosim.report.clipping import clipping_of, clipping_warnings
+from softmax_cosim.report.compiled import Compiled
 from softmax_cosim.report.decision import choices, representatives
 from softmax_cosim.report.model import AttentionMap, Report, RunResult
 from softmax_cosim.report.notes import notes
@@ -38,6 +39,7 @@ def environment(*folders: Path, **drawings: Callable[..., str]) -> jinja2.Enviro
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=Compiled(),
     )
     made.globals.update(
         verdict=text.verdict,

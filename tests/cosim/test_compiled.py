@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from softmax_cosim import compiled, configs, measure
 from softmax_cosim.compiled import golden, library
-from softmax_cosim.compiled.errors import errors_of
+from softmax_cosim.compiled.errors import Scores, errors_of
 from softmax_cosim.compiled.golden import softmax as compiled_softmax
 from softmax_cosim.compiled.quantised import quantised
 from softmax_cosim.configs import UsageError
@@ -112,8 +112,15 @@ def test_errors_are_those_of_the_metrics(dtype, random):
     near = random.choice([0, 1, 5], elements) * lsb * random.normal(0, 1, elements)
     output = np.rint((p + near) / lsb) * lsb  # some below 0, and some where masked
     size = lsb[offsets[:-1]]
-    found = errors_of(scores, offsets[:-1], output, keep, offsets, size, scale=0.5)
-    close(found, row_errors(p, output, keep, offsets, size), size)
+    shape = output, keep, offsets, size
+    flat = Scores(np.zeros(elements, np.int32), offsets[:-1])
+    found, other = errors_of([Scores(scores, offsets[:-1], 0.5), flat], *shape)
+    close(found, row_errors(p, *shape), size)
+    close(
+        other,
+        row_errors(reference.softmax_of_scores(np.zeros(elements), *shape[1:3]), *shape),
+        size,
+    )
 
 
 def test_scores_as_far_apart_as_doubles_go():
@@ -122,7 +129,7 @@ def test_scores_as_far_apart_as_doubles_go():
     output, lsb = np.array([1, 0, 0, 0, 0.5, 0.5, 1, 1]), np.full(3, 1 / 255)
     with np.errstate(over="ignore"):
         p = reference.softmax_of_scores(scores, keep, offsets)
-    found = errors_of(scores, offsets[:-1], output, keep, offsets, lsb)
+    (found,) = errors_of([Scores(scores, offsets[:-1])], output, keep, offsets, lsb)
     close(found, row_errors(p, output, keep, offsets, lsb), lsb)
 
 
