@@ -29,6 +29,7 @@ range. In C++, to the bit (``stall_pattern`` in ``tb/dpi`` must stay equal to th
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from softmax_cosim.configs.errors import UsageError
@@ -90,6 +91,7 @@ class StallProfile:
     sink: Pattern
 
 
+@functools.cache
 def profile(name: str) -> StallProfile:
     """The profile of a name: one pattern for both sides (``heavy``), or ``SOURCE/SINK``.
 

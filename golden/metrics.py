@@ -222,9 +222,9 @@ class Errors:
 
     def merge(self, other: Errors) -> None:
         """Add what another accumulator holds."""
-        for name, value in vars(other).items():
-            combine = _COMBINE.get(name, operator.add)
-            setattr(self, name, combine(getattr(self, name), value))
+        mine, theirs = vars(self), vars(other)
+        for name, value in theirs.items():
+            mine[name] = _COMBINE.get(name, operator.add)(mine[name], value)
 
     def result(self) -> dict[str, float]:
         """The figures: largest, means over kept elements or over rows, and counts of rows.

@@ -345,7 +345,7 @@ class Simulator:
             self._end(kill=True)
             raise
         printed = self._printed()
-        if name := autopsy.missing_memory(printed):
+        if printed and (name := autopsy.missing_memory(printed)):
             self._end(kill=True)
             raise UsageError(
                 f"the design of {self.config.name} reads {name}, and there is no such file"
@@ -358,6 +358,8 @@ class Simulator:
         assert self._log is not None
         size = os.fstat(self._log.fileno()).st_size
         start, self._seen = self._seen, size
+        if start == size:
+            return ""
         text = os.pread(self._log.fileno(), size - start, start).decode(errors="replace")
         for warning in autopsy.warnings(text):
             known = warning in self.warnings or len(self.warnings) < _WARNINGS
