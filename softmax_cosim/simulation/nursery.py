@@ -6,6 +6,7 @@ See :mod:`.tb.nursery`, which is the other side.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import select
@@ -19,7 +20,7 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
-__all__ = ["Born", "Nursery", "Process", "Stillborn", "disown", "waited_for"]
+__all__ = ["Born", "Nursery", "Process", "Stillborn", "disown", "possible", "waited_for"]
 
 _PID, _CODE = 8, 4  # bytes
 _START_SECONDS, _STOP_SECONDS, _TELL_SECONDS = 600.0, 10.0, 1.0
@@ -86,12 +87,25 @@ def waited_for(process: Process, timeout: float) -> int:
     Raises:
         subprocess.TimeoutExpired: it did not within so many seconds.
     """
-    if isinstance(process, subprocess.Popen) and process.returncode is None:
+    if isinstance(process, subprocess.Popen) and process.returncode is None and possible():
         # Popen looks now and then whether it has ended.
-        with contextlib.suppress(OSError), _opened(process.pid) as handle:
+        handle = os.pidfd_open(process.pid)
+        try:
             if not _readable(handle, timeout):
                 raise subprocess.TimeoutExpired(str(process.args), timeout)
+        finally:
+            os.close(handle)
     return process.wait(timeout)
+
+
+@functools.cache
+def possible() -> bool:
+    """Whether the operating system has descriptors of processes, without which there is none."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (OSError, AttributeError):
+        return False
+    return True
 
 
 class Nursery:
@@ -133,8 +147,8 @@ class Nursery:
 
         Args:
             command: its command line.
-            setup: for :mod:`.tb.server`, but for the numbers of
-            files: by their names in the setup.
+            setup: what it is to know, see :mod:`.tb.server`.
+            files: descriptors that it gets, by the names that their numbers have in the setup.
             log: what it prints into.
 
         Raises:
@@ -163,11 +177,16 @@ class Nursery:
             return None
         self._start()
         assert self._channel is not None
-        with contextlib.suppress(ConnectionError, TimeoutError):
+        try:
             socket.send_fds(self._channel, [json.dumps(message).encode()], files)
             pid, handles, _, _ = socket.recv_fds(self._channel, _PID, 1)
             if pid:
                 return int.from_bytes(pid, "little"), handles[0]
+        except (ConnectionError, TimeoutError):
+            pass
+        except BaseException:  # or the answer would be taken for that of the next birth
+            self._end()
+            raise
         assert self._log is not None
         self._said = os.pread(self._log.fileno(), 1 << 20, 0).decode(errors="replace")
         self._end()
@@ -240,15 +259,6 @@ def _readable(descriptor: int, timeout: float | None) -> bool:
     waiting = select.poll()
     waiting.register(descriptor, select.POLLIN)
     return bool(waiting.poll(None if timeout is None else timeout * 1000))
-
-
-@contextlib.contextmanager
-def _opened(pid: int) -> Any:
-    handle = os.pidfd_open(pid)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
 
 
 #: Every nursery of this process, for the children that it may fork.

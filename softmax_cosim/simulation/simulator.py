@@ -35,7 +35,14 @@ from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.paths import TB
 from softmax_cosim.simulation import autopsy, power_up
 from softmax_cosim.simulation.build import Build, build
-from softmax_cosim.simulation.nursery import Nursery, Process, Stillborn, disown, waited_for
+from softmax_cosim.simulation.nursery import (
+    Nursery,
+    Process,
+    Stillborn,
+    disown,
+    possible,
+    waited_for,
+)
 
 __all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash", "Stopped"]
 
@@ -214,7 +221,7 @@ class Simulator:
 
     def nursery(self) -> Nursery | None:
         """What may give birth to simulators of the same build; None where nothing can."""
-        if not self._run_ahead or self._waves:
+        if not self._run_ahead or self._waves or not possible():
             return None
         return Nursery(self.build.command(), self._folder, _environment(self.build))
 

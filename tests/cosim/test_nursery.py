@@ -157,6 +157,38 @@ def test_a_born_design_wakes_up_as_one_that_was_started_does(unreset: list[Path]
     assert woke[2] == woke[5]
 
 
+def test_where_there_can_be_no_nursery_each_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(pid: int) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    nursery.possible.cache_clear()
+    try:
+        with Pool(CONFIG, 2, sources=DESIGN, optimise="test") as pool:
+            pool.start()
+            assert {parent(simulator.pid) for simulator in pool._simulators} == {os.getpid()}
+            play(pool, 1)
+    finally:
+        monkeypatch.undo()
+        nursery.possible.cache_clear()
+
+
+def test_an_interrupted_birth_leaves_no_answer_behind(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*words: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nursery.socket, "recv_fds", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pool._simulators[0].start()
+    monkeypatch.undo()
+    pool._simulators[1].start()
+    assert pool._simulators[0].pid is None
+    play(pool, 0)
+    play(pool, 1)
+
+
 def test_who_waits_is_told_at_once_and_not_longer_than_asked() -> None:
     process = subprocess.Popen(["sleep", "600"])
     with pytest.raises(subprocess.TimeoutExpired):
