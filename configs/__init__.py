@@ -48,6 +48,7 @@ KE_LIMIT = 128
 _FOLDER = Path(__file__).parent
 #: Entries of LUT_exp that are worth storing: the first zero entry is the last one, 101 at most.
 _DEFAULT_KE = {"int16": 101, "uint8": 101, "uint4": 29, "uint2": 12}
+_OCTAVE = math.log(2)
 _DEFAULT_XS = {"rexp": 256, "lut2d": 60, "split": 1}
 
 
@@ -80,6 +81,8 @@ class Config:
     """``lut2d`` only: entries of LUT_exp; 0 takes the precision's default."""
     row_exp: bool = False
     """``split`` only: each row carries an exponent ``x``, its values are ``y / M * 2**-x``."""
+    base2: bool = False
+    """``split`` only: scores come in octaves, the real score is ``q * 2**-frac * ln 2``."""
     recentre: bool = False
     """Shift every row so that its maximum lands on the largest code before quantising."""
     input: str = ""
@@ -127,7 +130,11 @@ class Config:
         self._choice("index", self.index, INDEX_MODES)
         self._choice("sum_index", self.sum_index, SUM_INDEX_MODES)
         self._choice("lanes", self.lanes, LANES)
+        if self.scale in (1.0, _OCTAVE):  # follows from base2; a copy may bring the other
+            object.__setattr__(self, "scale", _OCTAVE if self.base2 else 1.0)
         for field in dataclasses.fields(self):
+            if field.name == "scale" and self.scale == _OCTAVE:
+                continue
             if field.name in _OF_DESIGNS and getattr(self, field.name) != field.default:
                 raise UsageError(
                     f"configuration {self.name}: {field.name} goes with a design of your own, "
@@ -136,6 +143,10 @@ class Config:
         if self.row_exp and self.method != "split":
             raise UsageError(
                 f"configuration {self.name}: row_exp goes with method split, not {self.method}"
+            )
+        if self.base2 and self.method != "split":
+            raise UsageError(
+                f"configuration {self.name}: base2 goes with method split, not {self.method}"
             )
         self._within("in_w", self.in_w, 4, 16)
         self._within("frac", self.frac, 0, self.in_w - 1)
@@ -400,7 +411,7 @@ def _refuse_unknown(path: Path, values: dict[str, Any], known: set[str]) -> None
 
 
 #: Keys of our methods alone, and of designs of somebody's own.
-_OF_METHODS = ("index", "sum_index", "row_exp")
+_OF_METHODS = ("index", "sum_index", "row_exp", "base2")
 _OF_DESIGNS = {
     *("input", "output", "scale", "mask", "fill", "length", "rows_per_block", "block_order"),
     "design",

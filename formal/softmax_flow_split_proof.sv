@@ -77,11 +77,10 @@ module softmax_flow_split_proof #(
       .b_pick_o(unused_pick)
   );
 
-  localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(W, 1'b0);
+  localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(W, 1'b0, 1'b0);
   localparam int unsigned Mant = Form.mant;
-  localparam int unsigned OctW = $clog2(
-      softmax_pkg::last_octave(Form.log2e, Form.k + F - Form.g, Form.k + F, IN_W) + 1
-  );
+  localparam softmax_pkg::octaves_t Scale = softmax_pkg::octaves(W, 1'b0, 1'b0, F, IN_W);
+  localparam int unsigned OctW = $clog2(Scale.last + 1);
 
   // A lane that is kept has an octave, or else the mantissa's low bit.
   logic [LANES-1:0] octave_keep, line_keep, term_keep, out_keep, fetch_keep;

@@ -15,6 +15,7 @@ module softmax_regs_proof #(
     parameter int unsigned XS = 256,
     parameter int unsigned KE = 101,
     parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0,
     parameter bit LOADABLE = 1'b1,
     localparam int unsigned AddrW = softmax_regs_pkg::ADDR_W
 ) (
@@ -50,6 +51,7 @@ module softmax_regs_proof #(
       .XS(XS),
       .KE(KE),
       .ROW_EXP(ROW_EXP),
+      .BASE2(BASE2),
       .LOADABLE(LOADABLE)
   ) u_regs (
       .clk_i,

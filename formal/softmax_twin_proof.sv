@@ -15,6 +15,7 @@ module softmax_twin_proof #(
     parameter int unsigned XS = 256,
     parameter int unsigned KE = 101,
     parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0,
     localparam int unsigned OutW = (W == 15) ? 16 : W,
     localparam int unsigned BeatW = LANES * (OutW + 1) + softmax_pkg::USER_W + 1
 ) (
@@ -49,7 +50,8 @@ module softmax_twin_proof #(
         .MAX_LEN(MAX_LEN),
         .XS(XS),
         .KE(KE),
-        .ROW_EXP(ROW_EXP)
+        .ROW_EXP(ROW_EXP),
+        .BASE2(BASE2)
     ) u_top (
         .clk_i,
         .rst_ni,

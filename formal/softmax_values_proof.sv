@@ -16,6 +16,7 @@ module softmax_values_proof #(
     parameter int unsigned XS = 4,
     parameter int unsigned KE = 8,
     parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0,
     parameter int unsigned ROWS = 31
 ) (
     input logic                       clk_i,
@@ -44,7 +45,8 @@ module softmax_values_proof #(
       .MAX_LEN(MAX_LEN),
       .XS(XS),
       .KE(KE),
-      .ROW_EXP(ROW_EXP)
+      .ROW_EXP(ROW_EXP),
+      .BASE2(BASE2)
   ) u_top (
       .clk_i,
       .rst_ni,

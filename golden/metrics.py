@@ -271,7 +271,7 @@ class TableHits:
         stages = outputs.stages
         self.rows += len(rows)
         if cfg.method == "split":
-            at_last = split.lost(stages["o"], np.repeat(stages["max"], rows.lengths))
+            at_last = split.lost(cfg, stages["o"], np.repeat(stages["max"], rows.lengths))
         else:
             at_last = stages["k"] == tables.index_entries(cfg) - 1
             self.sum_last_rows += int(np.count_nonzero(stages["j"] == cfg.xs))

@@ -1,18 +1,24 @@
 """Method ``split`` (ours): base 2, split at the binary point, made to be accurate.
 
     c   = round(q * log2(e) * 2**(g - F))      the score in octaves: a constant multiplication
+    c   = round(q * 2**(g - F))                with base2, where scores come in octaves
     o   = c >> g, counted from 1               its octave; 0 where masked
     p   = 2**(fraction of c)                   in [1, 2): the table P, one octave
     sum = sum(p * 2**(o - max(o)))             exact
     r   = M / 2**w / sum                       through R, one octave, the sum being normalised
-    y   = min(round(p * r * 2**(o + x)), M)    x is the row exponent
+    y   = round(p * r * 2**(o + x))            x is the row exponent
 
-What makes the sum exact in one pass, whatever the order: octaves are grouped into windows of 32.
-A term is ``p`` shifted left by the octave's place in its window, an integer. Two accumulators hold
-the window of the maximum so far and the one below; when the maximum enters a higher window they
-move down. Nothing is rounded, so nothing depends on when that happened. At the row's end the lower
-one's carry, ``lo >> 32``, joins the upper one: ``sum``. Terms two windows below the maximum are
-lost; each is below 2**-32 of the largest term, and ``y`` is 0 there anyhow.
+What makes the sum exact in one pass, whatever the order: octaves are grouped into windows of 16. A
+term is ``p`` shifted left by the octave's place in its window, an integer. Three accumulators hold
+the window of the maximum so far and the two below; when the maximum enters a higher window they
+move down. Nothing is rounded, so nothing depends on when that happened. At the row's end the carry
+of each joins the one above: ``sum``. Terms further below are lost; each is below 2**-32 of the
+largest term, and ``y`` is 0 there anyhow. (With base 2 at uint8 it is four windows of 8 octaves,
+and 2**-24.) Scores of fewer than 32 octaves have one window.
+
+With base 2 the words are shorter, and the product of ``p`` and ``r`` goes without its last bits:
+each digit of base 4 of ``p`` picks a multiple of ``r``, of which the bits below the cut are not
+added.
 
 Error bound. Let ``w_i = exp(q_i 2**-F)``, ``p_i`` the softmax of a row, and let the hardware's
 terms be ``w_i (1 + a_i)`` with all ``a_i`` within ``[a, b]``. A common factor cancels, so only
@@ -23,18 +29,22 @@ terms be ``w_i (1 + a_i)`` with all ``a_i`` within ``[a, b]``. A common factor c
 
 which is off by at most ``p (1 - p) delta + p tau (1 + delta)``: worst when the element has one
 extreme error and all others the opposite one. The bound is ``M`` times the maximum of that over
-``p``; with a row exponent ``M p 2**x <= M`` stands for ``M p``, and as ``p`` may be small then, the
-factor ``1 - p`` goes. ``delta`` and ``tau`` are no estimates: tests/golden/split_bound.py goes
-through every score and every normalised sum, and tests/golden/split_search.py finds rows that come
-within a quarter of the bound. Two numbers less than 1 apart round to numbers at most 1 apart, two
-numbers less than 2 apart to numbers at most 2 apart.
+``p``, and what the product's cut can take; with a row exponent ``M p 2**x <= M`` stands for
+``M p``, and as ``p`` may be small then, the factor ``1 - p`` goes. ``delta`` and ``tau`` are no
+estimates: tests/golden/split_bound.py goes through every score and every normalised sum, and
+tests/golden/split_search.py finds rows that come within three tenths of the bound. Two numbers less
+than 1 apart round to numbers at most 1 apart, two numbers less than 2 apart to numbers at most 2
+apart.
 
-    format         table bytes   bound in LSB        largest error against round(M * softmax)
+    format          table bytes   bound in LSB        largest error against round(M * softmax)
     uint8                48          0.64                      1 LSB
+    uint8_base2          56          0.83                      1 LSB
     uint8_rowexp         68          0.91                      1 LSB
     int16               252          0.52, 1.77 scaled         1 LSB, 2 scaled
+    int16_base2         220          1.18                      2 LSB
 
 ``y`` is a monotonic function of ``c`` within a row, and ``c`` of ``q``: no order is ever reversed.
+For the product that holds as one more in the last bit of ``p`` outweighs what all digits can lose.
 """
 
 from __future__ import annotations
@@ -49,7 +59,7 @@ import numpy.typing as npt
 from softmax_cosim.configs import Config
 from softmax_cosim.golden import split_tables
 from softmax_cosim.golden.shell import Ints
-from softmax_cosim.golden.split_tables import WINDOW, Format
+from softmax_cosim.golden.split_tables import ONE_WINDOW, Format
 
 __all__ = [
     "Octaves",
@@ -61,6 +71,7 @@ __all__ = [
     "of_row",
     "p",
     "place",
+    "product",
     "r",
     "run",
     "top",
@@ -78,7 +89,7 @@ def form(cfg: Config) -> Format:
 
 
 def _name(cfg: Config) -> str:
-    return split_tables.format_name(cfg.precision, cfg.row_exp)
+    return split_tables.format_name(cfg)
 
 
 @dataclass(frozen=True)
@@ -91,23 +102,31 @@ class Octaves:
     """A half for rounding, and what counts the octaves from 1."""
     last: int
     """Octave of the highest score."""
-
-    @property
-    def windows(self) -> int:
-        """Windows that a row's terms can lie in, as far as the hardware keeps them: 1 or 2."""
-        return 1 if self.last < WINDOW else 2
+    window: int
+    """Octaves of a window of the sum."""
+    windows: int
+    """Windows that are kept: 1 where it holds every octave there is."""
+    frac: int
+    """Bits of the sum below the foot of its highest window."""
 
 
 @cache
 def octaves(cfg: Config) -> Octaves:
     """The octaves of a configuration's scores."""
     fmt = form(cfg)
-    factor, shift = split_tables.log2e(fmt.k), fmt.k + cfg.frac - fmt.g
+    k = 0 if cfg.base2 else fmt.k
+    factor, shift = 1 if cfg.base2 else split_tables.log2e(k), k + cfg.frac - fmt.g
+    if shift < 0:
+        factor, shift = factor << -shift, 0
     half, limit = 1 << shift >> 1, 1 << cfg.in_w - 1
     lowest = (-limit * factor + half) >> shift + fmt.g
     highest = ((limit - 1) * factor + half) >> shift + fmt.g
     bias = half + ((1 - lowest) << shift + fmt.g)
-    return Octaves(factor, shift, bias, highest - lowest + 1)
+    last = highest - lowest + 1
+    one = last < ONE_WINDOW
+    window, windows = (ONE_WINDOW, 1) if one else (1 << fmt.window, fmt.windows)
+    frac = fmt.mant if one else max(fmt.mant, fmt.s)
+    return Octaves(factor, shift, bias, last, window, windows, frac)
 
 
 def c(cfg: Config, q: Ints) -> Wide:
@@ -126,25 +145,38 @@ def p(cfg: Config, c: Wide) -> Wide:
     return power
 
 
-def total(o: Wide, p: Wide, top: Wide, starts: npt.NDArray[np.int64]) -> Wide:
-    """``sum``: the row's terms in units of the last bit of ``p`` at the top window's foot.
+def total(cfg: Config, o: Wide, p: Wide, top: Wide, starts: npt.NDArray[np.int64]) -> Wide:
+    """``sum``: the row's terms, ``frac`` bits below the top window's foot.
 
     Args:
+        cfg: the configuration.
         o: octaves, shape [elements].
         p: shape [elements], 0 where masked.
         top: highest octave of each element's row, shape [elements].
         starts: start of each row.
     """
-    term, below = p << o % WINDOW, top // WINDOW - o // WINDOW
-    upper, lower = (np.add.reduceat(np.where(below == n, term, 0), starts) for n in (0, 1))
-    carried: Wide = upper + (lower >> WINDOW)
-    return carried
+    octave = octaves(cfg)
+    window, term = octave.window, p << o % octave.window
+    below, carry = top // window - o // window, np.zeros(len(starts), np.int64)
+    more = octave.frac - form(cfg).mant
+    for n in reversed(range(octave.windows)):
+        whole = np.add.reduceat(np.where(below == n, term, 0), starts)
+        carry = whole + (carry >> window) if n else (whole << more) + (carry >> window - more)
+    return carry
 
 
-def lost(o: Ints, highest: Ints) -> npt.NDArray[np.bool_]:
-    """Terms too small for the sum: two windows or more below the row's highest octave."""
-    below: npt.NDArray[np.bool_] = highest // WINDOW - o // WINDOW > 1
-    return below
+def lost(cfg: Config, o: Ints, highest: Ints) -> npt.NDArray[np.bool_]:
+    """Terms too small for the sum: below the windows that are kept."""
+    octave = octaves(cfg)
+    below = highest // octave.window - o // octave.window
+    return np.asarray(below >= octave.windows)
+
+
+def _foot(cfg: Config, o: Ints) -> Ints:
+    """First octave of the window in which ``o`` lies."""
+    window = octaves(cfg).window
+    foot: Ints = o // window * window
+    return foot
 
 
 def top(cfg: Config, o: Ints, total: Wide) -> Ints:
@@ -157,32 +189,46 @@ def top(cfg: Config, o: Ints, total: Wide) -> Ints:
     """
     exponent = np.frexp(total.astype(np.float64))[1] - 1
     exponent -= total < np.int64(1) << np.maximum(exponent, 0)  # a large sum may have rounded up
-    octave: Ints = o // WINDOW * WINDOW + exponent - form(cfg).mant
+    octave: Ints = _foot(cfg, o) + exponent - octaves(cfg).frac
     return octave
 
 
 def r(cfg: Config, o: Ints, top: Ints, total: Wide) -> Wide:
     """Reciprocal of the normalised sum, times ``M / 2**w``, ``r`` fraction bits; shape [rows]."""
-    # A row's largest term has its leading one at or above bit ``mant``: nothing shifts left.
-    s = total >> np.maximum(top - o // WINDOW * WINDOW, 0)
-    return reciprocal(_name(cfg), s)
+    fmt = form(cfg)
+    # A row's largest term has its leading one at or above bit ``frac``; without any, ``top`` lies
+    # below the foot.
+    right = np.maximum(top - _foot(cfg, o), 0) + octaves(cfg).frac - fmt.s
+    return reciprocal(_name(cfg), (total << np.maximum(-right, 0)) >> np.maximum(right, 0))
 
 
 def reciprocal(name: str, s: Wide) -> Wide:
-    """R of a sum ``s`` in [1, 2) with ``mant`` fraction bits, and the Newton step if there is one.
+    """R of a sum ``s`` in [1, 2), ``fmt.s`` fraction bits, and the Newton step if there is one.
 
     The step refines the table's ``t`` to ``t * (1 + unity - s * t)``, which squares its error.
     """
     fmt, table = split_tables.form(name), split_tables.reciprocal_lines(name)
-    low, seen = fmt.r_in - fmt.r_seg, (s >> fmt.mant - fmt.r_in) & (2**fmt.r_in - 1)
+    low, seen = fmt.r_in - fmt.r_seg, (s >> fmt.s - fmt.r_in) & (2**fmt.r_in - 1)
     segment, offset = seen >> low, seen & (2**low - 1)
     t: Wide = table.entry[segment] - (table.slope[segment] * offset >> fmt.r_shift)
     if not fmt.newton:
         return t
-    error = (fmt.unity - s * t) >> fmt.mant + fmt.r_out - fmt.newton
+    error = (fmt.unity - s * t) >> fmt.s + fmt.r_out - fmt.newton
     drop = fmt.r_out + fmt.newton - fmt.r
     refined: Wide = ((t << fmt.newton) + t * error + (1 << drop - 1)) >> drop
     return refined
+
+
+def product(fmt: Format, p: Wide, r: Wide) -> Wide:
+    """``p * r`` without its last ``cut`` bits, nearly: a digit of base 4 of ``p`` at a time.
+
+    Each digit's multiple of ``r`` loses what lies below the cut; the last bit that is left of the
+    leading one's, free as the digit's lower bit is shifted past it, makes up for some of it.
+    """
+    digits, whole = (fmt.mant + 2) // 2, np.zeros(np.broadcast(p, r).shape, np.int64)
+    for n in range(digits):
+        whole += ((p >> 2 * n & 3) * r << 2 * n) >> fmt.cut
+    return whole + (1 if fmt.cut else 0)
 
 
 def x(cfg: Config, largest: Wide, r: Wide, top: Ints) -> Ints:
@@ -195,26 +241,26 @@ def x(cfg: Config, largest: Wide, r: Wide, top: Ints) -> Ints:
         top: octaves of the sums.
     """
     fmt = form(cfg)
-    product = p(cfg, largest) * r
-    # round(product >> n) <= M while product < 2**(n + w) - 2**(n - 1), with n down to ``drop``.
-    drop = fmt.r + fmt.mant - fmt.w
+    found = product(fmt, p(cfg, largest), r)
+    # round(found >> n) <= M while found < 2**(n + w) - 2**(n - 1), with n down to ``drop``.
+    drop = fmt.r + fmt.mant - fmt.w - fmt.cut
     limit = (1 << drop + fmt.w) - (1 << drop - 1)
     distance = top - (largest >> fmt.g)
-    fits = (product < limit).astype(np.int32) + (2 * product < limit)
+    fits = (found < limit).astype(np.int32) + (2 * found < limit)
     return np.clip(distance - 1 + fits, 0, 15).astype(np.int32)
 
 
 def place(cfg: Config, top: Ints, x: Ints) -> Ints:
     """Places by which the product is shifted right to become an output, and its octave more."""
     fmt = form(cfg)
-    places: Ints = fmt.r + fmt.mant - fmt.w + top - x
+    places: Ints = fmt.r + fmt.mant - fmt.w - fmt.cut + top - x
     return places
 
 
 def y(cfg: Config, o: Wide, p: Wide, r: Wide, place: Ints) -> Wide:
-    """Output: the product, shifted to its place, rounded to nearest and held at M."""
-    rounded: Wide = ((p * r >> np.clip(place - o - 1, 0, 63)) + 1) >> 1
-    return np.minimum(rounded, cfg.m)
+    """Output: the product, shifted to its place and rounded to nearest; 0 where masked."""
+    rounded: Wide = ((product(form(cfg), p, r) >> np.clip(place - o - 1, 0, 63)) + 1) >> 1
+    return rounded * (p > 0)
 
 
 @dataclass(frozen=True)
@@ -250,7 +296,7 @@ def run(
     octave, power = score >> fmt.g, p(cfg, score) * keep
     largest = np.maximum.reduceat(score, starts)
     highest = (largest >> fmt.g).astype(np.int32)
-    whole = total(octave, power, np.repeat(highest, lengths), starts)
+    whole = total(cfg, octave, power, np.repeat(highest, lengths), starts)
     row = of_row(cfg, largest, whole)
     places = np.repeat(place(cfg, row.top, row.x), lengths)
     out = y(cfg, octave, power, np.repeat(row.r, lengths), places)

@@ -14,9 +14,11 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from softmax_cosim.configs import Config
+
 __all__ = [
     "FORMATS",
-    "WINDOW",
+    "ONE_WINDOW",
     "Format",
     "Lines",
     "bits",
@@ -27,8 +29,8 @@ __all__ = [
     "reciprocal_lines",
 ]
 
-#: Octaves of one window of the sum; an element two windows below the maximum counts as 0.
-WINDOW = 32
+#: Where scores have fewer octaves than this, one window of the sum holds them all.
+ONE_WINDOW = 32
 
 _GUARD = 24  # bits below an entry's last to which the exact values are known
 _WORK = 128  # fraction bits in which they are computed
@@ -45,11 +47,17 @@ class Format:
     k: int
     """Fraction bits of the constant log2(e)."""
     mant: int
-    """Fraction bits of ``p`` in [1, 2), and of the normalised sum."""
+    """Fraction bits of ``p`` in [1, 2)."""
     p_seg: int
     """log2 of the segments of P."""
     p_shift: int
     """Fraction bits of the slopes of P, in units of the last bit of ``p`` a step of the score."""
+    window: int
+    """log2 of the octaves of a window of the sum."""
+    windows: int
+    """Windows that are kept; an element further below the maximum counts as 0."""
+    s: int
+    """Fraction bits of the normalised sum."""
     r: int
     """Bits of the reciprocal, all of them fraction bits: it lies between 1/2 and 1."""
     r_seg: int
@@ -60,17 +68,19 @@ class Format:
     """Bits of a value of R, fewer than ``r`` where a Newton step follows."""
     r_shift: int
     """Fraction bits of the slopes of R, in units of its last bit a step of the sum it sees."""
+    cut: int
+    """Last bits of the product of ``p`` and the reciprocal that are not computed."""
     newton: int = 0
     """Fraction bits of what the Newton step multiplies with; 0: there is no such step."""
 
     @property
     def unity(self) -> int:
-        """What the Newton step wants ``s * R`` to be, with ``mant + r_out`` fraction bits.
+        """What the Newton step wants ``s * R`` to be, with ``s + r_out`` fraction bits.
 
         M / 2**w, less what truncation took off the sum: 3/8 of its last bit, as R is 3/4 on
         average and truncation takes half a bit.
         """
-        one = 1 << self.mant + self.r_out
+        one = 1 << self.s + self.r_out
         return one - (one >> self.w) - (3 << self.r_out >> 3)
 
 
@@ -92,22 +102,31 @@ class Lines:
 
 
 # Chosen by the bound of golden/split.py. The row exponent keeps eight significant bits in every
-# row, so uint8 needs more of them inside; the others have enough either way.
+# row, so uint8 needs more of them inside; the others have enough either way. Scores in octaves
+# bring no error of their own, so that fewer are enough: 1 LSB at uint8, 2 at int16.
 _FORMATS = {
-    "int16": Format(15, 16, 17, 17, 6, 8, r=18, r_seg=4, r_in=11, r_out=12, r_shift=5, newton=20),
-    "uint8_rowexp": Format(8, 10, 14, 10, 4, 6, r=11, r_seg=4, r_in=10, r_out=11, r_shift=5),
-    "uint8": Format(8, 9, 12, 9, 3, 6, r=10, r_seg=4, r_in=9, r_out=10, r_shift=5),
-    "uint4": Format(4, 7, 10, 6, 2, 5, r=7, r_seg=2, r_in=6, r_out=7, r_shift=4),
-    "uint2": Format(2, 6, 8, 5, 1, 5, r=6, r_seg=1, r_in=5, r_out=6, r_shift=4),
+    name: Format(*words)
+    for name, *words in (
+        # w, g, k, mant, P: seg, shift, sum: window, windows, s, R: r, seg, in, out, shift,
+        # cut, newton
+        ("int16", 15, 16, 17, 17, 6, 8, 4, 3, 17, 18, 4, 11, 12, 5, 0, 20),
+        ("int16_base2", 15, 13, 0, 15, 6, 5, 4, 3, 17, 16, 4, 11, 12, 5, 12, 20),
+        ("uint8", 8, 9, 12, 9, 3, 6, 4, 3, 9, 10, 4, 9, 10, 5, 0),
+        ("uint8_base2", 8, 8, 0, 8, 4, 3, 3, 4, 9, 10, 4, 9, 10, 5, 6),
+        ("uint8_rowexp", 8, 10, 14, 10, 4, 6, 4, 3, 10, 11, 4, 10, 11, 5, 0),
+        ("uint4", 4, 7, 10, 6, 2, 5, 4, 3, 6, 7, 2, 6, 7, 4, 0),
+        ("uint2", 2, 6, 8, 5, 1, 5, 4, 3, 5, 6, 1, 5, 6, 4, 0),
+    )
 }
-#: Names of the formats: the precisions, and uint8 with a row exponent.
+#: Names of the formats: the precisions, and what some of them have for a row exponent or base 2.
 FORMATS = tuple(_FORMATS)
 
 
-def format_name(precision: str, row_exp: bool) -> str:
-    """The format of a configuration; a precision without one for row exponents keeps its own."""
-    scaled = f"{precision}_rowexp"
-    return scaled if row_exp and scaled in _FORMATS else precision
+def format_name(cfg: Config) -> str:
+    """The format of a configuration: the precision's own where there is none more particular."""
+    kind = "_rowexp" if cfg.row_exp else "_base2" if cfg.base2 else ""
+    name = f"{cfg.precision}{kind}"
+    return name if name in _FORMATS else cfg.precision
 
 
 def form(name: str) -> Format:

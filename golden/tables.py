@@ -162,6 +162,6 @@ def table_bytes(cfg: Config) -> int | None:
     if cfg.design is not None:
         return cfg.design.table_bytes
     if cfg.method == "split":
-        return -(-split_tables.bits(split_tables.format_name(cfg.precision, cfg.row_exp)) // 8)
+        return -(-split_tables.bits(split_tables.format_name(cfg)) // 8)
     columns = 1 if cfg.method == "rexp" else TENTHS + 1
     return -(-(index_entries(cfg) + columns * cfg.xs) * cfg.w // 8)

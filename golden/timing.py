@@ -52,8 +52,8 @@ def passes(cfg: Config) -> Passes:
     select = 1
     if cfg.method == "split":
         octave, power = 1, 2
-        two_windows = split.octaves(cfg).windows == 2
-        total = 1 + _tree_stages((cfg.lanes + 1) // 2) + 1 + two_windows  # softmax_total
+        carry = split.octaves(cfg).windows > 1
+        total = 1 + _tree_stages((cfg.lanes + 1) // 2) + 1 + carry  # softmax_total
         reciprocal = 5 if split.form(cfg).newton else 4
         scale = 3  # softmax_scale
         return Passes((ingress + octave + power + total + reciprocal,), pop + scale)

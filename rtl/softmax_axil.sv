@@ -14,6 +14,7 @@ module softmax_axil #(
     parameter int unsigned XS = 256,
     parameter int unsigned KE = 101,
     parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0,
     parameter bit LOADABLE = 1'b1,
     localparam int unsigned OutW = (W == 15) ? 16 : W
 ) (
@@ -117,6 +118,7 @@ module softmax_axil #(
       .XS(XS),
       .KE(KE),
       .ROW_EXP(ROW_EXP),
+      .BASE2(BASE2),
       .LOADABLE(LOADABLE)
   ) u_regs (
       .clk_i,
@@ -166,6 +168,7 @@ module softmax_axil #(
       .XS(XS),
       .KE(KE),
       .ROW_EXP(ROW_EXP),
+      .BASE2(BASE2),
       .LOADABLE(LOADABLE)
   ) u_core (
       .clk_i,

@@ -12,8 +12,9 @@ package softmax_pkg;
   localparam int unsigned KE_LIMIT = 128;
   localparam int unsigned TENTHS = 11;
   localparam int unsigned USER_W = 5;
-  /// Beats that may come in between a row's last and its first of the next pass (row_store.sv).
-  localparam int unsigned IN_FLIGHT = 16;
+  /// Beats that may come in between a row's last and its first of the next pass (row_store.sv): the
+  /// most is that of two passes at int16 and 32 lanes, 11 to the row's info.
+  localparam int unsigned IN_FLIGHT = 12;
 
   /// Row `j` of LUT_sigma takes 2^SIGMA_STRIDE_W words of address space.
   localparam int unsigned SIGMA_STRIDE_W = $clog2(softmax_regs_pkg::LUT_SIGMA_STRIDE);
@@ -100,78 +101,136 @@ package softmax_pkg;
 
   // Method split, see golden/split.py.
 
-  /// Octaves of one window of the sum.
-  localparam int unsigned WINDOW_LOG2 = 5;
-  localparam int unsigned WINDOW = 1 << WINDOW_LOG2;
+  /// log2 of the octaves that one window of the sum can hold, where scores have no more.
+  localparam int unsigned ONE_WINDOW_LOG2 = 5;
   localparam int unsigned LINE_W = 20;
   localparam int unsigned SEGMENTS_LIMIT = 64;
 
   typedef logic [SEGMENTS_LIMIT-1:0][LINE_W-1:0] lines_t;
 
-  /// Word lengths; with a row exponent uint8 needs finer ones.
-  function automatic split_format_t split_format(int unsigned w, bit row_exp);
+  typedef enum logic [2:0] {
+    INT16,
+    INT16_BASE2,
+    UINT8,
+    UINT8_BASE2,
+    UINT8_ROWEXP,
+    UINT4,
+    UINT2
+  } format_e;
+
+  /// Golden `format_name`: a row exponent takes longer words at uint8, base 2 shorter ones.
+  function automatic format_e format_of(int unsigned w, bit row_exp, bit base2);
     case (w)
-      15: return SPLIT_INT16;
-      8: return row_exp ? SPLIT_UINT8_ROWEXP : SPLIT_UINT8;
-      4: return SPLIT_UINT4;
+      15: return (base2 && !row_exp) ? INT16_BASE2 : INT16;
+      8: return row_exp ? UINT8_ROWEXP : base2 ? UINT8_BASE2 : UINT8;
+      4: return UINT4;
+      default: return UINT2;
+    endcase
+  endfunction
+
+  /// Word lengths.
+  function automatic split_format_t split_format(int unsigned w, bit row_exp, bit base2);
+    case (format_of(
+        w, row_exp, base2
+    ))
+      INT16: return SPLIT_INT16;
+      INT16_BASE2: return SPLIT_INT16_BASE2;
+      UINT8: return SPLIT_UINT8;
+      UINT8_BASE2: return SPLIT_UINT8_BASE2;
+      UINT8_ROWEXP: return SPLIT_UINT8_ROWEXP;
+      UINT4: return SPLIT_UINT4;
       default: return SPLIT_UINT2;
     endcase
   endfunction
 
   /// P: where each segment's line starts, zeros behind.
-  function automatic lines_t power_entries(int unsigned w, bit row_exp);
-    case (w)
-      15: return lines_t'(P_ENTRY_INT16);
-      8: return row_exp ? lines_t'(P_ENTRY_UINT8_ROWEXP) : lines_t'(P_ENTRY_UINT8);
-      4: return lines_t'(P_ENTRY_UINT4);
+  function automatic lines_t power_entries(int unsigned w, bit row_exp, bit base2);
+    case (format_of(
+        w, row_exp, base2
+    ))
+      INT16: return lines_t'(P_ENTRY_INT16);
+      INT16_BASE2: return lines_t'(P_ENTRY_INT16_BASE2);
+      UINT8: return lines_t'(P_ENTRY_UINT8);
+      UINT8_BASE2: return lines_t'(P_ENTRY_UINT8_BASE2);
+      UINT8_ROWEXP: return lines_t'(P_ENTRY_UINT8_ROWEXP);
+      UINT4: return lines_t'(P_ENTRY_UINT4);
       default: return lines_t'(P_ENTRY_UINT2);
     endcase
   endfunction
 
   /// P: how much each line rises.
-  function automatic lines_t power_slopes(int unsigned w, bit row_exp);
-    case (w)
-      15: return lines_t'(P_SLOPE_INT16);
-      8: return row_exp ? lines_t'(P_SLOPE_UINT8_ROWEXP) : lines_t'(P_SLOPE_UINT8);
-      4: return lines_t'(P_SLOPE_UINT4);
+  function automatic lines_t power_slopes(int unsigned w, bit row_exp, bit base2);
+    case (format_of(
+        w, row_exp, base2
+    ))
+      INT16: return lines_t'(P_SLOPE_INT16);
+      INT16_BASE2: return lines_t'(P_SLOPE_INT16_BASE2);
+      UINT8: return lines_t'(P_SLOPE_UINT8);
+      UINT8_BASE2: return lines_t'(P_SLOPE_UINT8_BASE2);
+      UINT8_ROWEXP: return lines_t'(P_SLOPE_UINT8_ROWEXP);
+      UINT4: return lines_t'(P_SLOPE_UINT4);
       default: return lines_t'(P_SLOPE_UINT2);
     endcase
   endfunction
 
   /// R: where each segment's line starts, zeros behind.
-  function automatic lines_t reciprocal_entries(int unsigned w, bit row_exp);
-    case (w)
-      15: return lines_t'(R_ENTRY_INT16);
-      8: return row_exp ? lines_t'(R_ENTRY_UINT8_ROWEXP) : lines_t'(R_ENTRY_UINT8);
-      4: return lines_t'(R_ENTRY_UINT4);
+  function automatic lines_t reciprocal_entries(int unsigned w, bit row_exp, bit base2);
+    case (format_of(
+        w, row_exp, base2
+    ))
+      INT16: return lines_t'(R_ENTRY_INT16);
+      INT16_BASE2: return lines_t'(R_ENTRY_INT16_BASE2);
+      UINT8: return lines_t'(R_ENTRY_UINT8);
+      UINT8_BASE2: return lines_t'(R_ENTRY_UINT8_BASE2);
+      UINT8_ROWEXP: return lines_t'(R_ENTRY_UINT8_ROWEXP);
+      UINT4: return lines_t'(R_ENTRY_UINT4);
       default: return lines_t'(R_ENTRY_UINT2);
     endcase
   endfunction
 
   /// R: how much each line falls.
-  function automatic lines_t reciprocal_slopes(int unsigned w, bit row_exp);
-    case (w)
-      15: return lines_t'(R_SLOPE_INT16);
-      8: return row_exp ? lines_t'(R_SLOPE_UINT8_ROWEXP) : lines_t'(R_SLOPE_UINT8);
-      4: return lines_t'(R_SLOPE_UINT4);
+  function automatic lines_t reciprocal_slopes(int unsigned w, bit row_exp, bit base2);
+    case (format_of(
+        w, row_exp, base2
+    ))
+      INT16: return lines_t'(R_SLOPE_INT16);
+      INT16_BASE2: return lines_t'(R_SLOPE_INT16_BASE2);
+      UINT8: return lines_t'(R_SLOPE_UINT8);
+      UINT8_BASE2: return lines_t'(R_SLOPE_UINT8_BASE2);
+      UINT8_ROWEXP: return lines_t'(R_SLOPE_UINT8_ROWEXP);
+      UINT4: return lines_t'(R_SLOPE_UINT4);
       default: return lines_t'(R_SLOPE_UINT2);
     endcase
   endfunction
 
-  /// What is added to `score * log2e` before `shift` bits go, the score being in offset binary: a
-  /// half for rounding, and what puts the lowest score into octave 1. `unit` is an octave's log2.
-  function automatic logic [63:0] octave_bias(int unsigned log2e, int unsigned shift,
-                                              int unsigned unit, int unsigned in_w);
-    logic [63:0] half = (64'd1 << shift) >> 1;
-    logic [63:0] lowest = half - (64'(log2e) << (in_w - 1));
-    return (lowest & ((64'd1 << unit) - 64'd1)) + (64'd1 << unit);
-  endfunction
+  /// How scores become octaves, golden `Octaves`: (score * factor + bias) >> shift.
+  typedef struct packed {
+    logic [31:0] factor;
+    logic [31:0] shift;
+    logic [63:0] bias;
+    logic [31:0] last;    // octave of the highest score
+  } octaves_t;
 
-  /// Octave of the highest score.
-  function automatic int unsigned last_octave(int unsigned log2e, int unsigned shift,
-                                              int unsigned unit, int unsigned in_w);
-    logic [63:0] span = 64'(log2e) * ((64'd1 << in_w) - 64'd1);
-    return 32'((span + octave_bias(log2e, shift, unit, in_w)) >> unit);
+  /// The score is in offset binary: what that adds is in `bias`, beside a half for rounding and
+  /// what puts the lowest score into octave 1.
+  function automatic octaves_t octaves(int unsigned w, bit row_exp, bit base2, int unsigned f,
+                                       int unsigned in_w);
+    // verilator lint_off UNUSEDSIGNAL
+    split_format_t form = split_format(w, row_exp, base2);  // of which some fields count here
+    // verilator lint_on UNUSEDSIGNAL
+    octaves_t found;
+    int unsigned fraction = f + (base2 ? 0 : form.k);
+    int unsigned left = (fraction < form.g) ? form.g - fraction : 0;
+    int unsigned unit;
+    logic [63:0] half, lowest;
+    found.factor = (base2 ? 32'd1 : form.log2e) << left;
+    found.shift = (fraction > form.g) ? fraction - form.g : 0;
+    unit = found.shift + form.g;
+    half = (64'd1 << found.shift) >> 1;
+    lowest = half - (64'(found.factor) << (in_w - 1));
+    found.bias = (lowest & ((64'd1 << unit) - 64'd1)) + (64'd1 << unit);
+    found.last = 32'((64'(found.factor) * ((64'd1 << in_w) - 64'd1) + found.bias) >> unit);
+    return found;
   endfunction
 
 endpackage

@@ -6,7 +6,7 @@
 /// takes no part has octave 0, and in its mantissa whether the row has an element there at all:
 /// that way a row is stored without a bit beside its terms.
 ///
-/// With two windows the highest window of the beat comes along, for the sum (softmax_total.sv).
+/// With several windows the highest window of the beat comes along, for the sum (softmax_total.sv).
 ///
 /// Worked value, uint8: fraction 0.5 = 256/512: segment 4, mantissa 212 of 512: 1.4141.
 ///
@@ -14,13 +14,16 @@
 module softmax_power #(
     parameter int unsigned W = 8,
     parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0,
     parameter int unsigned OCT_W = 5,
     parameter int unsigned LANES = 8,
     parameter int unsigned SIDE_W = 1,
-    localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(W, ROW_EXP),
+    localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(
+        W, ROW_EXP, BASE2
+    ),
     localparam int unsigned ScoreW = OCT_W + Form.g,
-    localparam int unsigned WinW = (OCT_W > softmax_pkg::WINDOW_LOG2)
-        ? OCT_W - softmax_pkg::WINDOW_LOG2 : 1
+    localparam bit Many = OCT_W > softmax_pkg::ONE_WINDOW_LOG2,
+    localparam int unsigned WinW = Many ? OCT_W - Form.window : 1
 ) (
     input  logic                             clk_i,
     input  logic                             rst_ni,
@@ -41,8 +44,8 @@ module softmax_power #(
   localparam int unsigned RestW = Form.g - Form.p_seg;
   localparam int unsigned Group = 4;
   localparam int unsigned Groups = (LANES + Group - 1) / Group;
-  localparam softmax_pkg::lines_t FullEntry = softmax_pkg::power_entries(W, ROW_EXP);
-  localparam softmax_pkg::lines_t FullSlope = softmax_pkg::power_slopes(W, ROW_EXP);
+  localparam softmax_pkg::lines_t FullEntry = softmax_pkg::power_entries(W, ROW_EXP, BASE2);
+  localparam softmax_pkg::lines_t FullSlope = softmax_pkg::power_slopes(W, ROW_EXP, BASE2);
   localparam logic [Segments-1:0][softmax_pkg::LINE_W-1:0] Entry = FullEntry[Segments-1:0];
   localparam logic [Segments-1:0][softmax_pkg::LINE_W-1:0] Slope = FullSlope[Segments-1:0];
 
@@ -60,7 +63,7 @@ module softmax_power #(
   logic line_valid, line_ready;
 
   function automatic logic [WinW-1:0] window_of(logic [OCT_W-1:0] octave);
-    return WinW'(32'(octave) >> softmax_pkg::WINDOW_LOG2);
+    return Many ? WinW'(octave >> Form.window) : '0;
   endfunction
 
   always_comb begin

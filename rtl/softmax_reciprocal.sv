@@ -1,21 +1,26 @@
 /// Where the sum's leading one stands, and the reciprocal of what follows it: golden `top` and `r`.
 ///
-///   sum = 2^(top - window * 32) * s, s in [1, 2)        r = M / 2^w / s, in (1/2, 1)
+///   sum = 2^(top - window * 2^WINDOW_LOG2) * s, s in [1, 2)        r = M / 2^w / s, in (1/2, 1)
 ///
 /// R is one line a segment. At int16 a Newton step follows, r * (1 + unity - s * r): the square of
 /// the table's error is what is left, at 36 bytes instead of 4 KiB.
 ///
-/// Worked value, uint8: sum = 196864, leading one 17, mantissa 9 bits: s = 769/512, r = 679/1024:
+/// Worked value, uint8: sum = 196864, leading one 17, 9 bits behind it: s = 769/512, r = 679/1024:
 /// 255/256 / 1.502 = .6632.
 ///
 /// Latency: 4 cycles (leading one, shift, table, line); with the Newton step 5, table and line in one.
 module softmax_reciprocal #(
     parameter int unsigned W = 8,
     parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0,
     parameter int unsigned SUM_W = 45,
     parameter int unsigned WIN_W = 1,
+    parameter int unsigned WINDOW_LOG2 = 5,
+    parameter int unsigned SUM_FRAC = 9,
     parameter int unsigned TOP_W = 7,
-    localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(W, ROW_EXP)
+    localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(
+        W, ROW_EXP, BASE2
+    )
 ) (
     input  logic              clk_i,
     input  logic              rst_ni,
@@ -27,22 +32,21 @@ module softmax_reciprocal #(
     output logic [Form.r-1:0] r_o
 );
 
-  localparam int unsigned Mant = Form.mant;
+  localparam int unsigned S = Form.s;
   localparam int unsigned Bytes = (SUM_W + 7) / 8;
   localparam int unsigned ByteW = (Bytes > 1) ? $clog2(Bytes) : 1;
   localparam int unsigned Segments = 1 << Form.r_seg;
   localparam int unsigned RestW = Form.r_in - Form.r_seg;
-  localparam softmax_pkg::lines_t FullEntry = softmax_pkg::reciprocal_entries(W, ROW_EXP);
-  localparam softmax_pkg::lines_t FullSlope = softmax_pkg::reciprocal_slopes(W, ROW_EXP);
+  localparam softmax_pkg::lines_t FullEntry = softmax_pkg::reciprocal_entries(W, ROW_EXP, BASE2);
+  localparam softmax_pkg::lines_t FullSlope = softmax_pkg::reciprocal_slopes(W, ROW_EXP, BASE2);
   localparam logic [Segments-1:0][softmax_pkg::LINE_W-1:0] Entry = FullEntry[Segments-1:0];
   localparam logic [Segments-1:0][softmax_pkg::LINE_W-1:0] Slope = FullSlope[Segments-1:0];
   localparam int unsigned Latency = (Form.newton != 0) ? 5 : 4;
   localparam int unsigned TableStages = (Form.newton != 0) ? 0 : 1;
 
-  // The byte with the leading one, and what follows it: below bit 0 there are zeros, which only
-  // a sum of nothing sees, as any other has its leading one at or above bit Mant.
+  // The byte with the leading one, and what follows it: below bit 0 there are zeros.
   logic [8*Bytes-1:0] padded;
-  logic [Mant+7:0] head_d, head_q;
+  logic [S+7:0] head_d, head_q;
   logic [ByteW-1:0] byte_d, byte_q;
   logic [WIN_W-1:0] window_q;
 
@@ -51,26 +55,26 @@ module softmax_reciprocal #(
   always_comb begin
     byte_d = '0;
     for (int unsigned i = 0; i < Bytes; i++) if (padded[8*i+:8] != '0) byte_d = ByteW'(i);
-    head_d = (Mant + 8)'({padded, Mant'(0)} >> {byte_d, 3'd0});
+    head_d = (S + 8)'({padded, S'(0)} >> {byte_d, 3'd0});
   end
 
   // The sum normalised: s without its leading one.
   logic [2:0] bit_d;
-  logic [Mant-1:0] s_q;
+  logic [S-1:0] s_q;
   logic [TOP_W-1:0] top_q;
 
   always_comb begin
     bit_d = '0;
-    for (int unsigned i = 0; i < 8; i++) if (head_q[Mant+i]) bit_d = 3'(i);
+    for (int unsigned i = 0; i < 8; i++) if (head_q[S+i]) bit_d = 3'(i);
   end
 
   always_ff @(posedge clk_i) begin
     byte_q <= byte_d;
     head_q <= head_d;
     window_q <= window_i;
-    s_q <= Mant'(head_q >> bit_d);
-    top_q    <= TOP_W'({window_q, softmax_pkg::WINDOW_LOG2'(0)}) + TOP_W'({byte_q, bit_d})
-        - TOP_W'(Mant);
+    s_q <= S'(head_q >> bit_d);
+    top_q    <= TOP_W'({window_q, WINDOW_LOG2'(0)}) + TOP_W'({byte_q, bit_d})
+        - TOP_W'(SUM_FRAC);
   end
 
   // The table's line.
@@ -80,7 +84,7 @@ module softmax_reciprocal #(
   logic [softmax_pkg::LINE_W-1:0] entry, slope, fall;
   logic [RestW-1:0] rest;
 
-  assign seen = s_q[Mant-1-:Form.r_in];
+  assign seen = s_q[S-1-:Form.r_in];
   assign segment = seen[Form.r_in-1-:Form.r_seg];
 
   delay_line #(
@@ -99,14 +103,14 @@ module softmax_reciprocal #(
   always_ff @(posedge clk_i) line_q <= line_d;
 
   if (Form.newton != 0) begin : gen_newton
-    localparam int unsigned ProductW = Mant + Form.r_out + 1;
-    localparam int unsigned ErrorShift = Mant + Form.r_out - Form.newton;
-    // The line is good to 2^-8, and so is the error's magnitude.
-    localparam int unsigned ErrorW = Form.newton - 7;
+    localparam int unsigned ProductW = S + Form.r_out + 1;
+    localparam int unsigned ErrorShift = S + Form.r_out - Form.newton;
+    // The line is good to 2^-10, and so is the error's magnitude (tests/golden/test_split.py).
+    localparam int unsigned ErrorW = Form.newton - 9;
     localparam int unsigned Drop = Form.r_out + Form.newton - Form.r;
     localparam int unsigned RefinedW = Form.r_out + Form.newton + 1;
 
-    logic [Mant-1:0] line_s_q;
+    logic [S-1:0] line_s_q;
     logic [ProductW-1:0] gap;
     logic signed [ErrorW-1:0] error_d, error_q;
     logic [Form.r_out-1:0] start_q;

@@ -19,6 +19,7 @@ module softmax_regs #(
     parameter int unsigned XS = 256,
     parameter int unsigned KE = 101,
     parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0,
     parameter bit LOADABLE = 1'b1,
     localparam int unsigned AddrW = softmax_regs_pkg::ADDR_W
 ) (
@@ -68,6 +69,7 @@ module softmax_regs #(
     | (IndexCode << softmax_regs_pkg::METHOD_INDEX_LSB)
     | (SumIndexCode << softmax_regs_pkg::METHOD_SUM_INDEX_LSB)
     | (32'(ROW_EXP) << softmax_regs_pkg::METHOD_ROW_EXP_LSB)
+    | (32'(BASE2) << softmax_regs_pkg::METHOD_BASE2_LSB)
     | (32'(Loadable) << softmax_regs_pkg::METHOD_LOADABLE_LSB);
   localparam logic [31:0] Format =
       (32'(IN_W) << softmax_regs_pkg::FORMAT_IN_W_LSB)

@@ -1,6 +1,8 @@
-/// A product at its place as an output: shifted right, rounded to nearest, held at M.
+/// A product at its place as an output: shifted right and rounded to nearest.
 ///
-///   y = min(floor(x / 2^(BASE + n) + 1/2), M) for n up to LIMIT; 0 where n is larger or dead
+///   y = floor(x / 2^(BASE + n) + 1/2) for n up to LIMIT; 0 where n is larger or dead
+///
+/// No product is larger than its place has room for: golden/split.py.
 ///
 /// Worked value, w = 8, BASE = 11: x = 512 * 1019 (1.0 * .9951), n = 1: 127.4: 127.
 ///
@@ -20,19 +22,9 @@ module softmax_round #(
 
   localparam int unsigned ShiftW = $clog2(LIMIT + 1);
   // One bit below the last of the output, for rounding.
-  localparam int unsigned PlacedW = X_W - BASE + 1;
+  logic [W:0] placed;
 
-  logic [PlacedW-1:0] placed;
-  logic [PlacedW:0] rounded;
-  logic zero;
-
-  assign zero = dead_i || 32'(n_i) > LIMIT;
-  assign placed = PlacedW'(x_i >> (BASE - 1)) >> ShiftW'(n_i);
-  assign rounded = ((PlacedW + 1)'(placed) + (PlacedW + 1)'(1)) >> 1;
-
-  always_comb begin
-    y_o = (|rounded[PlacedW:W]) ? '1 : rounded[W-1:0];
-    if (zero) y_o = '0;
-  end
+  assign placed = (W + 1)'((x_i >> (BASE - 1)) >> ShiftW'(n_i));
+  assign y_o = (dead_i || 32'(n_i) > LIMIT) ? '0 : placed[W:1] + W'(placed[0]);
 
 endmodule

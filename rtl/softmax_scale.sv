@@ -1,7 +1,7 @@
 /// The last pass of `split`: each lane's term times the row's reciprocal, at its place: golden `y`.
 ///
 ///   n = top - octave                      how far below the sum's leading one the element stands
-///   y = min(round(p * r * 2^(W - n + x)), M)
+///   y = round(p * r * 2^(W - n + x))
 ///
 /// With ROW_EXP the row's largest element goes through a product of its own, from which the row
 /// exponent follows, golden `x`: the largest of 0..15 at which the row does not saturate.
@@ -15,10 +15,13 @@ module softmax_scale #(
     parameter int unsigned W = 8,
     parameter int unsigned OUT_W = 8,
     parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0,
     parameter int unsigned OCT_W = 5,
     parameter int unsigned TOP_W = 6,
     parameter int unsigned LANES = 8,
-    localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(W, ROW_EXP),
+    localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(
+        W, ROW_EXP, BASE2
+    ),
     localparam int unsigned Mant = Form.mant,
     localparam int unsigned R = Form.r
 ) (
@@ -43,11 +46,11 @@ module softmax_scale #(
     output logic [softmax_pkg::USER_W-2:0]            exponent_o
 );
 
-  localparam int unsigned ProductW = Mant + 1 + R;
+  localparam int unsigned ProductW = Mant + 1 + R - Form.cut;
   localparam int unsigned ExpW = softmax_pkg::USER_W - 1;
   // A row exponent may lift an element one octave above the sum's: one bit less is dropped then.
   localparam int unsigned Lift = ROW_EXP ? 1 : 0;
-  localparam int unsigned Drop = Mant + R - W;
+  localparam int unsigned Drop = Mant + R - W - Form.cut;
   localparam int unsigned Base = Drop - Lift;
   localparam int unsigned Limit = W + 1 + Lift;
   localparam int unsigned NW = TOP_W + 1;
@@ -72,7 +75,17 @@ module softmax_scale #(
     logic [NW-1:0] max_below_d, max_below_q;
     logic none_d, none_q;
 
-    assign max_product_d = ProductW'({1'b1, max_mantissa_i}) * ProductW'(r_i);
+    softmax_product #(
+        .MANT(Mant),
+        .R(R),
+        .CUT(Form.cut)
+    ) u_max (
+        .mantissa_i(max_mantissa_i),
+        .r_i,
+        .r3_i(r3),
+        .product_o(max_product_d)
+    );
+
     assign max_below_d = NW'(top_i) - NW'(max_octave_i);
     assign none_d = max_octave_i == '0 || bad_i;
 
@@ -105,7 +118,7 @@ module softmax_scale #(
     always_comb begin
       fetch_x = max_below_q;
       if ({max_product_q, 1'b0} < Fits) fetch_x = max_below_q + NW'(1);
-      else if ({1'b0, max_product_q} >= Fits && max_below_q != '0) fetch_x = max_below_q - NW'(1);
+      else if ({1'b0, max_product_q} >= Fits) fetch_x = max_below_q - NW'(1);
       if (fetch_x > NW'((1 << ExpW) - 1)) fetch_x = NW'((1 << ExpW) - 1);
       if (none_q) fetch_x = '0;
     end
@@ -140,7 +153,7 @@ module softmax_scale #(
     softmax_product #(
         .MANT(Mant),
         .R(R),
-        .WIDE(Form.newton != 0)
+        .CUT(Form.cut)
     ) u_lane (
         .mantissa_i(fetch_mantissa[i]),
         .r_i(fetch_r),

@@ -14,7 +14,8 @@ module softmax_split #(
     parameter int unsigned OUT_W = 8,
     parameter int unsigned LANES = 8,
     parameter int unsigned MAX_LEN = 1024,
-    parameter bit ROW_EXP = 1'b0
+    parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0
 ) (
     input  logic                                      clk_i,
     input  logic                                      rst_ni,
@@ -35,25 +36,25 @@ module softmax_split #(
     output logic [softmax_pkg::USER_W-2:0]            exponent_o
 );
 
-  localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(W, ROW_EXP);
+  localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(W, ROW_EXP, BASE2);
   localparam int unsigned Mant = Form.mant;
-  localparam int unsigned Shift = Form.k + F - Form.g;
-  localparam int unsigned LastOctave = softmax_pkg::last_octave(
-      Form.log2e, Shift, Shift + Form.g, IN_W
-  );
+  localparam softmax_pkg::octaves_t Scale = softmax_pkg::octaves(W, ROW_EXP, BASE2, F, IN_W);
+  localparam int unsigned LastOctave = Scale.last;
   localparam int unsigned OctW = $clog2(LastOctave + 1);
   localparam int unsigned ScoreW = OctW + Form.g;
-  localparam bit Two = LastOctave >= softmax_pkg::WINDOW;
-  localparam int unsigned WinW = Two ? OctW - softmax_pkg::WINDOW_LOG2 : 1;
-  localparam int unsigned SumW = Mant + (Two ? softmax_pkg::WINDOW : LastOctave + 1) + $clog2(
+  localparam bit Many = LastOctave >= (1 << softmax_pkg::ONE_WINDOW_LOG2);
+  localparam int unsigned WindowLog2 = Many ? Form.window : softmax_pkg::ONE_WINDOW_LOG2;
+  localparam int unsigned WinW = Many ? OctW - WindowLog2 : 1;
+  localparam int unsigned More = (Many && Form.s > Mant) ? Form.s - Mant : 0;
+  localparam int unsigned SumW = Mant + More + (Many ? 1 << WindowLog2 : LastOctave + 1) + $clog2(
       MAX_LEN + 1
   );
   // A sum of MAX_LEN largest terms.
   localparam int unsigned TopW = $clog2(LastOctave + $clog2(MAX_LEN + 1) + 2);
-  // Cycles from the last push of a row to its info, one to the first pop, one until its room is free.
-  localparam int unsigned TotalLatency = ($clog2((LANES + 1) / 2) + 1) / 2 + (Two ? 3 : 2);
+  // Cycles from the last push of a row to its info; one more of room (row_store.sv).
+  localparam int unsigned TotalLatency = ($clog2((LANES + 1) / 2) + 1) / 2 + (Many ? 3 : 2);
   localparam int unsigned InfoLatency = TotalLatency + ((Form.newton != 0) ? 5 : 4);
-  localparam int unsigned Depth = (MAX_LEN + LANES - 1) / LANES + InfoLatency + 2;
+  localparam int unsigned Depth = (MAX_LEN + LANES - 1) / LANES + InfoLatency + 1;
 
   // Scores to octaves and powers.
   logic octave_valid, octave_ready, octave_last, octave_bad, octave_skip;
@@ -63,6 +64,7 @@ module softmax_split #(
   softmax_octave #(
       .W(W),
       .ROW_EXP(ROW_EXP),
+      .BASE2(BASE2),
       .IN_W(IN_W),
       .F(F),
       .OCT_W(OctW),
@@ -95,6 +97,7 @@ module softmax_split #(
   softmax_power #(
       .W(W),
       .ROW_EXP(ROW_EXP),
+      .BASE2(BASE2),
       .OCT_W(OctW),
       .LANES(LANES),
       .SIDE_W(3)
@@ -133,7 +136,10 @@ module softmax_split #(
       .MANT(Mant),
       .LAST(LastOctave),
       .LANES(LANES),
-      .MAX_LEN(MAX_LEN)
+      .MAX_LEN(MAX_LEN),
+      .WINDOW_LOG2(WindowLog2),
+      .WINDOWS(Many ? Form.windows : 1),
+      .MORE(More)
   ) u_total (
       .clk_i,
       .rst_ni,
@@ -151,8 +157,11 @@ module softmax_split #(
   softmax_reciprocal #(
       .W(W),
       .ROW_EXP(ROW_EXP),
+      .BASE2(BASE2),
       .SUM_W(SumW),
       .WIN_W(WinW),
+      .WINDOW_LOG2(WindowLog2),
+      .SUM_FRAC(Mant + More),
       .TOP_W(TopW)
   ) u_reciprocal (
       .clk_i,
@@ -239,6 +248,7 @@ module softmax_split #(
       .W(W),
       .OUT_W(OUT_W),
       .ROW_EXP(ROW_EXP),
+      .BASE2(BASE2),
       .OCT_W(OctW),
       .TOP_W(TopW),
       .LANES(LANES)

@@ -25,6 +25,7 @@ module softmax_top #(
     parameter int unsigned XS = 256,
     parameter int unsigned KE = 101,
     parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0,
     parameter bit LOADABLE = 1'b0,
     localparam int unsigned OutW = (W == 15) ? 16 : W
 ) (
@@ -78,6 +79,9 @@ module softmax_top #(
   if (ROW_EXP && METHOD != "split") begin : gen_check_row_exp
     $fatal(1, "ROW_EXP goes with METHOD \"split\" alone");
   end
+  if (BASE2 && METHOD != "split") begin : gen_check_base2
+    $fatal(1, "BASE2 goes with METHOD \"split\" alone");
+  end
 
   // In two passes of rexp the fraction bits never count: they are dropped at the door.
   localparam bit TwoPass = METHOD == "rexp" && (INDEX == "msb" || F == 0);
@@ -126,7 +130,8 @@ module softmax_top #(
         .OUT_W(OutW),
         .LANES(LANES),
         .MAX_LEN(MAX_LEN),
-        .ROW_EXP(ROW_EXP)
+        .ROW_EXP(ROW_EXP),
+        .BASE2(BASE2)
     ) u_core (
         .clk_i,
         .rst_ni,

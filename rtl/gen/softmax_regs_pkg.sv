@@ -30,6 +30,7 @@ package softmax_regs_pkg;
   localparam int unsigned METHOD_SUM_INDEX_NEAREST = 0;
   localparam int unsigned METHOD_SUM_INDEX_FLOOR = 1;
   localparam int unsigned METHOD_ROW_EXP_LSB = 12;
+  localparam int unsigned METHOD_BASE2_LSB = 13;
   localparam int unsigned METHOD_LOADABLE_LSB = 16;
 
   // Number formats (ro)

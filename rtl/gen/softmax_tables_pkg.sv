@@ -2610,11 +2610,15 @@ package softmax_tables_pkg;
     logic [31:0] mant;
     logic [31:0] p_seg;
     logic [31:0] p_shift;
+    logic [31:0] window;
+    logic [31:0] windows;
+    logic [31:0] s;
     logic [31:0] r;
     logic [31:0] r_seg;
     logic [31:0] r_in;
     logic [31:0] r_out;
     logic [31:0] r_shift;
+    logic [31:0] cut;
     logic [31:0] newton;
     logic [63:0] unity;  // of the Newton step
   } split_format_t;
@@ -2627,11 +2631,15 @@ package softmax_tables_pkg;
     mant: 32'd17,
     p_seg: 32'd6,
     p_shift: 32'd8,
+    window: 32'd4,
+    windows: 32'd3,
+    s: 32'd17,
     r: 32'd18,
     r_seg: 32'd4,
     r_in: 32'd11,
     r_out: 32'd12,
     r_shift: 32'd5,
+    cut: 32'd0,
     newton: 32'd20,
     unity: 64'd536852992
   };
@@ -2664,6 +2672,127 @@ package softmax_tables_pkg;
     160'h0001e_00020_00024_00027_0002b_00030_00036_0003c  // from 0
   };
 
+  // int16_base2
+  localparam split_format_t SPLIT_INT16_BASE2 = '{
+    log2e: 32'd1,
+    g: 32'd13,
+    k: 32'd0,
+    mant: 32'd15,
+    p_seg: 32'd6,
+    p_shift: 32'd5,
+    window: 32'd4,
+    windows: 32'd3,
+    s: 32'd17,
+    r: 32'd16,
+    r_seg: 32'd4,
+    r_in: 32'd11,
+    r_out: 32'd12,
+    r_shift: 32'd5,
+    cut: 32'd12,
+    newton: 32'd20,
+    unity: 64'd536852992
+  };
+  localparam logic [63:0][19:0] P_ENTRY_INT16_BASE2 = {
+    160'h07d3f_07a83_077d0_07525_07281_06fe5_06d50_06ac0,  // from 56
+    160'h06839_065b9_06340_060cc_05e61_05bfd_0599d_05745,  // from 48
+    160'h054f4_052a8_05064_04e24_04bec_049b9_0478e_04567,  // from 40
+    160'h04347_0412c_03f18_03d08_03b00_038fc_036fd_03505,  // from 32
+    160'h03312_03125_02f3c_02d58_02b7c_029a2_027ce_025ff,  // from 24
+    160'h02436_02271_020b0_01ef5_01d3e_01b8e_019e1_01838,  // from 16
+    160'h01694_014f5_0135a_011c3_01031_00ea5_00d1c_00b97,  // from 8
+    160'h00a15_00899_00720_005ab_0043b_002ce_00165_00001  // from 0
+  };
+  localparam logic [63:0][19:0] P_SLOPE_INT16_BASE2 = {
+    160'h000b0_000af_000ad_000ab_000a9_000a7_000a5_000a4,  // from 56
+    160'h000a2_000a0_0009e_0009d_0009b_00099_00098_00096,  // from 48
+    160'h00094_00093_00091_00090_0008e_0008d_0008b_0008a,  // from 40
+    160'h00088_00087_00085_00084_00082_00081_00080_0007e,  // from 32
+    160'h0007d_0007b_0007a_00079_00077_00076_00075_00074,  // from 24
+    160'h00072_00071_00070_0006f_0006e_0006c_0006b_0006a,  // from 16
+    160'h00069_00068_00067_00066_00065_00063_00062_00061,  // from 8
+    160'h00060_0005f_0005e_0005d_0005c_0005b_0005a_00059  // from 0
+  };
+  localparam logic [15:0][19:0] R_ENTRY_INT16_BASE2 = {
+    160'h00840_00888_008d3_00923_0097b_009d7_00a3c_00aa9,  // from 8
+    160'h00b21_00ba1_00c30_00ccb_00d77_00e37_00f0d_00ffc  // from 0
+  };
+  localparam logic [15:0][19:0] R_SLOPE_INT16_BASE2 = {
+    160'h00010_00012_00013_00014_00016_00017_00019_0001b,  // from 8
+    160'h0001e_00020_00024_00027_0002b_00030_00036_0003c  // from 0
+  };
+
+  // uint8
+  localparam split_format_t SPLIT_UINT8 = '{
+    log2e: 32'd5909,
+    g: 32'd9,
+    k: 32'd12,
+    mant: 32'd9,
+    p_seg: 32'd3,
+    p_shift: 32'd6,
+    window: 32'd4,
+    windows: 32'd3,
+    s: 32'd9,
+    r: 32'd10,
+    r_seg: 32'd4,
+    r_in: 32'd9,
+    r_out: 32'd10,
+    r_shift: 32'd5,
+    cut: 32'd0,
+    newton: 32'd0,
+    unity: 64'd521856
+  };
+  localparam logic [7:0][19:0] P_ENTRY_UINT8 = {
+    160'h001ab_0015d_00116_000d4_00098_00061_0002f_00000  // from 0
+  };
+  localparam logic [7:0][19:0] P_SLOPE_UINT8 = {
+    160'h00055_0004e_00047_00042_0003c_00037_00032_0002f  // from 0
+  };
+  localparam logic [15:0][19:0] R_ENTRY_UINT8 = {
+    160'h0020e_0021f_00232_00246_0025c_00273_0028c_002a7,  // from 8
+    160'h002c5_002e5_00308_0032f_0035a_00389_003be_003fa  // from 0
+  };
+  localparam logic [15:0][19:0] R_SLOPE_UINT8 = {
+    160'h00011_00011_00013_00014_00016_00018_00019_0001b,  // from 8
+    160'h0001e_00020_00024_00027_0002c_0002f_00035_0003c  // from 0
+  };
+
+  // uint8_base2
+  localparam split_format_t SPLIT_UINT8_BASE2 = '{
+    log2e: 32'd1,
+    g: 32'd8,
+    k: 32'd0,
+    mant: 32'd8,
+    p_seg: 32'd4,
+    p_shift: 32'd3,
+    window: 32'd3,
+    windows: 32'd4,
+    s: 32'd9,
+    r: 32'd10,
+    r_seg: 32'd4,
+    r_in: 32'd9,
+    r_out: 32'd10,
+    r_shift: 32'd5,
+    cut: 32'd6,
+    newton: 32'd0,
+    unity: 64'd521856
+  };
+  localparam logic [15:0][19:0] P_ENTRY_UINT8_BASE2 = {
+    160'h000eb_000d6_000c2_000ae_0009d_0008b_0007a_0006a,  // from 8
+    160'h0005a_0004b_0003e_00031_00024_00018_0000c_00000  // from 0
+  };
+  localparam logic [15:0][19:0] P_SLOPE_UINT8_BASE2 = {
+    160'h0000b_0000a_0000a_0000a_00009_00009_00009_00008,  // from 8
+    160'h00008_00008_00007_00007_00006_00006_00006_00006  // from 0
+  };
+  localparam logic [15:0][19:0] R_ENTRY_UINT8_BASE2 = {
+    160'h0020e_0021f_00232_00246_0025c_00273_0028c_002a7,  // from 8
+    160'h002c5_002e5_00308_0032f_0035a_00389_003be_003fa  // from 0
+  };
+  localparam logic [15:0][19:0] R_SLOPE_UINT8_BASE2 = {
+    160'h00011_00011_00013_00014_00016_00018_00019_0001b,  // from 8
+    160'h0001e_00020_00024_00027_0002c_0002f_00035_0003c  // from 0
+  };
+
   // uint8_rowexp
   localparam split_format_t SPLIT_UINT8_ROWEXP = '{
     log2e: 32'd23637,
@@ -2672,11 +2801,15 @@ package softmax_tables_pkg;
     mant: 32'd10,
     p_seg: 32'd4,
     p_shift: 32'd6,
+    window: 32'd4,
+    windows: 32'd3,
+    s: 32'd10,
     r: 32'd11,
     r_seg: 32'd4,
     r_in: 32'd10,
     r_out: 32'd11,
     r_shift: 32'd5,
+    cut: 32'd0,
     newton: 32'd0,
     unity: 64'd2088192
   };
@@ -2697,37 +2830,6 @@ package softmax_tables_pkg;
     160'h0001e_00021_00023_00027_0002b_00030_00035_0003c  // from 0
   };
 
-  // uint8
-  localparam split_format_t SPLIT_UINT8 = '{
-    log2e: 32'd5909,
-    g: 32'd9,
-    k: 32'd12,
-    mant: 32'd9,
-    p_seg: 32'd3,
-    p_shift: 32'd6,
-    r: 32'd10,
-    r_seg: 32'd4,
-    r_in: 32'd9,
-    r_out: 32'd10,
-    r_shift: 32'd5,
-    newton: 32'd0,
-    unity: 64'd521856
-  };
-  localparam logic [7:0][19:0] P_ENTRY_UINT8 = {
-    160'h001ab_0015d_00116_000d4_00098_00061_0002f_00000  // from 0
-  };
-  localparam logic [7:0][19:0] P_SLOPE_UINT8 = {
-    160'h00055_0004e_00047_00042_0003c_00037_00032_0002f  // from 0
-  };
-  localparam logic [15:0][19:0] R_ENTRY_UINT8 = {
-    160'h0020e_0021f_00232_00246_0025c_00273_0028c_002a7,  // from 8
-    160'h002c5_002e5_00308_0032f_0035a_00389_003be_003fa  // from 0
-  };
-  localparam logic [15:0][19:0] R_SLOPE_UINT8 = {
-    160'h00011_00011_00013_00014_00016_00018_00019_0001b,  // from 8
-    160'h0001e_00020_00024_00027_0002c_0002f_00035_0003c  // from 0
-  };
-
   // uint4
   localparam split_format_t SPLIT_UINT4 = '{
     log2e: 32'd1477,
@@ -2736,11 +2838,15 @@ package softmax_tables_pkg;
     mant: 32'd6,
     p_seg: 32'd2,
     p_shift: 32'd5,
+    window: 32'd4,
+    windows: 32'd3,
+    s: 32'd6,
     r: 32'd7,
     r_seg: 32'd2,
     r_in: 32'd6,
     r_out: 32'd7,
     r_shift: 32'd4,
+    cut: 32'd0,
     newton: 32'd0,
     unity: 64'd7632
   };
@@ -2765,11 +2871,15 @@ package softmax_tables_pkg;
     mant: 32'd5,
     p_seg: 32'd1,
     p_shift: 32'd5,
+    window: 32'd4,
+    windows: 32'd3,
+    s: 32'd5,
     r: 32'd6,
     r_seg: 32'd1,
     r_in: 32'd5,
     r_out: 32'd6,
     r_shift: 32'd4,
+    cut: 32'd0,
     newton: 32'd0,
     unity: 64'd1512
   };

@@ -5,7 +5,7 @@
 /// marked bad gives its room back and comes out as one beat with `pop_bad_o` set and no content.
 ///
 /// One ring serves all rows in flight. DEPTH >= beats of the longest row + cycles from a row's
-/// last push to its first pop + 1 keeps one beat a cycle going through for ever, whatever the mix
+/// last push to its info + 1 keeps one beat a cycle going through for ever, whatever the mix
 /// of lengths: at any time the ring holds at most one incomplete row and what arrived while the
 /// info was under way. Two row-sized banks would cost more and stall on short rows.
 ///

@@ -222,50 +222,58 @@ extern "C" void outputs_by_distance(const int32_t* q, const uint8_t* keep, const
   }
 }
 
-constexpr uint32_t kWindow = 32;  // golden.split_tables.WINDOW
-
 /// A score as `power * 2**octave`.
 struct Power {
   uint32_t octave, power;
 };
 
-/// The sum of each row's powers in the window of 32 octaves in which `highest` lies, and the carry
-/// of those in the window below; `powers` begins with that of the code `lowest`.
+/// The sum of each row's powers in the window of 2**log octaves in which `highest` lies, and the
+/// carry of those in the `windows - 1` below, with `more` of its bits; `powers` begins with that of
+/// the code `lowest`.
 extern "C" void sums_by_octave(const int32_t* q, const uint8_t* keep, const int64_t* offsets,
                                int64_t rows, int64_t lowest, const Power* powers,
-                               const int32_t* highest, int64_t* sums) {
-  const int32_t least = lowest;
+                               const int32_t* highest, int64_t log, int64_t windows,
+                               int64_t more, int64_t* sums) {
+  const int32_t least = lowest, window = 1 << log;
   for (int64_t n = 0; n < rows; n++) {
-    const uint32_t window = uint32_t(highest[n]) / kWindow;
-    int64_t upper = 0, lower = 0;
+    const int32_t foot = ((highest[n] >> log) - int32_t(windows) + 1) * window;
+    // Terms in the lowest window that counts, and those above it: 64 bits do not hold all of them.
+    uint64_t upper = 0, lower = 0;
     for (int64_t i = offsets[n]; i < offsets[n + 1]; i++) {
       const int32_t all = -int32_t{keep[i]};
       const Power score = powers[(q[i] - least) & all];
-      const int64_t term = uint64_t(score.power & all) << score.octave % kWindow;
-      const uint32_t below = window - score.octave / kWindow;
-      upper += term & -int64_t{below == 0};
-      lower += term & -int64_t{below == 1};
+      const uint64_t power = score.power & all;
+      const int32_t above = int32_t(score.octave) - foot;
+      lower += (power << (above & 63)) & -uint64_t{uint32_t(above) < uint32_t(window)};
+      upper += (power << (above - window & 63)) & -uint64_t{above >= window};
     }
-    sums[n] = upper + (lower >> kWindow);
+    const int64_t above_foot = (windows - 2 << log) - more;
+    sums[n] = windows == 1 ? lower : (upper + (lower >> window)) >> above_foot;
   }
 }
 
-/// Outputs: the power times the row's reciprocal, shifted right by `places` less the octave,
-/// rounded to nearest and held at `m`.
+/// `power * r` a digit of base 4 at a time, each without its last `cut` bits: golden `product`.
+inline uint64_t product(uint64_t power, uint64_t r, int64_t digits, int64_t cut) {
+  uint64_t whole = cut != 0;
+  for (int64_t n = 0; n < digits; n++) whole += ((power >> 2 * n & 3) * r << 2 * n) >> cut;
+  return whole;
+}
+
+/// Outputs: the power times the row's reciprocal, shifted right by `places` less the octave and
+/// rounded to nearest.
 extern "C" void outputs_by_octave(const int32_t* q, const uint8_t* keep, const int64_t* offsets,
                                   int64_t rows, int64_t lowest, const Power* powers,
-                                  const int32_t* reciprocals, const int32_t* places, int64_t m,
-                                  uint16_t* y) {
+                                  const int32_t* reciprocals, int64_t digits, int64_t cut,
+                                  const int32_t* places, uint16_t* y) {
   const int32_t least = lowest;
   for (int64_t n = 0; n < rows; n++) {
     const uint64_t reciprocal = uint32_t(reciprocals[n]);
     for (int64_t i = offsets[n]; i < offsets[n + 1]; i++) {
       const int32_t all = -int32_t{keep[i]};
       const Power score = powers[(q[i] - least) & all];
-      const uint64_t product = uint32_t(score.power) * reciprocal;
       const int32_t shift = std::clamp(places[n] - int32_t(score.octave) - 1, 0, 63);
-      const uint64_t rounded = ((product >> shift) + 1) >> 1;
-      y[i] = std::min<uint64_t>(rounded, m) & all;
+      const uint64_t placed = product(score.power, reciprocal, digits, cut) >> shift;
+      y[i] = ((placed + 1) >> 1) & all;
     }
   }
 }

@@ -157,11 +157,21 @@ def _by_octave(cfg: Config, batch: _Batch) -> Answers:
     largest = split.c(cfg, batch.top) * batch.some
     octaves = (largest >> split.form(cfg).g).astype(np.int32)
     total = np.empty(len(octaves), np.int64)
-    call("sums_by_octave", *batch.where, low, powers, octaves, total)
+    scale = split.octaves(cfg)
+    call(
+        "sums_by_octave",
+        *(*batch.where, low, powers, octaves, scale.window.bit_length() - 1, scale.windows),
+        *(scale.frac - split.form(cfg).mant, total),
+    )
     row = split.of_row(cfg, largest, total)
     y = np.empty(len(batch.rows.q), np.uint16)
     place = split.place(cfg, row.top, row.x).astype(np.int32)
-    call("outputs_by_octave", *batch.where, low, powers, row.r.astype(np.int32), place, cfg.m, y)
+    fmt = split.form(cfg)
+    call(
+        "outputs_by_octave",
+        *(*batch.where, low, powers, row.r.astype(np.int32), (fmt.mant + 2) // 2, fmt.cut),
+        *(place, y),
+    )
     lowest = powers["octave"][np.where(batch.some, batch.bottom, low) - low]
-    lost = batch.some & split.lost(lowest, octaves)
+    lost = batch.some & split.lost(cfg, lowest, octaves)
     return Answers(y, row.x.astype(np.uint8), TableHits(len(octaves), int(lost.sum())))

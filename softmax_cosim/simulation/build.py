@@ -95,7 +95,8 @@ def parameters_of(cfg: Config) -> dict[str, str | int]:
         "XS": cfg.xs,
         "KE": cfg.ke,
     }
-    return values | ({"ROW_EXP": int(cfg.row_exp)} if cfg.method == "split" else {})
+    ours = {"ROW_EXP": int(cfg.row_exp), "BASE2": int(cfg.base2)}
+    return values | (ours if cfg.method == "split" else {})
 
 
 def rtl_sources() -> list[Path]:

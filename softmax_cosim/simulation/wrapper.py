@@ -33,6 +33,7 @@ module softmax_top #(
     parameter int unsigned XS = 1,
     parameter int unsigned KE = 2,
     parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0,
     localparam int unsigned OutW = {out_w},
     localparam int unsigned UserW = 5
 ) (

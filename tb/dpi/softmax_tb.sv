@@ -19,7 +19,8 @@ module softmax_tb #(
     parameter int MAX_LEN = 1024,
     parameter int XS = 256,
     parameter int KE = 101,
-    parameter bit ROW_EXP = 1'b0
+    parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0
 ) (
     input  logic clk_i,
     output logic done_o
@@ -96,7 +97,8 @@ module softmax_tb #(
       .MAX_LEN(MAX_LEN),
       .XS(XS),
       .KE(KE),
-      .ROW_EXP(ROW_EXP)
+      .ROW_EXP(ROW_EXP),
+      .BASE2(BASE2)
   ) dut (
       .clk_i(clk_i),
       .rst_ni(reset_n),

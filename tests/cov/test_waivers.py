@@ -11,8 +11,8 @@ from cov.points import Point
 from cov.waivers import Waiver, faults, waived
 from softmax_cosim.configs import UsageError
 
-FILE = "rtl/softmax_round.sv"
-LINE = "if (zero) y_o = '0;"
+FILE = "rtl/softmax_sum_index.sv"
+LINE = "if (high_q) j_o <= JW'(XS);"
 NUMBER = (waivers.ROOT / FILE).read_text().splitlines().index(f"    {LINE}") + 1
 HIGH = Point("toggle", FILE, 31, 0, "rounded[9]:0->1")
 LOW = Point("toggle", FILE, 31, 0, "rounded[0]:0->1")

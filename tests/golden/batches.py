@@ -23,7 +23,8 @@ def configs(draw: st.DrawFn, /, **fixed: object) -> Config:
         "xs": draw(st.integers(1, XS_LIMIT)),
         "ke": draw(st.integers(2, KE_LIMIT)),
     }
-    fields["row_exp"] = fields["method"] == "split" and draw(st.booleans())
+    for key in ("row_exp", "base2"):
+        fields[key] = fields["method"] == "split" and draw(st.booleans())
     return Config(name="drawn", **(fields | fixed))  # type: ignore[arg-type]
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from softmax_cosim.configs import MAX_LEN_LIMIT, Config
 from softmax_cosim.golden import split, split_tables
 
-__all__ = ["bound", "delta", "tau", "term_errors"]
+__all__ = ["bound", "cut", "delta", "tau", "term_errors"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,7 +27,7 @@ def term_errors(cfg: Config) -> Floats:
     fmt, limit = split.form(cfg), 2 ** (cfg.in_w - 1)
     q = np.arange(-limit, limit, dtype=np.int32)
     c = split.c(cfg, q)
-    return np.log(split.p(cfg, c) / 2.0**fmt.mant) + (c >> fmt.g) * _LN2 - q / 2.0**cfg.frac
+    return np.log(split.p(cfg, c) / 2.0**fmt.mant) + (c >> fmt.g) * _LN2 - cfg.scores(q)
 
 
 def _spread(errors: Floats, reach: int) -> float:
@@ -45,21 +45,30 @@ def _spread(errors: Floats, reach: int) -> float:
 
 def delta(cfg: Config) -> float:
     """Largest relative error between two terms of a row, those far apart weighed."""
-    errors, octave = term_errors(cfg), _LN2 * 2**cfg.frac
+    errors, octave = term_errors(cfg), _LN2 / cfg.scores(np.int32(1))
     near, far = (np.expm1(_spread(errors, int(np.ceil(n * octave)))) for n in (_NEAR, _FAR))
-    # Terms below the windows, 32 octaves down, are among those that are wrong altogether.
-    lost = MAX_LEN_LIMIT * (2.0**-split_tables.WINDOW + 2.0 ** (1 - _FAR))
+    scale = split.octaves(cfg)
+    kept = scale.window * (scale.windows - 1) if scale.windows > 1 else _FAR
+    lost = MAX_LEN_LIMIT * (2.0**-kept + 2.0 ** (1 - _FAR))
     return float(near + far * MAX_LEN_LIMIT * 2.0**-_NEAR + lost)
 
 
 def tau(cfg: Config) -> float:
     """Largest relative error of the reciprocal, its sum being anything that truncates to ``s``."""
     fmt = split.form(cfg)
-    name = split_tables.format_name(cfg.precision, cfg.row_exp)
-    s = np.arange(2**fmt.mant, 2 ** (fmt.mant + 1), dtype=np.int64)
+    name = split_tables.format_name(cfg)
+    s = np.arange(2**fmt.s, 2 ** (fmt.s + 1), dtype=np.int64)
     r = split.reciprocal(name, s) / 2.0**fmt.r * 2.0**fmt.w / cfg.m
-    low, high = r * s / 2.0**fmt.mant - 1, r * (s + 1) / 2.0**fmt.mant - 1
+    low, high = r * s / 2.0**fmt.s - 1, r * (s + 1) / 2.0**fmt.s - 1
     return float(max(-low.min(), high.max()))
+
+
+def cut(cfg: Config) -> float:
+    """What the product loses, in LSB: of each digit what is below the cut, and 1 is added."""
+    fmt = split.form(cfg)
+    lost = sum(1 - 2.0 ** (n - fmt.cut) for n in range(0, fmt.cut, 2))
+    lsb = 2.0 ** (fmt.r + fmt.mant - fmt.w - fmt.cut - cfg.row_exp)
+    return max(lost - 1, 1) / lsb if fmt.cut else 0.0
 
 
 def bound(cfg: Config) -> float:
@@ -67,6 +76,6 @@ def bound(cfg: Config) -> float:
     d, t = delta(cfg), tau(cfg)
     t *= 1 + d
     if cfg.row_exp:
-        return cfg.m * (d + t)
+        return cfg.m * (d + t) + cut(cfg)
     # The maximum over p of p (1 - p) d + p t.
-    return cfg.m * (t if t >= d else (d + t) ** 2 / (4 * d))
+    return cfg.m * (t if t >= d else (d + t) ** 2 / (4 * d)) + cut(cfg)

@@ -22,10 +22,10 @@ def log2e(bits: int) -> int:
 
 def split_row(cfg: Config, q: list[int], keep: list[bool]) -> tuple[list[int], int]:
     """Outputs of a row, and its row exponent."""
-    name = split_tables.format_name(cfg.precision, cfg.row_exp)
+    name = split_tables.format_name(cfg)
     fmt, m, half = split_tables.form(name), cfg.m, Fraction(1, 2)
     power, reciprocal = split_tables.power_lines(name), split_tables.reciprocal_lines(name)
-    factor = Fraction(log2e(fmt.k), 2**fmt.k)
+    factor = Fraction(1) if cfg.base2 else Fraction(log2e(fmt.k), 2**fmt.k)
 
     def octaves(score: int) -> int:
         """In units of ``2**-g``."""
@@ -41,31 +41,41 @@ def split_row(cfg: Config, q: list[int], keep: list[bool]) -> tuple[list[int], i
     kept = [octaves(score) for score, k in zip(q, keep, strict=True) if k]
     if not kept:
         return [0] * len(q), 0
-    # Windows of 32 octaves; the lowest score there is stands in octave 1 of the first.
-    origin = octaves(-(2 ** (cfg.in_w - 1))) // 2**fmt.g - 1
-    top = (max(kept) // 2**fmt.g - origin) // 32
-    foot = origin + 32 * top
+    # Windows of octaves; the lowest score there is stands in octave 1 of the first.
+    limit = 2 ** (cfg.in_w - 1)
+    origin = octaves(-limit) // 2**fmt.g - 1
+    one = octaves(limit - 1) // 2**fmt.g - origin < 32
+    size, count = (32, 1) if one else (2**fmt.window, fmt.windows)
+    top = (max(kept) // 2**fmt.g - origin) // size
+    foot = origin + size * top
     total = Fraction(0)
     for octave, p in map(term, kept):
-        if octave >= foot - 32:
+        if octave >= foot - (count - 1) * size:
             total += p * Fraction(2) ** (octave - foot)
-    total = Fraction(floor(total * 2**fmt.mant), 2**fmt.mant)
+    bits = fmt.mant if one else max(fmt.mant, fmt.s)
+    total = Fraction(floor(total * 2**bits), 2**bits)
 
     exponent = 0
     while total >= 2:
         total, exponent = total / 2, exponent + 1
-    s = Fraction(floor(total * 2**fmt.mant), 2**fmt.mant)
+    s = Fraction(floor(total * 2**fmt.s), 2**fmt.s)
     segment, t = divmod(floor((s - 1) * 2**fmt.r_in), 2 ** (fmt.r_in - fmt.r_seg))
     change = floor(Fraction(int(reciprocal.slope[segment]) * t, 2**fmt.r_shift))
     r = Fraction(int(reciprocal.entry[segment]) - change, 2**fmt.r_out)
     if fmt.newton:
-        unity = Fraction(m, m + 1) - Fraction(3, 8) / 2**fmt.mant
+        unity = Fraction(m, m + 1) - Fraction(3, 8) / 2**fmt.s
         error = Fraction(floor((unity - s * r) * 2**fmt.newton), 2**fmt.newton)
         r = Fraction(floor((r + r * error) * 2**fmt.r + half), 2**fmt.r)
 
     def output(c: int, x: int) -> int:
         octave, p = term(c)
-        return floor(p * r * Fraction(2) ** (octave - foot - exponent + cfg.w + x) + half)
+        last = Fraction(2**fmt.cut, 2 ** (fmt.mant + fmt.r))
+        product = last if fmt.cut else Fraction(0)
+        digits = int(p * 2**fmt.mant)
+        for n in range(0, fmt.mant + 1, 2):
+            digit = Fraction(digits >> n & 3) / 2**fmt.mant * 2**n
+            product += floor(digit * r / last) * last
+        return floor(product * Fraction(2) ** (octave - foot - exponent + cfg.w + x) + half)
 
     x = 0
     while cfg.row_exp and x < 15 and output(max(kept), x + 1) <= m:

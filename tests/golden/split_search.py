@@ -42,8 +42,8 @@ def distance(cfg: Config, rows: Rows) -> tuple[Floats, npt.NDArray[np.int64], Ou
     per_element = {
         name: np.repeat(stages[name].astype(np.int64), rows.lengths) for name in ("r", "top", "x")
     }
-    shift = fmt.r + fmt.mant - cfg.w + per_element["top"] - stages["o"] - per_element["x"]
-    product = stages["p"].astype(np.int64) * per_element["r"]
+    shift = fmt.r + fmt.mant - fmt.cut - cfg.w + per_element["top"] - stages["o"] - per_element["x"]
+    product = split.product(fmt, stages["p"].astype(np.int64), per_element["r"])
     value = np.minimum(np.ldexp(product.astype(np.float64), -shift), cfg.m)
     exact = reference.of_quantised(cfg, rows) * cfg.m
     exact = np.minimum(np.ldexp(exact, per_element["x"]), cfg.m)
@@ -60,7 +60,7 @@ def two_level_rows(cfg: Config, best: int) -> list[Groups]:
     """The ``best`` worst rows of one element and up to 4095 equal ones."""
     errors, limit = term_errors(cfg), 2 ** (cfg.in_w - 1)
     # Scores whose octaves any other can be compared with: the upper end, 20 octaves long.
-    reach = min(len(errors), int(20 * np.log(2) * 2**cfg.frac))
+    reach = min(len(errors), int(20 * np.log(2) / cfg.scores(np.int32(1))))
     order = np.argsort(errors[-reach:]) + len(errors) - reach - limit
     extremes = np.concatenate([order[:_EXTREMES], order[-_EXTREMES:]]).astype(np.int32)
     count = np.arange(1, MAX_LEN_LIMIT, dtype=np.float64)
@@ -77,19 +77,20 @@ def two_level_rows(cfg: Config, best: int) -> list[Groups]:
 
 def _two_levels(cfg: Config, one: int, other: int, count: Floats) -> Floats:
     """Error of the lone element, for each number of others; floats that hold every integer."""
-    fmt, name = split.form(cfg), split_tables.format_name(cfg.precision, cfg.row_exp)
+    fmt, name = split.form(cfg), split_tables.format_name(cfg)
     c = split.c(cfg, np.array([one, other], dtype=np.int32))
     o, p = c >> fmt.g, split.p(cfg, c).astype(np.float64)
     term = np.ldexp(p, o - o.max())
     total = term[0] + count * term[1]
     exponent = np.frexp(total)[1] - 1 - fmt.mant
-    s = np.floor(np.ldexp(total, -exponent)).astype(np.int64)
+    s = np.floor(np.ldexp(total, fmt.s - fmt.mant - exponent)).astype(np.int64)
     r = split.reciprocal(name, s)
-    got = np.ldexp(term[0] * r, -exponent - fmt.r - fmt.mant)
-    got = got * 2.0**cfg.w
-    true = cfg.m / (1 + count * np.exp((other - one) * 2.0**-cfg.frac))
+    product = split.product(fmt, p[0].astype(np.int64), r)
+    places = fmt.r + fmt.mant - fmt.cut - cfg.w + exponent + o.max() - o[0]
+    got = np.ldexp(product.astype(np.float64), -places)
+    true = cfg.m / (1 + count * np.exp(cfg.scores(np.int32(other - one))))
     if cfg.row_exp:
-        largest = np.maximum(true, true * np.exp((other - one) * 2.0**-cfg.frac))
+        largest = np.maximum(true, true * np.exp(cfg.scores(np.int32(other - one))))
         scale = np.exp2(np.floor(np.log2(cfg.m / largest)))
         got, true = got * scale, true * scale
     error: Floats = np.abs(np.minimum(got, cfg.m) - true)

@@ -58,6 +58,9 @@ PARAMETER_SETS = [
     _set("split", "int16", 2, frac=0, max_len=128),
     _set("split", "int16", 32, row_exp=True, max_len=4096),
     _set("split", "int16", 8, in_w=12, frac=6, max_len=300),
+    _set("split", "uint8", 8, base2=True),
+    _set("split", "uint8", 4, in_w=8, frac=4, base2=True, max_len=60),
+    _set("split", "int16", 4, base2=True, frac=6, max_len=500),
     _set("split", "uint4", 2, in_w=4, frac=2, max_len=1),
     _set("split", "uint2", 16, row_exp=True, in_w=5, frac=1, max_len=300),
 ]
@@ -75,7 +78,7 @@ def _drawn(rng: np.random.Generator) -> Config:
     others: dict[str, int | str] = {"in_w": in_w, "frac": int(rng.integers(in_w))}
     others["max_len"] = int(MAX_LEN_LIMIT ** rng.random())
     if method == "split":
-        others["row_exp"] = bool(rng.integers(2))
+        others |= {key: bool(rng.integers(2)) for key in ("row_exp", "base2")}
     else:
         others["xs"] = int(rng.integers(1, XS_LIMIT + 1))
         others["sum_index"] = str(rng.choice(SUM_INDEX_MODES))

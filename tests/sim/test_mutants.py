@@ -119,7 +119,7 @@ MUTANTS = {
     ),
     "octaves not rounded": Mutant(
         "softmax_pkg.sv",
-        "half = (64'd1 << shift) >> 1",
+        "half = (64'd1 << found.shift) >> 1",
         "half = 64'd0",
         "streams.scores/kind=attention",
         "first differing stage: p of element",
@@ -127,8 +127,8 @@ MUTANTS = {
     ),
     "a window forgotten when the maximum leaves it": Mutant(
         "softmax_total.sv",
-        "(beat_next && n == 1) ? total_q[0] : '0",
-        "'0",
+        "if (beat_rise == StepW'(rise)) kept[n] = total_q[n-rise];",
+        "if (beat_rise == '0) kept[n] = total_q[n];",
         "streams.scores/kind=climbing",
         "first differing stage: sum: expected",
         SPLIT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 from parameter_sets import PARAMETER_SETS, drawn
@@ -15,7 +16,7 @@ from softmax_cosim.configs import (
     SUM_INDEX_MODES,
     Config,
 )
-from softmax_cosim.golden import split
+from softmax_cosim.golden import split, split_tables
 from softmax_cosim.simulation.regression import Outcome
 from softmax_cosim.tb.catalogue import PREFIX, listed
 
@@ -76,8 +77,11 @@ def test_the_parameter_sets_cover_what_matters() -> None:
     assert {cfg.in_w for cfg in sets} >= {4, 8, 12, 16}
     ours = [cfg for cfg in sets if cfg.method == "split"]
     assert {(cfg.row_exp, split.octaves(cfg).windows) for cfg in ours} == {
-        (row_exp, windows) for row_exp in (False, True) for windows in (1, 2)
+        *product((False, True), (1, 3)),
+        (False, 4),
     }
+    assert {split_tables.format_name(cfg) for cfg in ours} == set(split_tables.FORMATS)
+    assert {split.octaves(cfg).windows for cfg in ours if cfg.base2} == {1, 3, 4}
     assert {cfg.lanes for cfg in ours if split.form(cfg).newton} >= {2, 8, 32}
     assert {cfg.xs for cfg in sets} >= {1, 512}
     assert {cfg.ke for cfg in sets if cfg.method == "lut2d"} >= {2, 128}
@@ -97,10 +101,10 @@ def test_drawn_sets_come_from_the_whole_legal_space_and_their_seed_alone() -> No
     assert {(cfg.in_w, cfg.frac) for cfg in sets} == {
         (w, f) for w in range(4, 17) for f in range(w)
     }
-    assert {(cfg.method, cfg.index, cfg.sum_index, cfg.row_exp) for cfg in sets} == {
-        *(("rexp", index, how, False) for index in INDEX_MODES for how in SUM_INDEX_MODES),
-        *(("lut2d", "distance", how, False) for how in SUM_INDEX_MODES),
-        *(("split", "distance", "nearest", row_exp) for row_exp in (False, True)),
+    assert {(cfg.method, cfg.index, cfg.sum_index, cfg.row_exp, cfg.base2) for cfg in sets} == {
+        *(("rexp", index, how, False, False) for index in INDEX_MODES for how in SUM_INDEX_MODES),
+        *(("lut2d", "distance", how, False, False) for how in SUM_INDEX_MODES),
+        *(("split", "distance", "nearest", *flags) for flags in product((False, True), repeat=2)),
     }
     assert min(cfg.max_len for cfg in sets) == 1
     assert max(cfg.max_len for cfg in sets) > 4000

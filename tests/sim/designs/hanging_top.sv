@@ -18,6 +18,7 @@ module softmax_top #(
     parameter int XS = 256,
     parameter int KE = 101,
     parameter bit ROW_EXP = 1'b0,
+    parameter bit BASE2 = 1'b0,
     localparam int OutW = (W == 15) ? 16 : W
 ) (
     input  logic clk_i,
