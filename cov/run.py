@@ -33,7 +33,7 @@ _COUNTED = ("--coverage-line", "--coverage-toggle", "--coverage-max-width", str(
 LEAST = {"line": 99.0, "toggle": 97.0}
 _TIME_LIMIT = 3600.0
 #: What only batches need, and what writes files.
-_ELSEWHERE = ("golden/render", "tb/bulk", "tb/lean", "tb/nursery", "tb/server")
+_ELSEWHERE = ("golden/render", "tb/bulk", "tb/lean", "tb/fork_server", "tb/server")
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -26,7 +26,7 @@ _VECTORS = (
 )
 _FRAMES = ("tests/golden/test_framing.py",)
 _TB = ("tests/tb",)
-_BORN = ("tests/cosim/test_nursery.py", "tests/cosim/test_simulator.py")
+_FORKED = ("tests/cosim/test_fork_server.py", "tests/cosim/test_simulator.py")
 _OWN = ("tests/cosim/test_own.py", "tests/configs")
 _REPLAY = ("tests/cosim/test_replay.py", "tests/cosim/test_replay_results.py")
 _REPORT = ("tests/cosim/test_report.py", "tests/cosim/compare")
@@ -42,7 +42,7 @@ _STAGES: Sequence[tuple[str, Sequence[Sequence[str]]]] = (
     ("golden/reference.py", (("tests/golden/test_reference.py",), _GOLDEN)),
     ("golden/split*", (("tests/golden/test_split.py",), _GOLDEN, _RTL)),
     ("golden/timing.py", (_FRAMES, _TB, _RTL, _REPLAY)),
-    ("golden/protocol.py", (_BULK, _HANG, _BORN, _REPLAY)),
+    ("golden/protocol.py", (_BULK, _HANG, _FORKED, _REPLAY)),
     ("golden/rows.py", (_TB, _GOLDEN, _REPLAY)),
     ("golden/framing.py", (_FRAMES, _TB, _OWN, _RTL)),
     ("golden/drawn.py", (("tests/golden/test_drawn.py",), _GOLDEN, _OWN)),
@@ -55,9 +55,9 @@ _STAGES: Sequence[tuple[str, Sequence[Sequence[str]]]] = (
     ("tb/pack.py", (("tests/tb/test_pack.py",), _TB, _RTL)),
     ("tb/axil.py", (_REGISTERS, ("tests/sim/test_registers.py",))),
     ("tb/bulk.py", (("tests/tb/test_transactor.py",), _BULK, _HANG)),
-    ("tb/nursery.py", (_BORN,)),
-    ("tb/lean.py", (_BORN, _BULK)),
-    ("tb/server.py", (_BULK, _HANG, _BORN)),
+    ("tb/fork_server.py", (_FORKED,)),
+    ("tb/lean.py", (_FORKED, _BULK)),
+    ("tb/server.py", (_BULK, _HANG, _FORKED)),
     ("tb/hang.py", (_HANG,)),
     ("tb/*", (_TB, _RTL, _HANG, _BROKEN)),
     ("softmax_cosim/replay/*", (_REPLAY, ("tests/cosim/test_replay_failures.py",))),

@@ -171,7 +171,7 @@ def _as_built(
 ) -> Iterator[tuple[Design, Ready]]:
     """Each design once its simulation is built.
 
-    While it plays, the next ones are built, and the next one's nursery starts.
+    While it plays, the next ones are built, and the next one's fork server starts.
     """
     task = progress.add_task("building", total=len(plan.designs), unit="")
 
@@ -179,7 +179,7 @@ def _as_built(
         waves = Path(f"{design.file}.vcd") if args.waves else None
         with Simulator(design.cfg, args.transport, waves=waves) as simulator:
             progress.advance(task)
-            return Ready(simulator.build, None if args.scheduler else simulator.nursery())
+            return Ready(simulator.build, None if args.scheduler else simulator.fork_server())
 
     builders = ThreadPoolExecutor(default_jobs())
     building = [builders.submit(build, design) for design in plan.designs]
@@ -189,17 +189,21 @@ def _as_built(
             for following in building[place + 1 : place + 2]:
                 following.add_done_callback(_begin)
             yield design, ready
-            if ready.nursery:
-                ready.nursery.close()
+            if ready.fork_server:
+                ready.fork_server.close()
     finally:
         builders.shutdown(cancel_futures=True)
 
 
 def _begin(built: Future[Ready]) -> None:
     """Have what was built start; if it cannot, that is said when it is needed."""
-    if not built.cancelled() and not built.exception() and (nursery := built.result().nursery):
+    if (
+        not built.cancelled()
+        and not built.exception()
+        and (fork_server := built.result().fork_server)
+    ):
         with suppress(OSError):
-            nursery.start()
+            fork_server.start()
 
 
 @contextmanager

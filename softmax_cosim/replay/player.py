@@ -34,7 +34,7 @@ from softmax_cosim.replay.reproduce import Reproducer
 from softmax_cosim.replay.shard import Field, Here, Outcome, Playing, Shard
 from softmax_cosim.simulation import power_up
 from softmax_cosim.simulation.build import Build
-from softmax_cosim.simulation.nursery import Nursery
+from softmax_cosim.simulation.fork_server import ForkServer
 from softmax_cosim.simulation.pool import default_jobs
 from softmax_cosim.simulation.regression import first_differing_stage
 from softmax_cosim.simulation.simulator import Simulator
@@ -47,8 +47,8 @@ class Ready:
     """What there is of a design when it begins to play."""
 
     build: Build
-    nursery: Nursery | None
-    """What its simulators are born of."""
+    fork_server: ForkServer | None
+    """What its simulators are forked from."""
 
 
 class Player:
@@ -157,7 +157,7 @@ class Player:
         play = Simulator.run if waves else self._journal.play  # a waveform is of what is played
         how = {"draws": draws, "transport": args.transport, "waves": waves, "play": play}
         if self._ready:
-            how |= {"built": self._ready.build, "nursery": self._ready.nursery}
+            how |= {"built": self._ready.build, "fork_server": self._ready.fork_server}
         return Here(self._cfg, jobs, **how)
 
     def _shard(self, part: Slice, *, whole: bool = True) -> Shard:

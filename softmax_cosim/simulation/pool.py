@@ -22,7 +22,7 @@ from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.simulation import autopsy, power_up
 from softmax_cosim.simulation.build import Build
 from softmax_cosim.simulation.cache import Interrupted, stopping
-from softmax_cosim.simulation.nursery import Nursery
+from softmax_cosim.simulation.fork_server import ForkServer
 from softmax_cosim.simulation.simulator import Simulator
 
 __all__ = ["SHARD_ELEMENTS", "Pool", "default_jobs", "waited"]
@@ -70,7 +70,7 @@ class Pool:
         *,
         draws: Sequence[str] | None = None,
         waves: Path | None = None,
-        nursery: Nursery | None = None,
+        fork_server: ForkServer | None = None,
         play: Callable[[Simulator, Rows, str, int], Results] = Simulator.run,
         **options: Any,
     ) -> None:
@@ -82,7 +82,7 @@ class Pool:
             draws: the power-up draw of each process, see :mod:`.power_up`; as many as there are
                 jobs, all different, when not given.
             waves: write a waveform (VCD) of the first process to this file.
-            nursery: what the others are born of; one of their own when not given.
+            fork_server: what the others are forked from; one of their own when not given.
             play: how a batch is played, in a thread; stalls and seed are the last two.
             options: further ones of :class:`Simulator`.
 
@@ -104,11 +104,11 @@ class Pool:
         options["built"] = first.build
         others = (Simulator(config, draw=draw, **options) for draw in self.draws[1:])
         self._simulators = [first, *others]
-        self._nursery = nursery
-        if nursery is None and len(self.draws) > 1:
-            self._nursery = self._simulators[-1].nursery()
+        self._fork_server = fork_server
+        if fork_server is None and len(self.draws) > 1:
+            self._fork_server = self._simulators[-1].fork_server()
         for simulator in self._simulators[1 if waves else 0 :]:
-            simulator.born_of(self._nursery)
+            simulator.forked_from(self._fork_server)
         self._turns = itertools.cycle(range(len(self._simulators)))
         self._ready()
         _ALIVE.add(self)
@@ -193,7 +193,7 @@ class Pool:
         A process that does not answer would be waited for without end.
         """
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for process in (*self._simulators, self._nursery) if kill else ():
+        for process in (*self._simulators, self._fork_server) if kill else ():
             if process is not None:
                 process.kill()
         self._threads.shutdown(cancel_futures=True)
@@ -201,8 +201,8 @@ class Pool:
             simulator.hang_up()
         for simulator in self._simulators:
             simulator.close()
-        if self._nursery is not None:
-            self._nursery.close()
+        if self._fork_server is not None:
+            self._fork_server.close()
 
     def __enter__(self) -> Self:
         """The pool itself."""

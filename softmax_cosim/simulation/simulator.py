@@ -35,10 +35,10 @@ from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.paths import TB
 from softmax_cosim.simulation import autopsy, power_up
 from softmax_cosim.simulation.build import Build, build
-from softmax_cosim.simulation.nursery import (
-    Nursery,
+from softmax_cosim.simulation.fork_server import (
+    ForkFailed,
+    ForkServer,
     Process,
-    Stillborn,
     disown,
     possible,
     waited_for,
@@ -135,7 +135,7 @@ class Simulator:
         """What the design warned of, and how often; whole once the simulator is closed."""
         self._waves = waves and waves.absolute()
         self._run_ahead = run_ahead and transport == "bulk"
-        self._nursery: Nursery | None = None
+        self._fork_server: ForkServer | None = None
         there = built is not None and built.executable.is_file()
         self.build = (
             built
@@ -178,7 +178,7 @@ class Simulator:
         try:
             with self._resources():
                 self._launch()
-        except Stillborn as error:
+        except ForkFailed as error:
             self._end()
             about = f"the simulator of {self.config.name} could not be started{autopsy.limits()}"
             raise SimulatorCrash(about, str(error)) from None
@@ -197,8 +197,8 @@ class Simulator:
             files = {"socket": theirs.fileno(), "memory": self._memory_fd, "lifeline": pipe}
             command = self.build.command(draw=self.draw, waves=self._waves)
             with os.fdopen(pipe):
-                if self._nursery is not None:
-                    self._process = self._nursery.birth(command, setup, files, self._log)
+                if self._fork_server is not None:
+                    self._process = self._fork_server.fork(command, setup, files, self._log)
                     return
                 self._process = subprocess.Popen(
                     command,
@@ -219,11 +219,11 @@ class Simulator:
         raw = np.dtype(cfg.raw).itemsize
         return {"lanes": cfg.lanes, "in_w": cfg.in_w, "out_w": cfg.out_w, "raw": raw}
 
-    def nursery(self) -> Nursery | None:
-        """What may give birth to simulators of the same build; None where nothing can."""
+    def fork_server(self) -> ForkServer | None:
+        """What may forks simulators of the same build; None where nothing can."""
         if not self._run_ahead or self._waves or not possible():
             return None
-        return Nursery(self.build.command(), self._folder, _environment(self.build))
+        return ForkServer(self.build.command(), self._folder, _environment(self.build))
 
     @contextlib.contextmanager
     def _resources(self) -> Iterator[None]:
@@ -299,9 +299,9 @@ class Simulator:
             )
         return found
 
-    def born_of(self, nursery: Nursery | None) -> None:
+    def forked_from(self, fork_server: ForkServer | None) -> None:
         """Where its process is to come from, whenever it starts."""
-        self._nursery = nursery
+        self._fork_server = fork_server
 
     def hang_up(self) -> None:
         """Have the process end, which takes it a while; :meth:`close` waits for that."""

@@ -10,7 +10,7 @@
 /// it, and the loop goes on as after any time step.
 ///
 /// Python is there before the design is: one process may become many, each with a design that woke
-/// up otherwise (tb.nursery).
+/// up otherwise (tb.fork_server).
 ///
 /// Built with --trace-saif, it writes the activity of a batch instead of a waveform: from the end of
 /// its reset to its end, in a file that each batch writes anew.
@@ -132,17 +132,18 @@ void end_of_simulation(void*) {
 
 int exit_code() { return Verilated::threadContextp()->errorCount() > 0 ? 1 : 0; }
 
-/// Has tb.nursery serve, if this process is to be one; returns in its children.
-void be_a_nursery() {
-  if (!std::getenv("COSIM_NURSERY")) return;
+/// Has tb.fork_server serve, if this process is to be one; returns in its children.
+void be_a_fork_server() {
+  if (!std::getenv("COSIM_FORK_SERVER")) return;
   using Run = int (*)(const char*);
   const auto run = reinterpret_cast<Run>(dlsym(RTLD_DEFAULT, "PyRun_SimpleString"));
-  if (!run || run("from softmax_cosim.tb import nursery; nursery.serve()") != 0) std::exit(1);
+  const char* serve = "from softmax_cosim.tb import fork_server; fork_server.serve()";
+  if (!run || run(serve) != 0) std::exit(1);
 }
 
 }  // namespace
 
-/// Called by tb.nursery in a child: the command line of its simulation.
+/// Called by tb.fork_server in a child: the command line of its simulation.
 extern "C" void softmax_arguments(int argc, const char** argv) {
   Verilated::commandArgs(argc, argv);
 }
@@ -178,7 +179,7 @@ int main(int argc, char** argv) {
   Verilated::fatalOnVpiError(false);  // cocotb probes for objects that may not exist
   Verilated::traceEverOn(VM_TRACE);
   vlog_startup_routines_bootstrap();
-  be_a_nursery();
+  be_a_fork_server();
   const auto top = std::make_unique<Vtop>("");
   model = top.get();
   for (int i = 1; i + 1 < argc; i++) {

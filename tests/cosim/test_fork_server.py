@@ -1,4 +1,4 @@
-"""Simulators of a pool are born of one process; what becomes of them when something dies."""
+"""Simulators of a pool are forked from one process; what becomes of them when something dies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from softmax_cosim.paths import ROOT
-from softmax_cosim.simulation import nursery, power_up
+from softmax_cosim.simulation import fork_server, power_up
 from softmax_cosim.simulation.pool import Pool
 from softmax_cosim.simulation.simulator import Simulator, SimulatorCrash
 from tests.cosim.test_simulator import CONFIG, DESIGN, ROWS, eventually, exists
@@ -35,7 +35,7 @@ def play(pool: Pool, place: int) -> None:
     np.testing.assert_array_equal(pool.submit(ROWS, place=place).result().y, ROWS.q)
 
 
-def test_one_process_gives_birth_to_all_and_ends_after_them(pool: Pool) -> None:
+def test_one_process_forks_all_and_ends_after_them(pool: Pool) -> None:
     pool.start()
     processes = [simulator.pid for simulator in pool._simulators]
     (mother,) = {parent(process) for process in processes}
@@ -68,7 +68,7 @@ def test_a_killed_simulator_is_told_and_born_again(pool: Pool) -> None:
     assert parent(pool._simulators[1].pid) == mother
 
 
-def test_simulators_outlive_a_killed_nursery_and_another_one_follows(pool: Pool) -> None:
+def test_simulators_outlive_a_killed_fork_server_and_another_one_follows(pool: Pool) -> None:
     play(pool, 0)
     process = pool._simulators[0].pid
     mother = parent(process)
@@ -82,7 +82,7 @@ def test_simulators_outlive_a_killed_nursery_and_another_one_follows(pool: Pool)
 
 
 def test_a_pool_of_which_all_is_stopped_is_killed(pool: Pool) -> None:
-    """Whoever waits for a birth, and for the end of a simulator, is told."""
+    """Whoever waits for a fork, and for the end of a simulator, is told."""
     play(pool, 0)
     process = pool._simulators[0].pid
     assert process
@@ -96,10 +96,12 @@ def test_a_pool_of_which_all_is_stopped_is_killed(pool: Pool) -> None:
     assert eventually(lambda: not exists(process) and not exists(mother))
 
 
-def test_a_nursery_that_cannot_start_says_why(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pool._nursery is not None
+def test_a_fork_server_that_cannot_start_says_why(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pool._fork_server is not None
     command = ["sh", "-c", "echo no room for a child; exit 3"]
-    monkeypatch.setattr(pool._nursery, "_command", command)
+    monkeypatch.setattr(pool._fork_server, "_command", command)
     with pytest.raises(SimulatorCrash, match=r"could not be started[^:]*:\nno room for a child"):
         play(pool, 0)
     monkeypatch.undo()
@@ -112,7 +114,7 @@ def test_a_killed_caller_leaves_nobody(pool: Pool, busy: bool) -> None:
     script = f"""if True:
         import time
         from softmax_cosim.golden.rows import Rows
-        from tests.cosim.test_nursery import CONFIG, DESIGN, Pool, ROWS, parent
+        from tests.cosim.test_fork_server import CONFIG, DESIGN, Pool, ROWS, parent
         pool = Pool(CONFIG, 2, sources=DESIGN, optimise="test", patience=10**15)
         pool.start()
         numbers = [simulator.pid for simulator in pool._simulators]
@@ -147,8 +149,8 @@ def test_a_born_design_wakes_up_as_one_that_was_started_does(unreset: list[Path]
     """From zeros, ones, and each random draw, twice the same."""
     draws = ("zeros", "ones", "7", "8", "9", "7")
     with Pool(CONFIG, 2, draws=draws, sources=unreset, optimise="test") as pool:
-        born = [pool.submit(ROWS, place=place).result() for place in range(len(draws))]
-    woke = [results.exponent[0] for results in born]
+        forked = [pool.submit(ROWS, place=place).result() for place in range(len(draws))]
+    woke = [results.exponent[0] for results in forked]
     for draw, exponent in zip(draws, woke, strict=True):
         with Simulator(CONFIG, sources=unreset, optimise="test", draw=draw) as alone:
             assert alone.run(ROWS).exponent[0] == exponent
@@ -157,12 +159,12 @@ def test_a_born_design_wakes_up_as_one_that_was_started_does(unreset: list[Path]
     assert woke[2] == woke[5]
 
 
-def test_where_there_can_be_no_nursery_each_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_can_be_no_fork_server_each_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(pid: int) -> int:
         raise PermissionError
 
     monkeypatch.setattr(os, "pidfd_open", refuse)
-    nursery.possible.cache_clear()
+    fork_server.possible.cache_clear()
     try:
         with Pool(CONFIG, 2, sources=DESIGN, optimise="test") as pool:
             pool.start()
@@ -170,16 +172,16 @@ def test_where_there_can_be_no_nursery_each_is_started(monkeypatch: pytest.Monke
             play(pool, 1)
     finally:
         monkeypatch.undo()
-        nursery.possible.cache_clear()
+        fork_server.possible.cache_clear()
 
 
-def test_an_interrupted_birth_leaves_no_answer_behind(
+def test_an_interrupted_fork_leaves_no_answer_behind(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*words: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(nursery.socket, "recv_fds", interrupted)
+    monkeypatch.setattr(fork_server.socket, "recv_fds", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pool._simulators[0].start()
     monkeypatch.undo()
@@ -192,10 +194,10 @@ def test_an_interrupted_birth_leaves_no_answer_behind(
 def test_who_waits_is_told_at_once_and_not_longer_than_asked() -> None:
     process = subprocess.Popen(["sleep", "600"])
     with pytest.raises(subprocess.TimeoutExpired):
-        nursery.waited_for(process, 0.01)
+        fork_server.waited_for(process, 0.01)
     process.kill()
-    assert nursery.waited_for(process, 600) == -signal.SIGKILL
-    assert nursery.waited_for(process, 600) == -signal.SIGKILL
+    assert fork_server.waited_for(process, 600) == -signal.SIGKILL
+    assert fork_server.waited_for(process, 600) == -signal.SIGKILL
 
 
 def test_there_are_draws_to_be_born_with() -> None:

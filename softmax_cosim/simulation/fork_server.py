@@ -1,6 +1,6 @@
-"""Processes that give birth to simulators: Python and cocotb start once for all of a build.
+"""Processes that forks simulators: Python and cocotb start once for all of a build.
 
-See :mod:`.tb.nursery`, which is the other side.
+See :mod:`.tb.fork_server`, which is the other side.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
-__all__ = ["Born", "Nursery", "Process", "Stillborn", "disown", "possible", "waited_for"]
+__all__ = ["ForkFailed", "ForkServer", "Forked", "Process", "disown", "possible", "waited_for"]
 
 _PID, _CODE = 8, 4  # bytes
 _START_SECONDS, _STOP_SECONDS, _TELL_SECONDS = 600.0, 10.0, 1.0
 _UNKNOWN = -int(signal.SIGKILL)
 
 
-class Stillborn(RuntimeError):
-    """The nursery died of a birth; the message is what it printed."""
+class ForkFailed(RuntimeError):
+    """The fork_server died of a fork; the message is what it printed."""
 
 
-class Born:
-    """A process of a nursery: as much of :class:`subprocess.Popen` as a simulator needs."""
+class Forked:
+    """A process of a fork server: as much of :class:`subprocess.Popen` as a simulator needs."""
 
     def __init__(self, pid: int, handle: int, status: int) -> None:
         """``handle`` stands for the process, whoever gets its number later; its exit code comes
@@ -57,7 +57,7 @@ class Born:
         if self.returncode is None:
             if not _readable(self._handle, timeout):
                 raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
-            # A nursery that was killed, or stopped, does not say.
+            # A fork server that was killed, or stopped, does not say.
             told = _readable(self._status, _TELL_SECONDS) and os.read(self._status, _CODE)
             self.ended(int.from_bytes(told, "little", signed=True) if told else _UNKNOWN)
         assert self.returncode is not None
@@ -71,12 +71,12 @@ class Born:
             os.close(self._status)
 
 
-Process = Born | subprocess.Popen[bytes]
+Process = Forked | subprocess.Popen[bytes]
 
 
 def disown(process: Process) -> None:
     """In a forked child: the process is the parent's."""
-    if isinstance(process, Born):
+    if isinstance(process, Forked):
         process.ended(0)
     process.returncode = 0  # it is not ours to wait for
 
@@ -108,8 +108,8 @@ def possible() -> bool:
     return True
 
 
-class Nursery:
-    """One process that gives birth to simulators of a build; for threads.
+class ForkServer:
+    """One process that forks simulators of a build; for threads.
 
     It starts when it is asked to, and again if it was killed. A forked child has one of its own.
     """
@@ -136,14 +136,14 @@ class Nursery:
         with self._lock:
             self._start()
 
-    def birth(
+    def fork(
         self,
         command: Sequence[str],
         setup: Mapping[str, Any],
         files: Mapping[str, int],
         log: IO[bytes],
-    ) -> Born:
-        """Have a simulator born.
+    ) -> Forked:
+        """Have a simulator forked.
 
         Args:
             command: its command line.
@@ -153,7 +153,7 @@ class Nursery:
 
         Raises:
             OSError: the operating system refuses.
-            Stillborn: the nursery died of it, twice, or was killed.
+            ForkFailed: the fork server died of it, twice, or was killed.
         """
         message = {"command": list(command), "setup": setup, "files": list(files)}
         status, theirs = os.pipe()
@@ -161,18 +161,18 @@ class Nursery:
             given = [log.fileno(), theirs, *files.values()]
             with self._lock:
                 # Somebody may have killed it: once more, of another one.
-                born = self._asked(message, given) or self._asked(message, given)
-                if born is None:
-                    raise Stillborn(self._said)
+                forked = self._asked(message, given) or self._asked(message, given)
+                if forked is None:
+                    raise ForkFailed(self._said)
         except BaseException:
             os.close(status)
             raise
         finally:
             os.close(theirs)
-        return Born(*born, status)
+        return Forked(*forked, status)
 
     def _asked(self, message: Mapping[str, Any], files: Sequence[int]) -> tuple[int, int] | None:
-        """Number and descriptor of the child; None if the nursery died instead."""
+        """Number and descriptor of the child; None if the fork server died instead."""
         if self._killed:
             return None
         self._start()
@@ -184,7 +184,7 @@ class Nursery:
                 return int.from_bytes(pid, "little"), handles[0]
         except (ConnectionError, TimeoutError):
             pass
-        except BaseException:  # or the answer would be taken for that of the next birth
+        except BaseException:  # or the answer would be taken for that of the next fork
             self._end()
             raise
         assert self._log is not None
@@ -215,7 +215,7 @@ class Nursery:
                 self._process = subprocess.Popen(
                     self._command,
                     cwd=self._folder,
-                    env={**self._environment, "COSIM_NURSERY": str(theirs.fileno())},
+                    env={**self._environment, "COSIM_FORK_SERVER": str(theirs.fileno())},
                     stdin=subprocess.DEVNULL,
                     stdout=self._log,
                     stderr=subprocess.STDOUT,
@@ -261,13 +261,13 @@ def _readable(descriptor: int, timeout: float | None) -> bool:
     return bool(waiting.poll(None if timeout is None else timeout * 1000))
 
 
-#: Every nursery of this process, for the children that it may fork.
-_ALIVE: weakref.WeakSet[Nursery] = weakref.WeakSet()
+#: Every fork server of this process, for the children that it may fork.
+_ALIVE: weakref.WeakSet[ForkServer] = weakref.WeakSet()
 
 
 def _disown_all() -> None:
-    for nursery in list(_ALIVE):
-        nursery._disown()
+    for fork_server in list(_ALIVE):
+        fork_server._disown()
 
 
 os.register_at_fork(after_in_child=_disown_all)

@@ -1,12 +1,12 @@
-"""A simulation that has everything but its design, and gives birth to those that have one.
+"""A simulation that has everything but its design, and forks those that have one.
 
 Starting Python and cocotb takes longer than playing most batches, and is the same for every
 power-up draw of a build. The main program (``tb/dpi/main.cpp``) calls :func:`serve` when Python is
 there and the design is not. What returns from it is a child, a process for each that was asked for,
 whose design wakes up with the command line that it was given.
 
-The other side is :mod:`.simulation.nursery`. The environment variable ``COSIM_NURSERY`` is the
-number of a socket. A message holds the words of a command line and what ``COSIM_SERVER`` says to
+The other side is :mod:`.simulation.fork_server`. The environment variable ``COSIM_FORK_SERVER`` is
+the number of a socket. A message holds the words of a command line and what ``COSIM_SERVER`` says to
 :mod:`.tb.server`, and brings file descriptors: what the child prints into, a pipe for its exit
 code, and those of the server. The answer is the child's number, with a descriptor that stands for
 it.
@@ -34,12 +34,12 @@ _NEEDED = ("cocotb._init", "cocotb.regression", "softmax_cosim.tb.server", "soft
 
 
 def serve() -> None:
-    """Give birth to simulators until the other side closes the socket; returns in these alone."""
+    """Fork simulators until the other side closes the socket; returns in these alone."""
     lean.lighten()
     for name in _NEEDED:
         importlib.import_module(name)
     gc.freeze()
-    channel = socket.socket(fileno=int(os.environ["COSIM_NURSERY"]))
+    channel = socket.socket(fileno=int(os.environ["COSIM_FORK_SERVER"]))
     children: dict[int, tuple[int, int]] = {}
     waiting = select.poll()
     waiting.register(channel, select.POLLIN)
