@@ -6,8 +6,8 @@ there and the design is not. What returns from it is a child, a process for each
 whose design wakes up with the command line that it was given.
 
 The other side is :mod:`.simulation.fork_server`. The environment variable ``COSIM_FORK_SERVER`` is
-the number of a socket. A message holds the words of a command line and what ``COSIM_SERVER`` says to
-:mod:`.tb.server`, and brings file descriptors: what the child prints into, a pipe for its exit
+the number of a socket. A message holds the words of a command line and what ``COSIM_SERVER`` says
+to :mod:`.tb.server`, and brings file descriptors: what the child prints into, a pipe for its exit
 code, and those of the server. The answer is the child's number, with a descriptor that stands for
 it.
 """
