@@ -31,6 +31,8 @@ _IN_PART = (
     "lut2d_uint2-lanes8-max_len7-ke2",
     "split_uint8-lanes1-frac15-max_len50",
     "split_uint8-lanes8-in_w8-frac4",
+    "split_uint8-lanes8-base2True",
+    "split_int16-lanes4-base2True-frac6-max_len500",
     "split_int16-lanes2-frac0-max_len128",
     "split_uint4-lanes2-in_w4-frac2-max_len1",
     "split_uint2-lanes16-row_expTrue-in_w5-frac1-max_len300",
