@@ -38,9 +38,9 @@ PART = Part(ROOT / "synth" / "README.md", "<!-- make energy -->", "<!-- end of m
 #: As ``make energy`` unpacks it.
 LIBRARY = ROOT / "build/osu018/usr/share/qflow/tech/osu018/osu018_stdcells.lib"
 NAMES = (
-    *("rexp_uint8_in8", "lut2d_uint8_in8", "split_uint8_in8"),
-    *("rexp_uint8", "rexp_uint8_msb", "lut2d_uint8", "split_uint8"),
-    *("rexp_int16", "lut2d_int16", "split_int16"),
+    *("rexp_uint8_in8", "lut2d_uint8_in8", "split_uint8_in8", "split_uint8_in8_base2"),
+    *("rexp_uint8", "rexp_uint8_msb", "lut2d_uint8", "split_uint8", "split_uint8_base2"),
+    *("rexp_int16", "lut2d_int16", "split_int16", "split_int16_base2"),
 )
 TRACES = {"MiniLM": "minilm_long", "OCR": "ocr_long"}
 
