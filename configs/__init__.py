@@ -45,10 +45,12 @@ BLOCK_ORDERS = ("rows", "beats", "elements")
 XS_LIMIT = 512
 KE_LIMIT = 128
 
+#: The real score of 1 with ``base2``.
+_OCTAVE = math.log(2)
+
 _FOLDER = Path(__file__).parent
 #: Entries of LUT_exp that are worth storing: the first zero entry is the last one, 101 at most.
 _DEFAULT_KE = {"int16": 101, "uint8": 101, "uint4": 29, "uint2": 12}
-_OCTAVE = math.log(2)
 _DEFAULT_XS = {"rexp": 256, "lut2d": 60, "split": 1}
 
 
@@ -130,10 +132,10 @@ class Config:
         self._choice("index", self.index, INDEX_MODES)
         self._choice("sum_index", self.sum_index, SUM_INDEX_MODES)
         self._choice("lanes", self.lanes, LANES)
-        if self.scale in (1.0, _OCTAVE):  # follows from base2; a copy may bring the other
-            object.__setattr__(self, "scale", _OCTAVE if self.base2 else 1.0)
+        if self.base2 and self.scale == 1.0:
+            object.__setattr__(self, "scale", _OCTAVE)
         for field in dataclasses.fields(self):
-            if field.name == "scale" and self.scale == _OCTAVE:
+            if field.name == "scale" and self.base2 and self.scale == _OCTAVE:
                 continue
             if field.name in _OF_DESIGNS and getattr(self, field.name) != field.default:
                 raise UsageError(
@@ -313,6 +315,8 @@ class Config:
 
     def replace(self, **changes: Any) -> Config:
         """A copy with some fields changed, validated again."""
+        if "base2" in changes:
+            changes = {"scale": 1.0} | changes  # which follows from it
         return dataclasses.replace(self, **changes)
 
 

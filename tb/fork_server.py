@@ -57,7 +57,7 @@ def serve() -> None:
                 for handle in (*children, *(status for _, status in children.values())):
                     os.close(handle)
                 channel.close()
-                _be_born(json.loads(message), *files)
+                _become(json.loads(message), *files)
                 return
             told, status, *others = files
             for file in (told, *others):
@@ -68,7 +68,7 @@ def serve() -> None:
             socket.send_fds(channel, [process.to_bytes(8, "little")], [handle])
 
 
-def _be_born(message: dict[str, Any], told: int, status: int, *others: int) -> None:
+def _become(message: dict[str, Any], told: int, status: int, *others: int) -> None:
     """Make of the child what its command line and its server say."""
     os.setpgid(0, 0)
     os.close(status)

@@ -383,3 +383,19 @@ def test_the_newton_error_fits_its_word(name: str) -> None:
     assert -half <= error.min()
     assert error.max() < half
     assert max(-error.min(), error.max()) >= half // 2
+
+
+# Base 2.
+
+
+def test_the_scale_follows_from_the_base_and_is_nobody_elses() -> None:
+    octaves, nats = config("uint8", base2=True), config("uint8")
+    assert (octaves.scale, nats.scale) == (np.log(2), 1.0)
+    assert nats.replace(base2=True) == octaves
+    assert octaves.replace(base2=False) == nats
+    assert octaves.replace(lanes=4).scale == octaves.scale
+    for wrong in ({"scale": float(np.log(2))}, {"base2": True, "scale": 2.0}):
+        with pytest.raises(UsageError, match="scale goes with a design of your own"):
+            Config("wrong", "split", "uint8", **wrong)
+    with pytest.raises(UsageError, match="base2 goes with method split, not rexp"):
+        Config("wrong", "rexp", "uint8", base2=True)
