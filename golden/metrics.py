@@ -261,7 +261,7 @@ class TableHits:
     rows: int = 0
     index_last_rows: int = 0
     """Rows with a kept element at the last entry of LUT_1/e or LUT_exp, as far as it reaches;
-    with ``split``, below the windows of the sum."""
+    with ``split``, below the columns of the sum."""
     sum_last_rows: int = 0
     """Rows whose sum came to index XS or beyond, the last of LUT_alpha or LUT_sigma; none with
     ``split``."""

@@ -29,7 +29,7 @@ __all__ = [
     "reciprocal_lines",
 ]
 
-#: Where scores have fewer octaves than this, one window of the sum holds them all.
+#: Where scores have fewer octaves than this, one column of the sum holds them all.
 ONE_WINDOW = 32
 
 _GUARD = 24  # bits below an entry's last to which the exact values are known
@@ -54,8 +54,8 @@ class Format:
     """Fraction bits of the slopes of P, in units of the last bit of ``p`` a step of the score."""
     window: int
     """log2 of the octaves of a window of the sum."""
-    windows: int
-    """Windows that are kept; an element further below the maximum counts as 0."""
+    columns: int
+    """Columns of the sum, one a window; an element further below the maximum counts as 0."""
     s: int
     """Fraction bits of the normalised sum."""
     r: int
@@ -107,15 +107,15 @@ class Lines:
 _FORMATS = {
     name: Format(*words)
     for name, *words in (
-        # w, g, k, mant, P: seg, shift, sum: window, windows, s, R: r, seg, in, out, shift,
+        # w, g, k, mant, P: seg, shift, sum: window, columns, s, R: r, seg, in, out, shift,
         # cut, newton
         ("int16", 15, 16, 17, 17, 6, 8, 4, 3, 17, 18, 4, 11, 12, 5, 0, 20),
-        ("int16_base2", 15, 13, 0, 15, 6, 5, 4, 3, 17, 16, 4, 11, 12, 5, 12, 20),
-        ("uint8", 8, 9, 12, 9, 3, 6, 4, 3, 9, 10, 4, 9, 10, 5, 0),
+        ("int16_base2", 15, 15, 0, 15, 5, 8, 4, 3, 17, 16, 4, 11, 12, 5, 13, 18),
+        ("uint8", 8, 9, 12, 9, 3, 6, 3, 4, 9, 10, 4, 9, 10, 5, 0),
         ("uint8_base2", 8, 8, 0, 8, 4, 3, 3, 4, 9, 10, 4, 9, 10, 5, 6),
-        ("uint8_rowexp", 8, 10, 14, 10, 4, 6, 4, 3, 10, 11, 4, 10, 11, 5, 0),
-        ("uint4", 4, 7, 10, 6, 2, 5, 4, 3, 6, 7, 2, 6, 7, 4, 0),
-        ("uint2", 2, 6, 8, 5, 1, 5, 4, 3, 5, 6, 1, 5, 6, 4, 0),
+        ("uint8_rowexp", 8, 10, 14, 10, 4, 6, 3, 4, 10, 11, 4, 10, 11, 5, 0),
+        ("uint4", 4, 7, 10, 6, 2, 5, 3, 4, 6, 7, 2, 6, 7, 4, 0),
+        ("uint2", 2, 6, 8, 5, 1, 5, 3, 4, 5, 6, 1, 5, 6, 4, 0),
     )
 }
 #: Names of the formats: the precisions, and what some of them have for a row exponent or base 2.

@@ -52,7 +52,7 @@ def passes(cfg: Config) -> Passes:
     select = 1
     if cfg.method == "split":
         octave, power = 1, 2
-        carry = split.octaves(cfg).windows > 1
+        carry = split.octaves(cfg).columns > 1
         total = 1 + _tree_stages((cfg.lanes + 1) // 2) + 1 + carry  # softmax_total
         reciprocal = 5 if split.form(cfg).newton else 4
         scale = 3  # softmax_scale

@@ -101,7 +101,7 @@ package softmax_pkg;
 
   // Method split, see golden/split.py.
 
-  /// log2 of the octaves that one window of the sum can hold, where scores have no more.
+  /// log2 of the octaves that one column of the sum can hold, where scores have no more.
   localparam int unsigned ONE_WINDOW_LOG2 = 5;
   localparam int unsigned LINE_W = 20;
   localparam int unsigned SEGMENTS_LIMIT = 64;

@@ -6,7 +6,7 @@
 /// takes no part has octave 0, and in its mantissa whether the row has an element there at all:
 /// that way a row is stored without a bit beside its terms.
 ///
-/// With several windows the highest window of the beat comes along, for the sum (softmax_total.sv).
+/// With several columns the highest window of the beat comes along, for the sum (softmax_total.sv).
 ///
 /// Worked value, uint8: fraction 0.5 = 256/512: segment 4, mantissa 212 of 512: 1.4141.
 ///
@@ -55,8 +55,10 @@ module softmax_power #(
 
   logic [LANES-1:0][OCT_W-1:0] octave_d, octave_q;
   logic [LANES-1:0][Form.mant-1:0] entry_d, entry_q, mantissa;
+  logic [LANES-1:0][SlopeW-1:0] slope;
   logic [LANES-1:0][RiseW-1:0] rise_d, rise_q;
   logic [LANES-1:0] keep_q;
+  logic [Groups-1:0][Group-1:0][WinW-1:0] windows;
   logic [Groups-1:0][WinW-1:0] window_d, window_q;
   logic [  WinW-1:0] window;
   logic [SIDE_W-1:0] side_q;
@@ -66,13 +68,25 @@ module softmax_power #(
     return Many ? WinW'(octave >> Form.window) : '0;
   endfunction
 
+  function automatic logic [WinW-1:0] higher(logic [WinW-1:0] a, logic [WinW-1:0] b);
+    return (a > b) ? a : b;
+  endfunction
+
   always_comb begin
-    window_d = '0;
+    windows = '0;
     for (int unsigned i = 0; i < LANES; i++) begin
       octave_d[i] = c_i[i][ScoreW-1:Form.g];
       entry_d[i]  = Form.mant'(Entry[c_i[i][Form.g-1:RestW]]);
-      rise_d[i]   = RiseW'(Slope[c_i[i][Form.g-1:RestW]]) * RiseW'(c_i[i][RestW-1:0]);
-      if (window_of(octave_d[i]) > window_d[i/Group]) window_d[i/Group] = window_of(octave_d[i]);
+      slope[i]    = SlopeW'(Slope[c_i[i][Form.g-1:RestW]]);
+      rise_d[i]   = '0;
+      for (int unsigned n = 0; n < RestW; n++) begin
+        rise_d[i] = rise_d[i] + (RiseW'(slope[i] & {SlopeW{c_i[i][n]}}) << n);
+      end
+      windows[i/Group][i%Group] = window_of(octave_d[i]);
+    end
+    for (int unsigned g = 0; g < Groups; g++) begin
+      window_d[g] =
+          higher(higher(windows[g][0], windows[g][1]), higher(windows[g][2], windows[g][3]));
     end
   end
 
@@ -95,9 +109,7 @@ module softmax_power #(
       mantissa[i] = entry_q[i] + Form.mant'(rise_q[i] >> Form.p_shift);
       if (octave_q[i] == '0) mantissa[i] = Form.mant'(keep_q[i]);
     end
-    for (int unsigned i = 0; i < Groups; i++) begin
-      if (window_q[i] > window) window = window_q[i];
-    end
+    for (int unsigned g = 0; g < Groups; g++) window = higher(window, window_q[g]);
   end
 
   stream_reg #(

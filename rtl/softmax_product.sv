@@ -2,8 +2,8 @@
 /// `product`.
 ///
 /// Two bits of the power pick 0, r, 2r or 3r, and 3r comes in: it is added up once a row, not once
-/// a lane. What each of them has below the cut is not added at all; one in the last bit that is
-/// left makes up for some of it.
+/// a lane. What each of them has below the cut is not added at all; one for every two digits that
+/// lose something makes up for half of it.
 ///
 /// Worked value: mantissa 9'd256, r = 10'd679: 768 = 3 << 8, so 3r << 8 = 521472; with CUT = 6
 /// (521472 >> 6) + 1 = 8149.
@@ -23,6 +23,7 @@ module softmax_product #(
 
   localparam int unsigned Digits = (MANT + 2) / 2;
   localparam int unsigned RowW = R + 2;
+  localparam int unsigned Added = (CUT + 1) / 4;
 
   logic [Digits-1:0][1:0] digits;
   logic [Digits-1:0][RowW-1:0] rows;
@@ -30,7 +31,7 @@ module softmax_product #(
   assign digits = (2 * Digits)'({1'b1, mantissa_i});
 
   always_comb begin
-    product_o = ProductW'(CUT != 0);
+    product_o = ProductW'(Added);
     for (int unsigned i = 0; i < Digits; i++) begin
       case (digits[i])
         2'd0: rows[i] = '0;

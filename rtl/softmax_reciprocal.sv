@@ -97,8 +97,13 @@ module softmax_reciprocal #(
       .data_o({entry, slope, rest})
   );
 
-  assign fall   = (slope * softmax_pkg::LINE_W'(rest)) >> Form.r_shift;
-  assign line_d = Form.r_out'(entry - fall);
+  always_comb begin
+    fall = '0;
+    for (int unsigned n = 0; n < RestW; n++) begin
+      fall = fall + ((slope & {softmax_pkg::LINE_W{rest[n]}}) << n);
+    end
+    line_d = Form.r_out'(entry - (fall >> Form.r_shift));
+  end
 
   always_ff @(posedge clk_i) line_q <= line_d;
 

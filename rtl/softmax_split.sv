@@ -138,7 +138,7 @@ module softmax_split #(
       .LANES(LANES),
       .MAX_LEN(MAX_LEN),
       .WINDOW_LOG2(WindowLog2),
-      .WINDOWS(Many ? Form.windows : 1),
+      .COLUMNS(Many ? Form.columns : 1),
       .MORE(More)
   ) u_total (
       .clk_i,

@@ -1,37 +1,40 @@
 /// The row sum of powers of two in one pass, exactly: golden `sum`.
 ///
-/// Octaves are grouped into windows. A term is its power shifted left by the octave's place in its
-/// window, an integer, and WINDOWS accumulators add up the window of the maximum so far and those
-/// below it. When the maximum enters a higher window they move down. Nothing is rounded on the
-/// way, so the sum cannot depend on arrival order or on when the maximum rose. At the row's end
-/// the carry of each joins the one above, the last with MORE of its bits.
+/// It is added up by columns, as on paper. Octaves are grouped into windows. A term is its power
+/// shifted left by the octave's place in its window, an integer of two digits: the high one goes into
+/// the window's own column, the low one into the column below. COLUMNS accumulators hold the column
+/// of the highest window so far and those below it; when the maximum enters a higher window they
+/// move down. No carry passes from column to column before the row's end, where each joins the one
+/// above, the last with MORE of its bits. Nothing is rounded on the way, so the sum cannot depend on
+/// arrival order or on when the maximum rose.
 ///
-/// Short windows make short terms, and few gates to put them in their place. Where one window holds
-/// all octaves (8-bit scores, F = 4: 24 of them) one accumulator takes every term there can be, and
-/// no maximum is needed.
+/// Where one window holds all octaves (8-bit scores, F = 4: 24 of them) one column takes every term
+/// there can be, and no maximum is needed.
 ///
 /// The alternatives: an accumulator an octave takes 32 of them and a 32-way shift at every rise;
-/// one accumulator that is rescaled loses bits, and with them the independence of order.
+/// one that is rescaled loses bits, and with them the independence of order; one for each window
+/// with whole terms in it takes digits twice as wide.
 ///
-/// Worked value, MANT = 9, windows of 16: scores in octaves 48 (p = 1.5, 768 of 512) and 31 (p = 1):
-/// the second lies two windows below, 512 << 15 >> 32: nothing; in octave 40 it were 512 << 8 >> 16
-/// = 2, and sum = 770.
+/// Worked value, MANT = 8, windows of 8: a score in octave 24 (p = 1.5, 384 of 256) is 384 << 0, digits
+/// 1 and 128; one in octave 23 (p = 1, 256), a window below, is 256 << 7, digits 128 and 0. Columns:
+/// 1, 128 + 128, 0, 0: sum = 512.
 ///
-/// Latency: ceil(log4(LANES/2)) + 2 cycles, one more with several windows.
+/// Latency: ceil(log4(LANES/2)) + 2 cycles, one more with several columns.
 module softmax_total #(
     parameter int unsigned MANT = 9,
     parameter int unsigned LAST = 24,
     parameter int unsigned LANES = 8,
     parameter int unsigned MAX_LEN = 1024,
     parameter int unsigned WINDOW_LOG2 = 5,
-    parameter int unsigned WINDOWS = 1,
+    parameter int unsigned COLUMNS = 1,
     parameter int unsigned MORE = 0,
-    localparam bit Many = WINDOWS > 1,
+    localparam bit Many = COLUMNS > 1,
     localparam int unsigned OctW = $clog2(LAST + 1),
     localparam int unsigned WinW = Many ? OctW - WINDOW_LOG2 : 1,
-    localparam int unsigned TermW = MANT + (Many ? 1 << WINDOW_LOG2 : LAST + 1),
-    localparam int unsigned TotalW = TermW + $clog2(MAX_LEN + 1),
-    localparam int unsigned SumW = TotalW + MORE
+    localparam int unsigned Window = 1 << WINDOW_LOG2,
+    localparam int unsigned TermW = MANT + (Many ? Window : LAST + 1),
+    localparam int unsigned CountW = $clog2(MAX_LEN + 1),
+    localparam int unsigned SumW = TermW + CountW + MORE
 ) (
     input  logic                       clk_i,
     input  logic                       rst_ni,
@@ -46,36 +49,46 @@ module softmax_total #(
     output logic [ SumW-1:0]           sum_o
 );
 
-  localparam int unsigned Window = 1 << WINDOW_LOG2;
   // Two trees: the accumulator adds their results in one go.
   localparam int unsigned Half = (LANES + 1) / 2;
   localparam int unsigned TreeStages = ($clog2(Half) + 1) / 2;
-  localparam int unsigned TreeW = TermW + $clog2(Half);
-  // Windows from 0 up, WINDOWS standing for that many or more.
-  localparam int unsigned StepW = $clog2(WINDOWS + 1);
+  // A digit's bits, and a column's: the high digit has MANT of them, the low one those of a window.
+  localparam int unsigned Low = Many ? Window : 0;
+  localparam int unsigned DigitW = (TermW - Low > Low) ? TermW - Low : Low;
+  localparam int unsigned TreeW = DigitW + $clog2(Half);
+  localparam int unsigned ColumnW = DigitW + CountW;
+  // Windows from 0 up, COLUMNS standing for that many or more.
+  localparam int unsigned StepW = $clog2(COLUMNS + 1);
 
-  function automatic logic [StepW-1:0] steps(logic [WinW-1:0] from, logic [WinW-1:0] to);
-    logic [WinW-1:0] between = to - from;
-    return !Many ? '0 : (32'(between) >= WINDOWS) ? StepW'(WINDOWS) : StepW'(between);
-  endfunction
-
-  // Each lane's term at its place in its window, and which window that is, from the highest down;
-  // by how much the beat's highest lies above the highest so far, or below.
+  // Each lane's term at its place in its window, and its column: the lane's window lies below the
+  // beat's highest, that one below the highest so far. By how much a beat rises above what was the
+  // highest before.
   logic [LANES-1:0][TermW-1:0] term_d, term_q;
-  logic [LANES-1:0][WINDOWS-1:0] here_d, here_q;
-  logic [LANES-1:0][StepW-1:0] below;
-  logic [StepW-1:0] rise_d, rise_q, fall;
-  logic [WinW-1:0] top_q;
-  logic first_q, term_valid, term_last;
+  logic [LANES-1:0][COLUMNS-1:0] here_d, here_q;
+  logic [LANES-1:0][WinW-1:0] below;
+  logic [COLUMNS-1:0] falls;
+  logic [StepW-1:0] rise_d, rise_q;
+  logic [WinW-1:0] top_q, between;
+  logic [WinW:0] fall;
+  logic first_q, higher, term_valid, term_last;
 
   always_comb begin
-    rise_d = first_q ? StepW'(WINDOWS) : (window_i > top_q) ? steps(top_q, window_i) : '0;
-    fall   = (first_q || window_i > top_q) ? '0 : steps(window_i, top_q);
+    fall = (WinW + 1)'(top_q) - (WinW + 1)'(window_i);
+    higher = first_q || fall[WinW];
+    between = window_i - top_q;
+    rise_d  = !higher ? '0
+        : (first_q || 32'(between) >= COLUMNS) ? StepW'(COLUMNS) : StepW'(between);
+    for (int unsigned n = 0; n < COLUMNS; n++) begin
+      falls[n] = (higher && n == 0) || (!higher && fall == (WinW + 1)'(n));
+    end
+    here_d = '0;
     for (int unsigned i = 0; i < LANES; i++) begin
       term_d[i] = TermW'({1'b1, mantissa_i[i]}) << WINDOW_LOG2'(octave_i[i]);
-      below[i]  = steps(WinW'(32'(octave_i[i]) >> WINDOW_LOG2), window_i);
-      for (int unsigned n = 0; n < WINDOWS; n++) begin
-        here_d[i][n] = live_i[i] && (StepW + 1)'(below[i]) + (StepW + 1)'(fall) == (StepW + 1)'(n);
+      below[i]  = window_i - WinW'(32'(octave_i[i]) >> WINDOW_LOG2);
+      for (int unsigned n = 0; n < COLUMNS; n++) begin
+        for (int unsigned k = 0; k <= n; k++) begin
+          if (live_i[i] && falls[k] && below[i] == WinW'(n - k)) here_d[i][n] = 1'b1;
+        end
       end
     end
   end
@@ -95,25 +108,36 @@ module softmax_total #(
     here_q <= here_d;
     rise_q <= rise_d;
     term_last <= last_i;
-    if (valid_i && rise_d != '0) top_q <= window_i;
+    if (valid_i && higher) top_q <= window_i;
   end
 
-  // The beat's sum in the highest window and in those below.
-  logic [WINDOWS-1:0][1:0][TreeW-1:0] beat;
+  // The beat's sum in each column.
+  logic [LANES-1:0][DigitW-1:0] high, low;
+  logic [COLUMNS-1:0][1:0][TreeW-1:0] beat;
 
-  for (genvar n = 0; n < WINDOWS; n++) begin : gen_window
-    logic [2*Half-1:0][TermW-1:0] addends;
+  always_comb begin
+    for (int unsigned i = 0; i < LANES; i++) begin
+      high[i] = DigitW'(term_q[i] >> Low);
+      low[i]  = DigitW'(term_q[i]) & DigitW'((1 << Low) - 1);
+    end
+  end
+
+  for (genvar n = 0; n < COLUMNS; n++) begin : gen_column
+    logic [2*Half-1:0][DigitW-1:0] addends;
 
     always_comb begin
       addends = '0;
-      for (int unsigned i = 0; i < LANES; i++) if (here_q[i][n]) addends[i] = term_q[i];
+      for (int unsigned i = 0; i < LANES; i++) begin
+        if (here_q[i][n]) addends[i] = high[i];
+        else if (n > 0 && here_q[i][(n>0)?n-1 : 0]) addends[i] = low[i];
+      end
     end
 
     for (genvar h = 0; h < 2; h++) begin : gen_half
       reduce_tree #(
           .OP("sum"),
           .N (Half),
-          .W (TermW)
+          .W (DigitW)
       ) u_tree (
           .clk_i,
           .data_i(addends[h*Half+:Half]),
@@ -147,14 +171,14 @@ module softmax_total #(
       .data_o({beat_top, beat_rise, beat_last})
   );
 
-  // The accumulators: [0] is the highest window.
-  logic [WINDOWS-1:0][TotalW-1:0] kept, total_q;
+  // The accumulators: [0] is the highest window's.
+  logic [COLUMNS-1:0][ColumnW-1:0] kept, total_q;
   logic [WinW-1:0] total_top;
   logic total_valid;
 
   always_comb begin
     kept = '0;
-    for (int unsigned n = 0; n < WINDOWS; n++) begin
+    for (int unsigned n = 0; n < COLUMNS; n++) begin
       for (int unsigned rise = 0; rise <= n; rise++) begin
         if (beat_rise == StepW'(rise)) kept[n] = total_q[n-rise];
       end
@@ -169,18 +193,18 @@ module softmax_total #(
   always_ff @(posedge clk_i) begin
     if (beat_valid) begin
       total_top <= beat_top;
-      for (int unsigned n = 0; n < WINDOWS; n++) begin
-        total_q[n] <= kept[n] + TotalW'(beat[n][0]) + TotalW'(beat[n][1]);
+      for (int unsigned n = 0; n < COLUMNS; n++) begin
+        total_q[n] <= kept[n] + ColumnW'(beat[n][0]) + ColumnW'(beat[n][1]);
       end
     end
   end
 
   if (Many) begin : gen_carry
-    logic [TotalW-1:0] carry;
+    logic [ColumnW-1:0] carry;
 
     always_comb begin
       carry = '0;
-      for (int unsigned n = WINDOWS - 1; n > 0; n--) carry = total_q[n] + (carry >> Window);
+      for (int unsigned n = COLUMNS - 1; n > 1; n--) carry = total_q[n] + (carry >> Window);
     end
 
     always_ff @(posedge clk_i) begin
@@ -190,7 +214,8 @@ module softmax_total #(
 
     always_ff @(posedge clk_i) begin
       window_o <= total_top;
-      sum_o <= (SumW'(total_q[0]) << MORE) + SumW'(carry >> (Window - MORE));
+      sum_o <= (SumW'(total_q[0]) << Window + MORE) + (SumW'(total_q[1]) << MORE)
+          + SumW'(carry >> (Window - MORE));
     end
   end else begin : gen_one
     assign valid_o = total_valid;

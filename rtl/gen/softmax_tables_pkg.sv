@@ -2611,7 +2611,7 @@ package softmax_tables_pkg;
     logic [31:0] p_seg;
     logic [31:0] p_shift;
     logic [31:0] window;
-    logic [31:0] windows;
+    logic [31:0] columns;
     logic [31:0] s;
     logic [31:0] r;
     logic [31:0] r_seg;
@@ -2632,7 +2632,7 @@ package softmax_tables_pkg;
     p_seg: 32'd6,
     p_shift: 32'd8,
     window: 32'd4,
-    windows: 32'd3,
+    columns: 32'd3,
     s: 32'd17,
     r: 32'd18,
     r_seg: 32'd4,
@@ -2675,42 +2675,34 @@ package softmax_tables_pkg;
   // int16_base2
   localparam split_format_t SPLIT_INT16_BASE2 = '{
     log2e: 32'd1,
-    g: 32'd13,
+    g: 32'd15,
     k: 32'd0,
     mant: 32'd15,
-    p_seg: 32'd6,
-    p_shift: 32'd5,
+    p_seg: 32'd5,
+    p_shift: 32'd8,
     window: 32'd4,
-    windows: 32'd3,
+    columns: 32'd3,
     s: 32'd17,
     r: 32'd16,
     r_seg: 32'd4,
     r_in: 32'd11,
     r_out: 32'd12,
     r_shift: 32'd5,
-    cut: 32'd12,
-    newton: 32'd20,
+    cut: 32'd13,
+    newton: 32'd18,
     unity: 64'd536852992
   };
-  localparam logic [63:0][19:0] P_ENTRY_INT16_BASE2 = {
-    160'h07d3f_07a83_077d0_07525_07281_06fe5_06d50_06ac0,  // from 56
-    160'h06839_065b9_06340_060cc_05e61_05bfd_0599d_05745,  // from 48
-    160'h054f4_052a8_05064_04e24_04bec_049b9_0478e_04567,  // from 40
-    160'h04347_0412c_03f18_03d08_03b00_038fc_036fd_03505,  // from 32
-    160'h03312_03125_02f3c_02d58_02b7c_029a2_027ce_025ff,  // from 24
-    160'h02436_02271_020b0_01ef5_01d3e_01b8e_019e1_01838,  // from 16
-    160'h01694_014f5_0135a_011c3_01031_00ea5_00d1c_00b97,  // from 8
-    160'h00a15_00899_00720_005ab_0043b_002ce_00165_00001  // from 0
+  localparam logic [31:0][19:0] P_ENTRY_INT16_BASE2 = {
+    160'h07a82_07523_06fe4_06abf_065b8_060cc_05bfb_05743,  // from 24
+    160'h052a8_04e23_049b8_04566_0412b_03d07_038fb_03504,  // from 16
+    160'h03124_02d58_029a1_025fe_0226f_01ef4_01b8c_01838,  // from 8
+    160'h014f4_011c4_00ea4_00b95_00899_005ab_002ce_00001  // from 0
   };
-  localparam logic [63:0][19:0] P_SLOPE_INT16_BASE2 = {
-    160'h000b0_000af_000ad_000ab_000a9_000a7_000a5_000a4,  // from 56
-    160'h000a2_000a0_0009e_0009d_0009b_00099_00098_00096,  // from 48
-    160'h00094_00093_00091_00090_0008e_0008d_0008b_0008a,  // from 40
-    160'h00088_00087_00085_00084_00082_00081_00080_0007e,  // from 32
-    160'h0007d_0007b_0007a_00079_00077_00076_00075_00074,  // from 24
-    160'h00072_00071_00070_0006f_0006e_0006c_0006b_0006a,  // from 16
-    160'h00069_00068_00067_00066_00065_00063_00062_00061,  // from 8
-    160'h00060_0005f_0005e_0005d_0005c_0005b_0005a_00059  // from 0
+  localparam logic [31:0][19:0] P_SLOPE_INT16_BASE2 = {
+    160'h0015f_00158_00150_00149_00142_0013b_00134_0012e,  // from 24
+    160'h00127_00121_0011b_00115_0010f_00109_00103_000fe,  // from 16
+    160'h000f8_000f3_000ee_000e9_000e4_000df_000da_000d5,  // from 8
+    160'h000d1_000cc_000c8_000c4_000bf_000bb_000b7_000b3  // from 0
   };
   localparam logic [15:0][19:0] R_ENTRY_INT16_BASE2 = {
     160'h00840_00888_008d3_00923_0097b_009d7_00a3c_00aa9,  // from 8
@@ -2729,8 +2721,8 @@ package softmax_tables_pkg;
     mant: 32'd9,
     p_seg: 32'd3,
     p_shift: 32'd6,
-    window: 32'd4,
-    windows: 32'd3,
+    window: 32'd3,
+    columns: 32'd4,
     s: 32'd9,
     r: 32'd10,
     r_seg: 32'd4,
@@ -2765,7 +2757,7 @@ package softmax_tables_pkg;
     p_seg: 32'd4,
     p_shift: 32'd3,
     window: 32'd3,
-    windows: 32'd4,
+    columns: 32'd4,
     s: 32'd9,
     r: 32'd10,
     r_seg: 32'd4,
@@ -2801,8 +2793,8 @@ package softmax_tables_pkg;
     mant: 32'd10,
     p_seg: 32'd4,
     p_shift: 32'd6,
-    window: 32'd4,
-    windows: 32'd3,
+    window: 32'd3,
+    columns: 32'd4,
     s: 32'd10,
     r: 32'd11,
     r_seg: 32'd4,
@@ -2838,8 +2830,8 @@ package softmax_tables_pkg;
     mant: 32'd6,
     p_seg: 32'd2,
     p_shift: 32'd5,
-    window: 32'd4,
-    windows: 32'd3,
+    window: 32'd3,
+    columns: 32'd4,
     s: 32'd6,
     r: 32'd7,
     r_seg: 32'd2,
@@ -2871,8 +2863,8 @@ package softmax_tables_pkg;
     mant: 32'd5,
     p_seg: 32'd1,
     p_shift: 32'd5,
-    window: 32'd4,
-    windows: 32'd3,
+    window: 32'd3,
+    columns: 32'd4,
     s: 32'd5,
     r: 32'd6,
     r_seg: 32'd1,

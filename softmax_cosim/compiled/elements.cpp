@@ -227,34 +227,32 @@ struct Power {
   uint32_t octave, power;
 };
 
-/// The sum of each row's powers in the window of 2**log octaves in which `highest` lies, and the
-/// carry of those in the `windows - 1` below, with `more` of its bits; `powers` begins with that of
-/// the code `lowest`.
+/// The sum of each row's powers, added up in `columns` of 2**log octaves from that of `highest` down,
+/// with `more` bits below a power's; `powers` begins with that of the code `lowest`.
 extern "C" void sums_by_octave(const int32_t* q, const uint8_t* keep, const int64_t* offsets,
                                int64_t rows, int64_t lowest, const Power* powers,
-                               const int32_t* highest, int64_t log, int64_t windows,
+                               const int32_t* highest, int64_t log, int64_t columns,
                                int64_t more, int64_t* sums) {
   const int32_t least = lowest, window = 1 << log;
+  const int32_t below = std::max<int32_t>(columns - 2, 0) << log;
   for (int64_t n = 0; n < rows; n++) {
-    const int32_t foot = ((highest[n] >> log) - int32_t(windows) + 1) * window;
-    // Terms in the lowest window that counts, and those above it: 64 bits do not hold all of them.
-    uint64_t upper = 0, lower = 0;
+    const int32_t foot = (highest[n] >> log << log) - below;
+    uint64_t sum = 0;
     for (int64_t i = offsets[n]; i < offsets[n + 1]; i++) {
       const int32_t all = -int32_t{keep[i]};
       const Power score = powers[(q[i] - least) & all];
       const uint64_t power = score.power & all;
-      const int32_t above = int32_t(score.octave) - foot;
-      lower += (power << (above & 63)) & -uint64_t{uint32_t(above) < uint32_t(window)};
-      upper += (power << (above - window & 63)) & -uint64_t{above >= window};
+      const int32_t at = int32_t(score.octave) - foot;
+      const uint64_t term = power << (std::max(at, 0) & 63) >> (std::max(-at, 0) & 63);
+      sum += term & -uint64_t{at >= -window};
     }
-    const int64_t above_foot = (windows - 2 << log) - more;
-    sums[n] = windows == 1 ? lower : (upper + (lower >> window)) >> above_foot;
+    sums[n] = sum >> (below - more);
   }
 }
 
 /// `power * r` a digit of base 4 at a time, each without its last `cut` bits: golden `product`.
 inline uint64_t product(uint64_t power, uint64_t r, int64_t digits, int64_t cut) {
-  uint64_t whole = cut != 0;
+  uint64_t whole = (cut + 1) / 4;
   for (int64_t n = 0; n < digits; n++) whole += ((power >> 2 * n & 3) * r << 2 * n) >> cut;
   return whole;
 }

@@ -160,7 +160,7 @@ def _by_octave(cfg: Config, batch: _Batch) -> Answers:
     scale = split.octaves(cfg)
     call(
         "sums_by_octave",
-        *(*batch.where, low, powers, octaves, scale.window.bit_length() - 1, scale.windows),
+        *(*batch.where, low, powers, octaves, scale.window.bit_length() - 1, scale.columns),
         *(scale.frac - split.form(cfg).mant, total),
     )
     row = split.of_row(cfg, largest, total)

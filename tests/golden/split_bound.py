@@ -48,7 +48,8 @@ def delta(cfg: Config) -> float:
     errors, octave = term_errors(cfg), _LN2 / cfg.scores(np.int32(1))
     near, far = (np.expm1(_spread(errors, int(np.ceil(n * octave)))) for n in (_NEAR, _FAR))
     scale = split.octaves(cfg)
-    kept = scale.window * (scale.windows - 1) if scale.windows > 1 else _FAR
+    # A digit that is lost is less than 1 in the last column, and the largest term at least 1.0.
+    kept = scale.window * (scale.columns - 2) + split.form(cfg).mant if scale.columns > 1 else _FAR
     lost = MAX_LEN_LIMIT * (2.0**-kept + 2.0 ** (1 - _FAR))
     return float(near + far * MAX_LEN_LIMIT * 2.0**-_NEAR + lost)
 
@@ -64,11 +65,12 @@ def tau(cfg: Config) -> float:
 
 
 def cut(cfg: Config) -> float:
-    """What the product loses, in LSB: of each digit what is below the cut, and 1 is added."""
+    """What the product loses, in LSB: of each digit what is below the cut; half is made up for."""
     fmt = split.form(cfg)
-    lost = sum(1 - 2.0 ** (n - fmt.cut) for n in range(0, fmt.cut, 2))
+    digits = range(0, fmt.cut, 2)
+    lost, added = sum(1 - 2.0 ** (n - fmt.cut) for n in digits), len(digits) // 2
     lsb = 2.0 ** (fmt.r + fmt.mant - fmt.w - fmt.cut - cfg.row_exp)
-    return max(lost - 1, 1) / lsb if fmt.cut else 0.0
+    return max(lost - added, added) / lsb
 
 
 def bound(cfg: Config) -> float:

@@ -45,13 +45,15 @@ def split_row(cfg: Config, q: list[int], keep: list[bool]) -> tuple[list[int], i
     limit = 2 ** (cfg.in_w - 1)
     origin = octaves(-limit) // 2**fmt.g - 1
     one = octaves(limit - 1) // 2**fmt.g - origin < 32
-    size, count = (32, 1) if one else (2**fmt.window, fmt.windows)
+    size, count = (32, 1) if one else (2**fmt.window, fmt.columns)
     top = (max(kept) // 2**fmt.g - origin) // size
     foot = origin + size * top
+    # Two digits a term: the last column has the high one of those in its window.
+    last = Fraction(1, 2 ** (fmt.mant + max(count - 2, 0) * size))
     total = Fraction(0)
     for octave, p in map(term, kept):
         if octave >= foot - (count - 1) * size:
-            total += p * Fraction(2) ** (octave - foot)
+            total += floor(p * Fraction(2) ** (octave - foot) / last) * last
     bits = fmt.mant if one else max(fmt.mant, fmt.s)
     total = Fraction(floor(total * 2**bits), 2**bits)
 
@@ -70,7 +72,7 @@ def split_row(cfg: Config, q: list[int], keep: list[bool]) -> tuple[list[int], i
     def output(c: int, x: int) -> int:
         octave, p = term(c)
         last = Fraction(2**fmt.cut, 2 ** (fmt.mant + fmt.r))
-        product = last if fmt.cut else Fraction(0)
+        product = last * (len(range(0, fmt.cut, 2)) // 2)
         digits = int(p * 2**fmt.mant)
         for n in range(0, fmt.mant + 1, 2):
             digit = Fraction(digits >> n & 3) / 2**fmt.mant * 2**n

@@ -50,7 +50,7 @@ def test_every_power_is_a_power_of_two(name: str) -> None:
     assert (np.diff(mantissa) >= 0).all()
     # Half a unit is the rounding; at int16 the lines are longer than the last bit deserves, and
     # with base 2 the slopes as short as the bound lets them be.
-    most = Decimal("3.1") if name == "int16" else Decimal("1.8" if "base2" in name else "1.3")
+    most = Decimal({"int16": "3.1", "int16_base2": "2.3", "uint8_base2": "1.8"}.get(name, "1.3"))
     with localcontext(prec=40):
         step = (Decimal(2).ln() / 2**fmt.g).exp()
         exact = Decimal(1)
@@ -71,7 +71,7 @@ def test_every_reciprocal_is_a_reciprocal(name: str) -> None:
         abs(Fraction(int(value), 2**fmt.r) * Fraction(int(total), 2**fmt.s) - Fraction(m, m + 1))
         for value, total in zip(r.tolist(), s.tolist(), strict=True)
     )
-    assert worst * m < Fraction(5, 8)
+    assert worst * m < Fraction(7 if name == "int16_base2" else 5, 8)
 
 
 def test_table_bytes_within_budget() -> None:
@@ -106,15 +106,15 @@ def test_the_bound_holds_what_is_claimed(
 
 def test_the_bound_is_the_one_written_down() -> None:
     bounds = {
-        ("uint8", "e"): 0.635,
+        ("uint8", "e"): 0.642,
         ("uint8", "2"): 0.832,
-        ("int16", "e"): 0.517,
-        ("int16", "2"): 1.179,
+        ("int16", "e"): 0.513,
+        ("int16", "2"): 1.693,
     }
     for (precision, base), written in bounds.items():
         found = bound(config(precision, base2=base == "2"))
         assert found == pytest.approx(written, abs=0.001), (precision, base)
-    for precision, written in (("uint8", 0.910), ("int16", 1.768)):
+    for precision, written in (("uint8", 0.925), ("int16", 1.752)):
         assert bound(config(precision, True)) == pytest.approx(written, abs=0.001)
 
 
@@ -273,7 +273,7 @@ def test_a_row_exponent_goes_with_split_alone(method: str) -> None:
 # The sum.
 
 
-def test_terms_below_the_windows_are_lost_and_no_others() -> None:
+def test_terms_below_the_columns_are_lost_and_no_others() -> None:
     cfg = config("int16")
     per_octave = np.log(2) * 2**cfg.frac
     q = np.array([0, *(-round(n * per_octave) for n in (20, 32, 33, 64, 70))], dtype=np.int32)
@@ -284,7 +284,7 @@ def test_terms_below_the_windows_are_lost_and_no_others() -> None:
     assert (hits.rows, hits.index_last_rows, hits.sum_last_rows) == (1, 1, 0)
     scale = split.octaves(cfg)
     windows = out.stages["o"] // scale.window
-    kept = windows > windows[0] - scale.windows
+    kept = windows > windows[0] - scale.columns
     assert kept.any()
     assert not kept.all()
     short = Rows.of([q[kept]])
@@ -296,7 +296,7 @@ def test_terms_below_the_windows_are_lost_and_no_others() -> None:
 
 def test_rows_are_counted_that_lose_an_element_and_not_the_elements() -> None:
     cfg = config("uint8")
-    far = -round(70 * np.log(2) * 2**cfg.frac)  # below the windows, wherever the row begins
+    far = -round(70 * np.log(2) * 2**cfg.frac)  # below the columns, wherever the row begins
     rows = Rows.of(
         [[0, far, far, far], [0, far], [0, 0], [far, far, far], [0, far, 0]],
         [[True] * 4, [True, False], [True, True], [True] * 3, [True] * 3],
@@ -320,12 +320,12 @@ def test_the_octave_of_a_sum_is_exact_where_floats_are_not(off: int) -> None:
         assert found.tolist() == [foot + octave for octave in leading]
 
 
-def test_narrow_scores_need_one_window() -> None:
-    assert split.octaves(config("uint8", in_w=8, frac=4)).windows == 1
+def test_narrow_scores_need_one_column() -> None:
+    assert split.octaves(config("uint8", in_w=8, frac=4)).columns == 1
     assert split.octaves(config("uint8", in_w=8, frac=4)).last == 24
-    for base2, windows in ((False, (16, 3)), (True, (8, 4))):
-        scale = split.octaves(config("uint8", base2=base2))
-        assert (scale.window, scale.windows) == windows
+    for precision, columns in (("int16", (16, 3)), ("uint8", (8, 4))):
+        scale = split.octaves(config(precision))
+        assert (scale.window, scale.columns) == columns
 
 
 def test_the_pieces_of_the_bound_are_positive() -> None:
@@ -339,10 +339,9 @@ def test_the_pieces_of_the_bound_are_positive() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_cut_product_rises_with_the_power(name: str) -> None:
-    """One more in the last bit of the power outweighs what all digits can lose."""
+    """One more in the power outweighs what one digit can lose; those that wrap lose nothing."""
     fmt = split_tables.form(name)
-    rows_cut = -(-fmt.cut // 2)
-    assert 2 ** (fmt.r - 1 - fmt.cut) >= rows_cut
+    assert 2 ** (fmt.r - 1 - fmt.cut) > 1
     p = np.arange(2**fmt.mant, 2 ** (fmt.mant + 1), dtype=np.int64)
     s = np.arange(2**fmt.s, 2 ** (fmt.s + 1), dtype=np.int64)
     for r in np.unique(split.reciprocal(name, s))[:: max(1, 2**fmt.r // 256)]:
@@ -350,9 +349,10 @@ def test_the_cut_product_rises_with_the_power(name: str) -> None:
         assert (np.diff(found) > 0).all()
         # what is lost, in units of the last bit that is left
         lost = np.ldexp((p * r).astype(np.float64), -fmt.cut) - found
-        added, digits = fmt.cut > 0, sum(1 - 2.0 ** (n - fmt.cut) for n in range(0, fmt.cut, 2))
+        digits = range(0, fmt.cut, 2)
+        most, added = sum(1 - 2.0 ** (n - fmt.cut) for n in digits), len(digits) // 2
         assert lost.min() >= -added
-        assert lost.max() <= digits - added
+        assert lost.max() <= most - added
 
 
 @pytest.mark.parametrize("name", FORMATS)

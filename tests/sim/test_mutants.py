@@ -125,7 +125,7 @@ MUTANTS = {
         "first differing stage: p of element",
         SPLIT,
     ),
-    "a window forgotten when the maximum leaves it": Mutant(
+    "a column forgotten when the maximum leaves it": Mutant(
         "softmax_total.sv",
         "if (beat_rise == StepW'(rise)) kept[n] = total_q[n-rise];",
         "if (beat_rise == '0) kept[n] = total_q[n];",

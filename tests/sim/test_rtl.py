@@ -76,12 +76,12 @@ def test_the_parameter_sets_cover_what_matters() -> None:
     }
     assert {cfg.in_w for cfg in sets} >= {4, 8, 12, 16}
     ours = [cfg for cfg in sets if cfg.method == "split"]
-    assert {(cfg.row_exp, split.octaves(cfg).windows) for cfg in ours} == {
-        *product((False, True), (1, 3)),
-        (False, 4),
+    assert {(cfg.row_exp, split.octaves(cfg).columns) for cfg in ours} == {
+        *product((False, True), (1, 4)),
+        (False, 3),
     }
     assert {split_tables.format_name(cfg) for cfg in ours} == set(split_tables.FORMATS)
-    assert {split.octaves(cfg).windows for cfg in ours if cfg.base2} == {1, 3, 4}
+    assert {split.octaves(cfg).columns for cfg in ours if cfg.base2} == {1, 3, 4}
     assert {cfg.lanes for cfg in ours if split.form(cfg).newton} >= {2, 8, 32}
     assert {cfg.xs for cfg in sets} >= {1, 512}
     assert {cfg.ke for cfg in sets if cfg.method == "lut2d"} >= {2, 128}
