@@ -42,7 +42,7 @@ apart.
     uint8_base2          56          0.83                      1 LSB
     uint8_rowexp         68          0.93                      1 LSB
     int16               252          0.51, 1.75 scaled         1 LSB, 2 scaled
-    int16_base2         132          1.69                      2 LSB
+    int16_base2         132          1.60                      2 LSB
 
 ``y`` is a monotonic function of ``c`` within a row, and ``c`` of ``q``: no order is ever reversed.
 For the product that holds as one more in the last bit of ``p`` outweighs what one digit can lose,

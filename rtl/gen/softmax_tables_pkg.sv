@@ -2683,12 +2683,12 @@ package softmax_tables_pkg;
     window: 32'd4,
     columns: 32'd3,
     s: 32'd17,
-    r: 32'd16,
+    r: 32'd17,
     r_seg: 32'd4,
     r_in: 32'd11,
     r_out: 32'd12,
     r_shift: 32'd5,
-    cut: 32'd13,
+    cut: 32'd14,
     newton: 32'd18,
     unity: 64'd536852992
   };

@@ -50,7 +50,7 @@ def test_every_power_is_a_power_of_two(name: str) -> None:
     assert (np.diff(mantissa) >= 0).all()
     # Half a unit is the rounding; at int16 the lines are longer than the last bit deserves, and
     # with base 2 the slopes as short as the bound lets them be.
-    most = Decimal({"int16": "3.1", "int16_base2": "2.3", "uint8_base2": "1.8"}.get(name, "1.3"))
+    most = Decimal({"int16": "3.1", "int16_base2": "2.4", "uint8_base2": "1.8"}.get(name, "1.3"))
     with localcontext(prec=40):
         step = (Decimal(2).ln() / 2**fmt.g).exp()
         exact = Decimal(1)
@@ -109,7 +109,7 @@ def test_the_bound_is_the_one_written_down() -> None:
         ("uint8", "e"): 0.642,
         ("uint8", "2"): 0.832,
         ("int16", "e"): 0.513,
-        ("int16", "2"): 1.693,
+        ("int16", "2"): 1.598,
     }
     for (precision, base), written in bounds.items():
         found = bound(config(precision, base2=base == "2"))
@@ -362,11 +362,9 @@ def test_nothing_comes_out_above_m(name: str) -> None:
     m = 2**fmt.w - 1
     s = np.arange(2**fmt.s, 2 ** (fmt.s + 1), dtype=np.int64)
     r = split.reciprocal(name, s)
-    # The largest power below a sum in its octave; one octave further down, any.
+    # The largest power that is not above a sum that truncates to s; one octave further down, any.
     places = fmt.r + fmt.mant - fmt.w - fmt.cut
-    below = np.minimum(
-        ((s + 1) << fmt.mant >> fmt.s) - (fmt.s >= fmt.mant), 2 ** (fmt.mant + 1) - 1
-    )
+    below = ((s + 1) << max(fmt.mant - fmt.s, 0)) - 1 >> max(fmt.s - fmt.mant, 0)
     for power, place in ((below, places), (np.full_like(s, 2 ** (fmt.mant + 1) - 1), places + 1)):
         assert (((split.product(fmt, power, r) >> place - 1) + 1) >> 1).max() <= m
 
