@@ -1,15 +1,15 @@
 """A simulation that has everything but its design, and forks those that have one.
 
 Starting Python and cocotb takes longer than playing most batches, and is the same for every
-power-up draw of a build. The main program (``tb/dpi/main.cpp``) calls :func:`serve` when Python is
-there and the design is not. What returns from it is a child, a process for each that was asked for,
-whose design wakes up with the command line that it was given.
+power-up draw of every design. The host (``tb/dpi/host.cpp``) calls :func:`serve` when Python is
+there and no design is. What returns from it is a child, a process for each that was asked for: its
+command line names the design that it loads, and how that wakes up.
 
 The other side is :mod:`.simulation.fork_server`. The environment variable ``COSIM_FORK_SERVER`` is
-the number of a socket. A message holds the words of a command line and what ``COSIM_SERVER`` says
-to :mod:`.tb.server`, and brings file descriptors: what the child prints into, a pipe for its exit
-code, and those of the server. The answer is the child's number, with a descriptor that stands for
-it.
+the number of a socket. A message holds the words of a command line, a folder to run in, and what
+``COSIM_SERVER`` says to :mod:`.tb.server`, and brings file descriptors: what the child prints into,
+a pipe for its exit code, and those of the server. The answer is the child's number, with a
+descriptor that stands for it.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def serve() -> None:
 def _become(message: dict[str, Any], told: int, status: int, *others: int) -> None:
     """Make of the child what its command line and its server say."""
     os.setpgid(0, 0)
+    os.chdir(message["folder"])
     os.close(status)
     for stream in (1, 2):
         os.dup2(told, stream)

@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -41,6 +41,7 @@ from softmax_cosim.replay.player import Player, Ready
 from softmax_cosim.report.summary import summary
 from softmax_cosim.simulation import power_up
 from softmax_cosim.simulation.cache import Interrupted, stopping
+from softmax_cosim.simulation.fork_server import ForkServers
 from softmax_cosim.simulation.pool import default_jobs, waited
 from softmax_cosim.simulation.simulator import Simulator
 from softmax_cosim.trace import Trace
@@ -171,39 +172,29 @@ def _as_built(
 ) -> Iterator[tuple[Design, Ready]]:
     """Each design once its simulation is built.
 
-    While it plays, the next ones are built, and the next one's fork server starts.
+    While it plays, the next ones are built.
     """
     task = progress.add_task("building", total=len(plan.designs), unit="")
+    fork_servers = ForkServers()
 
     def build(design: Design) -> Ready:
         waves = Path(f"{design.file}.vcd") if args.waves else None
         with Simulator(design.cfg, args.transport, waves=waves) as simulator:
             progress.advance(task)
-            return Ready(simulator.build, None if args.scheduler else simulator.fork_server())
+            fork_server = None if args.scheduler else simulator.fork_server(fork_servers.of)
+            if fork_server:
+                with suppress(OSError):  # if it cannot, that is said when it is needed
+                    fork_server.start()
+            return Ready(simulator.build, fork_server)
 
     builders = ThreadPoolExecutor(default_jobs())
     building = [builders.submit(build, design) for design in plan.designs]
     try:
-        for place, (design, built) in enumerate(zip(plan.designs, building, strict=True)):
-            ready = waited(built)
-            for following in building[place + 1 : place + 2]:
-                following.add_done_callback(_begin)
-            yield design, ready
-            if ready.fork_server:
-                ready.fork_server.close()
+        for design, built in zip(plan.designs, building, strict=True):
+            yield design, waited(built)
     finally:
         builders.shutdown(cancel_futures=True)
-
-
-def _begin(built: Future[Ready]) -> None:
-    """Have what was built start; if it cannot, that is said when it is needed."""
-    if (
-        not built.cancelled()
-        and not built.exception()
-        and (fork_server := built.result().fork_server)
-    ):
-        with suppress(OSError):
-            fork_server.start()
+        fork_servers.close()
 
 
 @contextmanager

@@ -37,6 +37,14 @@ def unlike(one: Results, other: Results) -> npt.NDArray[np.bool_]:
     return differs
 
 
+def _equal(one: Results, other: Results) -> bool:
+    """Whether no row is :func:`unlike`, found out faster."""
+    return all(
+        np.array_equal(getattr(one, field.name), getattr(other, field.name))
+        for field in dataclasses.fields(Results)
+    )
+
+
 def unsettled(outcomes: Sequence[Outcome]) -> Iterator[tuple[int, int, int]]:
     """Each row that did not come out alike from all draws; they are measured if there is one.
 
@@ -44,7 +52,7 @@ def unsettled(outcomes: Sequence[Outcome]) -> Iterator[tuple[int, int, int]]:
     it came out otherwise (a right row, if any is right).
     """
     results = [one.results for one in outcomes]
-    if not any(unlike(results[0], other).any() for other in results[1:]):
+    if all(_equal(results[0], other) for other in results[1:]):
         return
     apart = np.stack([[unlike(one, other) for other in results] for one in results])
     wrong = np.stack([one.measured.wrong for one in outcomes])

@@ -16,7 +16,7 @@ from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.paths import RTL, build_folder
 from softmax_cosim.simulation import joint, power_up, toolchain, wrapper
 from softmax_cosim.simulation.cache import kept
-from softmax_cosim.simulation.compile import EXECUTABLE, LOG, PROFILES, Job
+from softmax_cosim.simulation.compile import DESIGN, EXECUTABLE, LOG, PROFILES, Job
 
 __all__ = [
     "PROFILES",
@@ -39,6 +39,13 @@ class Build:
     executable: Path
     folder: Path
     top: str
+    design: Path | None = None
+    """The library that the executable loads; it may load others as well."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether nobody has deleted it."""
+        return self.executable.is_file() and (self.design is None or self.design.is_file())
 
     @property
     def log(self) -> Path:
@@ -64,7 +71,8 @@ class Build:
             plusargs: further arguments for the model.
         """
         trace = ["--trace", "--trace-file", str(waves)] if waves else []
-        return [str(self.executable), *trace, *power_up.plusargs(draw), *plusargs]
+        design = [str(self.design)] if self.design else []
+        return [str(self.executable), *design, *trace, *power_up.plusargs(draw), *plusargs]
 
     def environment(
         self,
@@ -134,6 +142,7 @@ def build(
     extra_sources: Sequence[Path] = (),
     cpp: Sequence[Path] = (),
     main: Path | None = None,
+    host: Path | None = None,
     parameters: Mapping[str, str | int] | None = None,
     public: bool = True,
     waves: bool = False,
@@ -152,6 +161,7 @@ def build(
         extra_sources: further SystemVerilog or ``.vlt`` files.
         cpp: C++ files to link; headers beside them count as inputs.
         main: the C++ main; cocotb's own when not given.
+        host: C++ of a program that is to load the design, which then needs no main.
         parameters: overrides and additions to the parameters of ``cfg``.
         public: whether cocotb sees every signal, or (faster) only the top module's ports.
         waves: whether the executable can write a VCD waveform; free while it does not.
@@ -177,7 +187,7 @@ def build(
         top=top,
         files=_absolute([*sources, *extra_sources]),
         written=written,
-        cpp=_absolute([*cpp, main or toolchain.cocotb_main()]),
+        cpp=_absolute([*cpp, *([] if host else [main or toolchain.cocotb_main()])]),
         arguments=[
             *(["--public-flat-rw"] if public else []),
             *(["--trace"] if waves else []),
@@ -186,11 +196,14 @@ def build(
         ],
         profile=profile,
         judge=judge,
+        hosted_by=_absolute([host])[0] if host else None,
     )
     label = name or (cfg.name if cfg else top)
     root = (build_root or build_folder("sim")).resolve()
     try:
         folder = kept(root, label, job.key(), job.make)
+        if host:
+            return Build(Path(job.host(folder).made[0]), folder, top, folder / DESIGN)
     except OSError as error:
         about = f" ({error.filename})" if error.filename else ""
         raise UsageError(f"cannot build in {root}: {error.strerror}{about}") from error

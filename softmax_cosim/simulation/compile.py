@@ -1,7 +1,8 @@
-"""From sources to an executable: Verilator, then the compiler, called directly.
+"""From sources to an executable, or to a library that a host loads: Verilator, then the compiler.
 
-Verilator could write a makefile. It writes a description of its output instead, for make cannot
-have a folder with a space, needs a shell, and listens to a dozen variables.
+Both are called directly. Verilator could write a makefile. It writes a description of its output
+instead, for make cannot have a folder with a space, needs a shell, and listens to a dozen
+variables.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.simulation import toolchain
 from softmax_cosim.simulation.cache import Read
 from softmax_cosim.simulation.commands import LOG, run
-from softmax_cosim.simulation.shared import headers, objects, prelude
+from softmax_cosim.simulation.shared import EXECUTABLE, Shared, headers, host, objects, prelude
 
-__all__ = ["EXECUTABLE", "LOG", "PROFILES", "Job"]
+__all__ = ["DESIGN", "EXECUTABLE", "LOG", "PROFILES", "Job"]
 
-EXECUTABLE = "simulation"
+DESIGN = "design.so"
 
 #: Functions begin at cache lines: where they fall by chance is worth up to a tenth of the speed.
 _FAST = ("-O3", "-march=native", "-falign-functions=64")
+#: Of a library: nothing outside it takes the place of what is in it, so the compiler may inline.
+_SHARED = ("-fPIC", "-fvisibility=hidden")
 _SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
 
 #: Options of the compiler, for the design and for the run-time library: ``test`` compiles fast,
@@ -64,6 +67,8 @@ class Job:
     judge: Callable[[str, Path], str | None] | None = None
     """Told what Verilator said, and the folder; says what is wrong that it does not mind, or what
     it means."""
+    hosted_by: str | None = None
+    """C++ of a program that loads what is made here; absolute path. None for an executable."""
 
     @property
     def folders(self) -> list[str]:
@@ -97,6 +102,7 @@ class Job:
             self.verilate(),
             dict(self.written),
             PROFILES[self.profile],
+            self.hosted_by,
             toolchain.fingerprint(),
         )
 
@@ -112,19 +118,25 @@ class Job:
         self._verilated(work)
         made = _description(work)
         options, sources = made["options"], made["sources"]
-        ours, library = PROFILES[self.profile]
-        compiler = [*toolchain.compiler(), *_flags(options)]
-        design = [*compiler, *_switches(options), *ours]
+        ours, _ = PROFILES[self.profile]
+        compiler = _compiler(options)
+        design = [*compiler, *_switches(options), *ours, *(_SHARED if self.hosted_by else ())]
         parts = (f"{kind}_{speed}" for kind in ("classes", "support") for speed in ("fast", "slow"))
         names = [Path(path).name for part in parts for path in sources.get(part, [])]
         pieces = "".join(map(_included, (*names, *self.cpp)))
         (work / f"{_ALL}.cpp").write_text(pieces, encoding="utf-8", errors="surrogateescape")
-        linked = objects(work.parent, self.top, [*compiler, *library], sources["global"])
+        if self.hosted_by:
+            linked = self.host(work)
+            _, library = linked.made
+            target = ["-shared", "-Xlinker", "-z", "-Xlinker", "defs", "-o", DESIGN, library]
+        else:
+            linked = objects(work.parent, self.top, *_library(made, self.profile))
+            target = ["-o", EXECUTABLE, *linked.made]
         first = prelude(work.parent, self.top, design)
         unit = f"{_ALL}.o"
         run([[*design, "-include", *first.made, "-c", "-o", unit, f"{_ALL}.cpp"]], work, self.top)
         more = [*_words(options, "ldflags"), *toolchain.link_flags()]
-        run([["g++", *ours, unit, *linked.made, *more, "-o", EXECUTABLE]], work, self.top)
+        run([["g++", *ours, unit, *target, *more]], work, self.top)
         read = {*_verilated(work), *headers(work), *linked.read, *first.read} - {*first.made}
         for path in work.iterdir():
             if path.suffix in (".o", ".d", ".cpp", ".h"):
@@ -132,6 +144,23 @@ class Job:
         given = {*self.files, *self.cpp}
         searched = [*self.folders, *toolchain.include_folders()]
         return Read(sorted(given), sorted(read - given), searched, self.suffixes)
+
+    def host(self, folder: Path) -> Shared:
+        """The program that loads what was made in ``folder``, and the library it is linked with.
+
+        Raises:
+            UsageError: it cannot be compiled.
+            Interrupted: see :data:`.cache.stopping`.
+        """
+        assert self.hosted_by is not None
+        made, (ours, _) = _description(folder), PROFILES[self.profile]
+        return host(
+            folder.parent,
+            self.top,
+            [*_compiler(made["options"]), *ours],
+            self.hosted_by,
+            _library(made, self.profile),
+        )
 
     def _verilated(self, work: Path) -> None:
         """Run Verilator."""
@@ -158,10 +187,24 @@ def _description(work: Path) -> dict[str, Any]:
     return made
 
 
+def _compiler(options: Mapping[str, Any]) -> list[str]:
+    """Of everything, the library too."""
+    return [*toolchain.compiler(), *_flags(options)]
+
+
+def _library(made: Mapping[str, Any], profile: str) -> tuple[list[str], list[str]]:
+    """How to compile Verilator's run-time library for what it made, and of what."""
+    command = [*_compiler(made["options"]), "-fPIC", *PROFILES[profile][1]]
+    return command, made["sources"]["global"]
+
+
 def _included(path: str) -> str:
-    """A line of the one C++ file; what runs once, and what writes waveforms, is not optimised."""
+    """A line of the one C++ file; what writes waveforms is not optimised.
+
+    Nor are templates that are used elsewhere as well: so what runs once is optimised like the rest.
+    """
     line = f'#include "{path}"\n'
-    if re.fullmatch(r"Vtop__Trace.*|Vtop.*__Slow\.cpp", path):
+    if re.fullmatch(r"Vtop__Trace.*", path):
         return (
             f'#pragma GCC push_options\n#pragma GCC optimize "O0"\n{line}#pragma GCC pop_options\n'
         )

@@ -1,4 +1,4 @@
-"""Processes that forks simulators: Python and cocotb start once for all of a build.
+"""Processes that fork simulators: Python and cocotb start once for all that a host can load.
 
 See :mod:`.tb.fork_server`, which is the other side.
 """
@@ -20,7 +20,16 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
-__all__ = ["ForkFailed", "ForkServer", "Forked", "Process", "disown", "possible", "waited_for"]
+__all__ = [
+    "ForkFailed",
+    "ForkServer",
+    "ForkServers",
+    "Forked",
+    "Process",
+    "disown",
+    "possible",
+    "waited_for",
+]
 
 _PID, _CODE = 8, 4  # bytes
 _START_SECONDS, _STOP_SECONDS, _TELL_SECONDS = 600.0, 10.0, 1.0
@@ -28,7 +37,7 @@ _UNKNOWN = -int(signal.SIGKILL)
 
 
 class ForkFailed(RuntimeError):
-    """The fork_server died of a fork; the message is what it printed."""
+    """The fork server died of a fork; the message is what it printed."""
 
 
 class Forked:
@@ -109,7 +118,7 @@ def possible() -> bool:
 
 
 class ForkServer:
-    """One process that forks simulators of a build; for threads.
+    """One process that forks simulators of whatever design; for threads.
 
     It starts when it is asked to, and again if it was killed. A forked child has one of its own.
     """
@@ -117,7 +126,7 @@ class ForkServer:
     def __init__(
         self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
     ) -> None:
-        """``command`` starts a simulation that runs in ``folder``."""
+        """``command`` starts a simulation without a design, in ``folder``."""
         self._command, self._folder, self._environment = command, folder, environment
         self._lock = Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -139,6 +148,7 @@ class ForkServer:
     def fork(
         self,
         command: Sequence[str],
+        folder: Path,
         setup: Mapping[str, Any],
         files: Mapping[str, int],
         log: IO[bytes],
@@ -147,6 +157,7 @@ class ForkServer:
 
         Args:
             command: its command line.
+            folder: where it runs.
             setup: what it is to know, see :mod:`.tb.server`.
             files: descriptors that it gets, by the names that their numbers have in the setup.
             log: what it prints into.
@@ -155,7 +166,12 @@ class ForkServer:
             OSError: the operating system refuses.
             ForkFailed: the fork server died of it, twice, or was killed.
         """
-        message = {"command": list(command), "setup": setup, "files": list(files)}
+        message = {
+            "command": list(command),
+            "folder": str(folder),
+            "setup": setup,
+            "files": list(files),
+        }
         status, theirs = os.pipe()
         try:
             given = [log.fileno(), theirs, *files.values()]
@@ -252,6 +268,28 @@ class ForkServer:
         """End a process that nobody ended."""
         if hasattr(self, "_log"):
             self._end()
+
+
+class ForkServers:
+    """Those of a run, one for each host; for threads."""
+
+    def __init__(self) -> None:
+        """There is none yet."""
+        self._lock = Lock()
+        self._known: dict[object, ForkServer] = {}
+
+    def of(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> ForkServer:
+        """As :class:`ForkServer`, and the same again for the same arguments."""
+        key = tuple(command), folder, tuple(sorted(environment.items()))
+        with self._lock:
+            return self._known.setdefault(key, ForkServer(command, folder, environment))
+
+    def close(self) -> None:
+        """End them all."""
+        for fork_server in self._known.values():
+            fork_server.close()
 
 
 def _readable(descriptor: int, timeout: float | None) -> bool:

@@ -82,7 +82,8 @@ class Pool:
             draws: the power-up draw of each process, see :mod:`.power_up`; as many as there are
                 jobs, all different, when not given.
             waves: write a waveform (VCD) of the first process to this file.
-            fork_server: what the others are forked from; one of their own when not given.
+            fork_server: what they are forked from, and that lives on; one of their own when not
+                given.
             play: how a batch is played, in a thread; stalls and seed are the last two.
             options: further ones of :class:`Simulator`.
 
@@ -104,7 +105,7 @@ class Pool:
         options["built"] = first.build
         others = (Simulator(config, draw=draw, **options) for draw in self.draws[1:])
         self._simulators = [first, *others]
-        self._fork_server = fork_server
+        self._fork_server, self._borrowed = fork_server, fork_server is not None
         if fork_server is None and len(self.draws) > 1:
             self._fork_server = self._simulators[-1].fork_server()
         for simulator in self._simulators[1 if waves else 0 :]:
@@ -201,7 +202,7 @@ class Pool:
             simulator.hang_up()
         for simulator in self._simulators:
             simulator.close()
-        if self._fork_server is not None:
+        if self._fork_server is not None and not self._borrowed:
             self._fork_server.close()
 
     def __enter__(self) -> Self:

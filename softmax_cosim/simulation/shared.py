@@ -1,7 +1,7 @@
-"""What builds share: the objects of Verilator's run-time library, and its headers, compiled once.
+"""What builds share: the objects of Verilator's run-time library, its headers, and a host.
 
 The objects take 25 s of processor time, and reading the headers takes longer than compiling most
-designs.
+designs. A host is a program without a design, and loads one.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from softmax_cosim.simulation import toolchain
 from softmax_cosim.simulation.cache import Read, kept, read_for
 from softmax_cosim.simulation.commands import run
 
-__all__ = ["Shared", "headers", "objects", "prelude"]
+__all__ = ["EXECUTABLE", "Shared", "headers", "host", "objects", "prelude"]
 
+EXECUTABLE = "simulation"
+#: A host but for its first lines; designs are linked with it, so that what they lack is found out.
+_HOST = "libhost.so"
 _PRELUDE = "prelude.h"
 _HEADERS = ("verilated.h", "verilated_dpi.h", "verilated_vpi.h")
 
@@ -67,6 +70,36 @@ def prelude(root: Path, top: str, compiler: Sequence[str]) -> Shared:
     command = [*compiler, "-x", "c++-header", _PRELUDE]
     folder = _kept(root, top, "prelude", command, {_PRELUDE: text})
     return Shared([str(folder / _PRELUDE)], set(read_for(folder)))
+
+
+def host(
+    root: Path,
+    top: str,
+    compiler: Sequence[str],
+    source: str,
+    library: tuple[Sequence[str], Sequence[str]],
+) -> Shared:
+    """A program that loads a design, and the library that it consists of, by their paths.
+
+    Arguments and errors as of :func:`objects`; ``source`` is its C++, by path, and the last two
+    of those make the ``library`` of Verilator.
+    """
+
+    def make(work: Path) -> Read:
+        made = objects(root, top, *library)
+        shared = ["-fPIC", "-shared", f"-Wl,-soname,{_HOST}", "-o", _HOST]
+        linked = [*made.made, *toolchain.link_flags()]
+        run([[*compiler, *shared, source, *linked]], work, top)
+        found = {*headers(work), *made.read}
+        beside = ["-Wl,--no-as-needed", _HOST, "-Wl,-rpath,$ORIGIN", *toolchain.link_flags()]
+        run([[*compiler, *beside, "-o", EXECUTABLE]], work, top)
+        for path in work.glob("*.d"):
+            path.unlink()
+        return Read([source], sorted(found - {source}), toolchain.include_folders())
+
+    key = (list(compiler), source, library, toolchain.fingerprint())
+    folder = kept(root, "runtime-host", key, make)
+    return Shared([str(folder / EXECUTABLE), str(folder / _HOST)], set(read_for(folder)))
 
 
 def headers(work: Path) -> list[str]:

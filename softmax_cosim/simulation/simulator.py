@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -136,10 +136,9 @@ class Simulator:
         self._waves = waves and waves.absolute()
         self._run_ahead = run_ahead and transport == "bulk"
         self._fork_server: ForkServer | None = None
-        there = built is not None and built.executable.is_file()
         self.build = (
             built
-            if built and there
+            if built and built.is_there
             else build(
                 config,
                 sources=sources,
@@ -198,7 +197,9 @@ class Simulator:
             command = self.build.command(draw=self.draw, waves=self._waves)
             with os.fdopen(pipe):
                 if self._fork_server is not None:
-                    self._process = self._fork_server.fork(command, setup, files, self._log)
+                    self._process = self._fork_server.fork(
+                        command, self._folder, setup, files, self._log
+                    )
                     return
                 self._process = subprocess.Popen(
                     command,
@@ -219,11 +220,14 @@ class Simulator:
         raw = np.dtype(cfg.raw).itemsize
         return {"lanes": cfg.lanes, "in_w": cfg.in_w, "out_w": cfg.out_w, "raw": raw}
 
-    def fork_server(self) -> ForkServer | None:
-        """What may forks simulators of the same build; None where nothing can."""
+    def fork_server(
+        self, make: Callable[[Sequence[str], Path, Mapping[str, str]], ForkServer] = ForkServer
+    ) -> ForkServer | None:
+        """What may fork it, and other simulators; None where nothing can."""
         if not self._run_ahead or self._waves or not possible():
             return None
-        return ForkServer(self.build.command(), self._folder, _environment(self.build))
+        host = self.build.executable
+        return make([str(host)], host.parent, _environment(self.build))
 
     @contextlib.contextmanager
     def _resources(self) -> Iterator[None]:
@@ -444,8 +448,8 @@ def _bulk(run_ahead: bool) -> dict[str, Any]:
     return {
         "top": "softmax_tb",
         "extra_sources": [_DPI / "softmax_tb.sv"],
-        "cpp": [_DPI / "transactor.cpp"],
-        "main": _DPI / "main.cpp" if run_ahead else None,
+        "cpp": [_DPI / "transactor.cpp", *([_DPI / "main.cpp"] if run_ahead else [])],
+        "host": _DPI / "host.cpp" if run_ahead else None,
         "public": False,
     }
 

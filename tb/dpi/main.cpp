@@ -1,7 +1,7 @@
 // Copyright 2026 the softmax-cosim authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// The simulator's main program: cocotb's event loop for Verilator, and a way to run ahead of it.
+/// The simulation of a design: cocotb's event loop for Verilator, and a way to run ahead of it.
 ///
 /// While a batch of the bulk transport is under way nothing in Python waits for a clock edge, so
 /// tb.bulk, itself called by the loop between two evaluations, calls back: the clock advances here,
@@ -9,23 +9,21 @@
 /// (Batch::patience). Afterwards the time stands where a clock driven from outside would have left
 /// it, and the loop goes on as after any time step.
 ///
-/// Python is there before the design is: one process may become many, each with a design that woke
-/// up otherwise (tb.fork_server).
+/// It is part of the design's library, which host.cpp loads and calls.
 ///
 /// Built with --trace-saif, it writes the activity of a batch instead of a waveform: from the end of
 /// its reset to its end, in a file that each batch writes anew.
 
-#include <dlfcn.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
 
 #include "Vtop.h"
+#include "host.h"
 #include "transactor.h"
 #include "verilated.h"
 #include "verilated_vpi.h"
@@ -36,12 +34,6 @@ using Trace = VerilatedSaifC;
 #include "verilated_vcd_c.h"
 using Trace = VerilatedVcdC;
 #endif
-
-extern "C" void vlog_startup_routines_bootstrap(void);
-
-static uint64_t now = 0;  // simulation time in steps
-
-double sc_time_stamp() { return static_cast<double>(now); }
 
 namespace {
 
@@ -63,7 +55,7 @@ std::unique_ptr<Trace> opened(const std::string& path) {
 
 void dump() {
 #if VM_TRACE
-  if (trace) trace->dump(now);
+  if (trace) trace->dump(softmax_now);
 #endif
 }
 
@@ -106,7 +98,7 @@ void settle(Vtop& top) {
 void begin_activity(const bulk::Batch& batch) {
 #if VM_TRACE_SAIF
   if (!trace_path || batch.edges != bulk::kResetEdges + 1) return;
-  opened(std::string(trace_path) + ".start")->dump(now);
+  opened(std::string(trace_path) + ".start")->dump(softmax_now);
   trace = opened(trace_path);
 #else
   (void)batch;
@@ -132,25 +124,11 @@ void end_of_simulation(void*) {
 
 int exit_code() { return Verilated::threadContextp()->errorCount() > 0 ? 1 : 0; }
 
-/// Has tb.fork_server serve, if this process is to be one; returns in its children.
-void be_a_fork_server() {
-  if (!std::getenv("COSIM_FORK_SERVER")) return;
-  using Run = int (*)(const char*);
-  const auto run = reinterpret_cast<Run>(dlsym(RTLD_DEFAULT, "PyRun_SimpleString"));
-  const char* serve = "from softmax_cosim.tb import fork_server; fork_server.serve()";
-  if (!run || run(serve) != 0) std::exit(1);
-}
-
 }  // namespace
-
-/// Called by tb.fork_server in a child: the command line of its simulation.
-extern "C" void softmax_arguments(int argc, const char** argv) {
-  Verilated::commandArgs(argc, argv);
-}
 
 /// Called by tb.bulk when all is played: ends the process without taking Python apart, which takes
 /// longer than most batches.
-extern "C" void softmax_end() {
+extern "C" EXPORTED void softmax_end() {
   model->final();
   close_trace();
   std::fflush(nullptr);
@@ -158,28 +136,26 @@ extern "C" void softmax_end() {
 }
 
 /// Called by tb.bulk: clock cycles, the low half first, until the batch is over.
-extern "C" void softmax_run_ahead() {
+extern "C" EXPORTED void softmax_run_ahead() {
   const bulk::Batch& batch = *bulk::current();
-  while (batch.status == bulk::kUnderWay && !Verilated::gotFinish()) {
+  const VerilatedContext& context = *model->contextp();
+  while (batch.status == bulk::kUnderWay && !context.gotFinish()) {
     model->clk_i = 0;
     model->eval();
     dump();
-    now += batch.half_period;
+    softmax_now += batch.half_period;
     model->clk_i = 1;
     model->eval();
     begin_activity(batch);
     dump();
-    now += batch.half_period;
+    softmax_now += batch.half_period;
   }
   end_activity();
 }
 
-int main(int argc, char** argv) {
-  Verilated::commandArgs(argc, argv);
-  Verilated::fatalOnVpiError(false);  // cocotb probes for objects that may not exist
+/// Called by the host: the simulation, from start to end; returns the exit code.
+extern "C" EXPORTED int softmax_simulate(int argc, const char** argv) {
   Verilated::traceEverOn(VM_TRACE);
-  vlog_startup_routines_bootstrap();
-  be_a_fork_server();
   const auto top = std::make_unique<Vtop>("");
   model = top.get();
   for (int i = 1; i + 1 < argc; i++) {
@@ -196,7 +172,7 @@ int main(int argc, char** argv) {
     const uint64_t delayed = top->eventsPending() ? top->nextTimeSlot() : kNever;
     if (std::min(timed, delayed) == kNever) break;
     // A deadline that passed while running ahead is served now: time never goes back.
-    now = std::max(now, std::min(timed, delayed));
+    softmax_now = std::max(softmax_now, std::min(timed, delayed));
     VerilatedVpi::callCbs(cbNextSimTime);
     settle_values();
     VerilatedVpi::callTimedCbs();

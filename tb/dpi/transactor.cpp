@@ -191,7 +191,7 @@ bool over = false;  // changes with every batch that ends
 const bulk::Batch* bulk::current() { return batch; }
 
 /// Called by Python before it lets the clock run.
-extern "C" void softmax_begin(bulk::Batch* next) {
+extern "C" EXPORTED void softmax_begin(bulk::Batch* next) {
   batch = next;
   player.emplace(*next);
 }

@@ -10,6 +10,9 @@
 
 #include <cstdint>
 
+/// Of a function that Python or a program looks up by its name.
+#define EXPORTED __attribute__((visibility("default")))
+
 namespace bulk {
 
 constexpr int64_t kResetEdges = 4;  // rising edges that see reset active
@@ -144,4 +147,4 @@ const Batch* current();
 
 }  // namespace bulk
 
-extern "C" void softmax_begin(bulk::Batch* batch);
+extern "C" EXPORTED void softmax_begin(bulk::Batch* batch);

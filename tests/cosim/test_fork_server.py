@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from softmax_cosim import configs
+from softmax_cosim.golden.softmax import softmax
 from softmax_cosim.paths import ROOT
 from softmax_cosim.simulation import fork_server, power_up
 from softmax_cosim.simulation.pool import Pool
@@ -45,6 +47,37 @@ def test_one_process_forks_all_and_ends_after_them(pool: Pool) -> None:
     pool.close()
     assert [process.returncode for process in ended if process] == [0, 0]
     assert not any(exists(process) for process in (mother, *processes) if process)
+
+
+def test_one_process_forks_simulators_of_several_designs() -> None:
+    """Each is played in the design that it loaded, and in a folder of its own."""
+    servers, mothers = fork_server.ForkServers(), set()
+    for config in map(configs.load, ("rexp_uint8", "split_uint8")):
+        with Simulator(config) as simulator:
+            server = simulator.fork_server(servers.of)
+        with Pool(config, 2, fork_server=server) as pool:
+            outputs = pool.submit(ROWS, place=0).result()
+            np.testing.assert_array_equal(outputs.y, softmax(config, ROWS).y)
+            process = pool._simulators[0].pid
+            mothers.add(parent(process))
+            folder = Path(f"/proc/{process}/cwd").readlink()
+            assert folder == pool.build.folder
+    (mother,) = mothers
+    servers.close()
+    assert eventually(lambda: not exists(mother))
+
+
+def test_a_host_without_a_design_says_so() -> None:
+    with Simulator(CONFIG, sources=DESIGN, optimise="test") as simulator:
+        host, design, *words = simulator.build.command()
+    environment = simulator.build.environment("softmax_cosim.tb.server")
+    for command, reason in (
+        ([host], "no design: none is named"),
+        ([host, f"{design}.gone", *words], "no design: .*gone: cannot open shared object"),
+    ):
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert ended.returncode == 1
+        assert re.search(reason, ended.stderr)
 
 
 def test_a_simulator_imports_no_numpy(pool: Pool) -> None:

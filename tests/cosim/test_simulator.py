@@ -54,6 +54,14 @@ def eventually(condition: object) -> bool:
     return True
 
 
+def test_a_function_that_a_design_lacks_is_told_when_it_is_built(tmp_path: Path) -> None:
+    text = DESIGN[0].read_text().replace("endmodule", "  initial nowhere();\nendmodule")
+    path = tmp_path / "lacking_top.sv"
+    path.write_text(f'import "DPI-C" function void nowhere();\n{text}')
+    with pytest.raises(UsageError, match="undefined reference to .nowhere"):
+        Simulator(CONFIG, sources=[path], optimise="test")
+
+
 def test_starts_with_the_first_batch_and_serves_any_number(simulator: Simulator) -> None:
     assert simulator.pid is None
     simulator.run(ROWS)
