@@ -131,6 +131,10 @@ class Here(Pool):
         """One more than play at a time would be measured too late."""
         return self.jobs
 
+    def start(self) -> None:
+        """Have every process start. Nobody waits: of one that cannot, the first batch says why."""
+        self._starting()
+
     def play(self, shard: Shard, place: int) -> Playing:
         """Have a shard played; errors as of :meth:`submit`."""
         played = self.submit(shard.part.rows, shard.stalls, shard.seed, place=place)

@@ -125,8 +125,7 @@ class Pool:
         Raises:
             SimulatorCrash: one ended before it was ready.
         """
-        starting = [self._threads.submit(simulator.start) for simulator in self._simulators]
-        for started in starting:
+        for started in self._starting():
             waited(started)
 
     @property
@@ -217,6 +216,13 @@ class Pool:
     ) -> None:
         """Close, at once if an exception is under way."""
         self.close(kill=kind is not None)
+
+    def _starting(self) -> list[Future[None]]:
+        return [self._threads.submit(self._start, place) for place in range(len(self._simulators))]
+
+    def _start(self, place: int) -> None:
+        with self._locks[place]:
+            self._simulators[place].start()
 
     def _play(self, place: int, rows: Rows, stalls: str, seed: int) -> Results:
         with self._locks[place]:

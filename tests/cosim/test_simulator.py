@@ -58,7 +58,7 @@ def test_a_function_that_a_design_lacks_is_told_when_it_is_built(tmp_path: Path)
     text = DESIGN[0].read_text().replace("endmodule", "  initial nowhere();\nendmodule")
     path = tmp_path / "lacking_top.sv"
     path.write_text(f'import "DPI-C" function void nowhere();\n{text}')
-    with pytest.raises(UsageError, match="undefined reference to .nowhere"):
+    with pytest.raises(UsageError, match=r"undefined reference to .nowhere"):
         Simulator(CONFIG, sources=[path], optimise="test")
 
 
