@@ -13,6 +13,7 @@ import numpy.typing as npt
 from softmax_cosim.compiled import golden, library, quantised
 from softmax_cosim.compiled.errors import Scores, errors_of
 from softmax_cosim.compiled.golden import Answers
+from softmax_cosim.compiled.quantised import Extremes
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.numbers import Fixed
 from softmax_cosim.golden import framing, metrics, reference, timing
@@ -29,8 +30,9 @@ from softmax_cosim.trace import Layer
 __all__ = ["Measured", "Slice", "predicted"]
 
 Floats = npt.NDArray[np.float64]
-#: Rows as driven, elements of each that take part, and what the quantiser could not hold.
-Driven = tuple[Rows, npt.NDArray[np.int64], Clipping]
+#: Rows as driven, elements of each that take part, what the quantiser could not hold, and extreme
+#: codes where they are known.
+Driven = tuple[Rows, npt.NDArray[np.int64], Clipping, Extremes | None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Slice:
         driven: Driven | None = kept.find(key) or kept.find(judged)
         if driven is None:
             driven = self._quantised()
-            rows, active, clipping = driven
+            rows, active, clipping, _ = driven
             size = sum(one.nbytes for one in (rows.q, rows.keep, rows.offsets, active, self.picked))
             # What is clipped is judged by a step of the output.
             kept.keep(judged if clipping.clipped or clipping.underflow else key, driven, size)
@@ -86,7 +88,7 @@ class Slice:
         codes = quantise(flat.scores, flat.keep, cfg, name=name)
         offsets = np.arange(len(self.picked) + 1, dtype=np.int64) * flat.scores.shape[1]
         rows = Rows(codes.q.reshape(-1), codes.keep.reshape(-1), offsets)
-        return rows, np.count_nonzero(codes.keep, axis=1), codes.clipping
+        return rows, np.count_nonzero(codes.keep, axis=1), codes.clipping, None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -177,7 +179,7 @@ class Slice:
         if not cfg.golden:
             return None
         if fast and cfg.method in golden.METHODS:
-            return golden.softmax(cfg, rows)
+            return golden.softmax(cfg, rows, self._driven[3])
         outputs, hits = softmax(cfg, rows), None
         if len(outputs.stages) > 1:
             hits = TableHits()
@@ -192,12 +194,16 @@ class Slice:
         Rows with a ``strange`` element, which is no number, have none that mean anything.
         """
         cfg, rows, layer = self.design.cfg, self.rows, self.layer
-        output = _real(cfg, rows, results)
+        lsb = np.ldexp(cfg.outputs.lsb, -results.exponent.astype(np.int32))
+        compiled = cfg.reference == "softmax" and library.ready()
+        in_steps = isinstance(cfg.outputs, Fixed) and not cfg.outputs.signed
+        output: npt.NDArray[Any] = results.y
+        if not (compiled and in_steps and output.dtype == np.uint16):
+            output = _real(cfg, rows, results)
         if strange is not None:
             output = np.where(strange, 0.0, output)
-        lsb = np.ldexp(cfg.outputs.lsb, -results.exponent.astype(np.int32))
         offsets, shape = rows.offsets, (output, rows.keep, rows.offsets, lsb)
-        if cfg.reference == "softmax" and library.ready():
+        if compiled:
             codes, scale = (
                 (rows.q, cfg.scale / cfg.inputs.one)
                 if isinstance(cfg.inputs, Fixed)

@@ -10,15 +10,37 @@
 /// calls (`library.py`) every parameter is an array, an int64_t or a double.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <numeric>
+#include <tuple>
 #include <vector>
 
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Elements that are looked at together; a loop over so many has no remainder, however short rows are.
+constexpr int64_t kLanes = 8;
+
+/// Calls `each(first, elements...)` for every kLanes elements of arrays of `length`, of which the
+/// last few may be a copy, filled up with zeros.
+template <class Each, class... T>
+[[gnu::always_inline]] inline void by_lanes(int64_t length, const Each& each, const T*... arrays) {
+  const int64_t whole = length & -kLanes, rest = length - whole;
+  for (int64_t i = 0; i < whole; i += kLanes) each(i, arrays + i...);
+  if (rest) {
+    const auto filled = [&](const auto* array, auto& copy) {
+      for (int64_t i = 0; i < rest; i++) copy[i] = array[whole + i];
+      return &copy[0];
+    };
+    std::tuple<std::array<T, kLanes>...> copies{};
+    std::apply([&](auto&... copy) { each(whole, filled(arrays, copy)...); }, copies);
+  }
+}
 
 /// A float16 as it is stored.
 struct Half {
@@ -107,26 +129,43 @@ struct Quantiser {
 namespace {
 
 /// Rows of `length` scores, row n at `scores + at[n]`: codes, which take part (a byte each at
-/// `mask + mask_at[n]`, `mask_step` apart, says so as well), how many do, and whether a code was
-/// held within the range. Returns false if a score is no number, or +inf.
+/// `mask + mask_at[n]`, `mask_step` apart, says so as well), how many do, the highest and the lowest
+/// code of these, and whether a code was held within the range. Of a row with none, the highest is
+/// the lowest there is, and the other way round. Returns false if a score is no number, or +inf.
 template <class T>
 bool quantise(const T* scores, const int64_t* at, int64_t rows, int64_t length,
               const uint8_t* mask, const int64_t* mask_at, int64_t mask_step, const Quantiser& how,
-              int32_t* q, uint8_t* keep, int64_t* kept, uint8_t* held) {
+              int32_t* q, uint8_t* keep, int64_t* kept, int32_t* highest, int32_t* lowest,
+              uint8_t* held) {
   int bad = 0;
   const double own = how.own, unit = how.unit, low = how.low, high = how.high;
   const double m0 = how.masks[0], m1 = how.masks[1], m2 = how.masks[2];
+  const bool more = m0 == m0 || m1 == m1 || m2 == m2;  // masks besides its own
+  const int32_t least = static_cast<int32_t>(low), most = static_cast<int32_t>(high);
   for (int64_t n = 0; n < rows; n++, q += length, keep += length) {
     const T* row = scores + at[n];
+    if (more) {
 #pragma omp simd reduction(| : bad)
-    for (int64_t i = 0; i < length; i++) {
-      const double x = real(row[i]);
-      bad |= !(x < kInfinity);
-      keep[i] = (x > own) & (x != m0) & (x != m1) & (x != m2);
+      for (int64_t i = 0; i < length; i++) {
+        const double x = real(row[i]);
+        bad |= !(x < kInfinity);
+        keep[i] = (x > own) & (x != m0) & (x != m1) & (x != m2);
+      }
+    } else {
+#pragma omp simd reduction(| : bad)
+      for (int64_t i = 0; i < length; i++) {
+        const double x = real(row[i]);
+        bad |= !(x < kInfinity);
+        keep[i] = x > own;
+      }
     }
     if (mask) {
       const uint8_t* told = mask + mask_at[n];
-      for (int64_t i = 0; i < length; i++) keep[i] &= told[i * mask_step];
+      if (mask_step == 1) {
+        for (int64_t i = 0; i < length; i++) keep[i] &= told[i];
+      } else {
+        for (int64_t i = 0; i < length; i++) keep[i] &= told[i * mask_step];
+      }
     }
     double top = 0, add = 0;
     if (how.recentre) {
@@ -140,16 +179,22 @@ bool quantise(const T* scores, const int64_t* at, int64_t rows, int64_t length,
       add = how.top_at;
     }
     int beyond = 0;
-    int32_t count = 0;
-#pragma omp simd reduction(| : beyond) reduction(+ : count)
+    int32_t count = 0, largest = least, smallest = most;
+#pragma omp simd reduction(| : beyond) reduction(+ : count) reduction(max : largest) \
+    reduction(min : smallest)
     for (int64_t i = 0; i < length; i++) {
       const double steps = __builtin_rint((real(row[i]) - top) * unit + add);
       const double inside = std::min(std::max(steps, low), high);
       beyond |= keep[i] & (steps != inside);
       count += keep[i];
-      q[i] = static_cast<int32_t>(keep[i] ? inside : low);
+      const int32_t code = static_cast<int32_t>(keep[i] ? inside : low);
+      q[i] = code;
+      largest = std::max(largest, code);
+      smallest = std::min(smallest, keep[i] ? code : most);
     }
     kept[n] = count;
+    highest[n] = largest;
+    lowest[n] = smallest;
     held[n] = beyond;
   }
   return bad == 0;
@@ -161,9 +206,9 @@ bool quantise(const T* scores, const int64_t* at, int64_t rows, int64_t length,
   extern "C" int64_t NAME(const TYPE* scores, const int64_t* at, int64_t rows, int64_t length,   \
                           const uint8_t* mask, const int64_t* mask_at, int64_t mask_step,        \
                           const Quantiser* how, int32_t* q, uint8_t* keep, int64_t* kept,        \
-                          uint8_t* held) {                                                       \
+                          int32_t* highest, int32_t* lowest, uint8_t* held) {                    \
     return quantise(scores, at, rows, length, mask, mask_at, mask_step, *how, q, keep, kept,     \
-                    held);                                                                       \
+                    highest, lowest, held);                                                      \
   }
 QUANTISE(quantise_float16, Half)
 QUANTISE(quantise_float32, float)
@@ -257,23 +302,31 @@ inline uint64_t product(uint64_t power, uint64_t r, int64_t digits, int64_t cut)
   return whole;
 }
 
-/// Outputs: the power times the row's reciprocal, shifted right by `places` less the octave and
-/// rounded to nearest.
-extern "C" void outputs_by_octave(const int32_t* q, const uint8_t* keep, const int64_t* offsets,
-                                  int64_t rows, int64_t lowest, const Power* powers,
-                                  const int32_t* reciprocals, int64_t digits, int64_t cut,
-                                  const int32_t* places, uint16_t* y) {
-  const int32_t least = lowest;
+template <bool kCut>
+void outputs_by_octave(const int32_t* q, const uint8_t* keep, const int64_t* offsets, int64_t rows,
+                       int32_t least, const Power* powers, const int32_t* reciprocals,
+                       int64_t digits, int64_t cut, const int32_t* places, uint16_t* y) {
   for (int64_t n = 0; n < rows; n++) {
     const uint64_t reciprocal = uint32_t(reciprocals[n]);
     for (int64_t i = offsets[n]; i < offsets[n + 1]; i++) {
       const int32_t all = -int32_t{keep[i]};
       const Power score = powers[(q[i] - least) & all];
       const int32_t shift = std::clamp(places[n] - int32_t(score.octave) - 1, 0, 63);
-      const uint64_t placed = product(score.power, reciprocal, digits, cut) >> shift;
-      y[i] = ((placed + 1) >> 1) & all;
+      const uint64_t whole = kCut ? product(score.power, reciprocal, digits, cut)
+                                  : score.power * reciprocal;
+      y[i] = (((whole >> shift) + 1) >> 1) & all;
     }
   }
+}
+
+/// Outputs: the power times the row's reciprocal, shifted right by `places` less the octave and
+/// rounded to nearest.
+extern "C" void outputs_by_octave(const int32_t* q, const uint8_t* keep, const int64_t* offsets,
+                                  int64_t rows, int64_t lowest, const Power* powers,
+                                  const int32_t* reciprocals, int64_t digits, int64_t cut,
+                                  const int32_t* places, uint16_t* y) {
+  const auto outputs = cut ? outputs_by_octave<true> : outputs_by_octave<false>;
+  outputs(q, keep, offsets, rows, lowest, powers, reciprocals, digits, cut, places, y);
 }
 
 // ----------------------------------------------------------------------------------- errors
@@ -296,17 +349,27 @@ struct Reference {
 
 namespace {
 
-constexpr int64_t kVector = 8;  // doubles that a machine may compute at a time
 constexpr double kMasked = -std::numeric_limits<double>::max();
 
-using Scaled = void(const void*, int64_t, double, const uint8_t*, int64_t, double*);
+using Scaled = double(const void*, int64_t, double, const uint8_t*, int64_t, double*);
 
-/// The scores of a row as real values, those that take no part far below all others.
+/// The scores of a row as real values, those that take no part far below all others; returns the
+/// highest.
 template <class T>
-void scaled(const void* scores, int64_t at, double scale, const uint8_t* keep, int64_t length,
-            double* values) {
-  const T* row = static_cast<const T*>(scores) + at;
-  for (int64_t i = 0; i < length; i++) values[i] = keep[i] ? scale * real(row[i]) : kMasked;
+double scaled(const void* scores, int64_t at, double scale, const uint8_t* keep, int64_t length,
+              double* values) {
+  double top[kLanes];
+  std::fill_n(top, kLanes, kMasked);
+  const auto lanes = [&](int64_t first, const T* row, const uint8_t* kept) {
+#pragma omp simd
+    for (int64_t i = 0; i < kLanes; i++) {
+      const double value = kept[i] ? scale * real(row[i]) : kMasked;
+      values[first + i] = value;
+      top[i] = std::max(top[i], value);
+    }
+  };
+  by_lanes(length, lanes, static_cast<const T*>(scores) + at, keep);
+  return *std::max_element(top, top + kLanes);
 }
 
 constexpr Scaled* kScaled[] = {scaled<Half>, scaled<float>, scaled<double>, scaled<int32_t>};
@@ -314,29 +377,34 @@ constexpr Scaled* kScaled[] = {scaled<Half>, scaled<float>, scaled<double>, scal
 /// A row's outputs; filled up with elements that take no part, so that no loop has a remainder.
 class Output {
  public:
-  void take(const double* output, const uint8_t* keep, int64_t length, double lsb) {
+  /// Outputs as probabilities, or in steps of `lsb`; `step` is that, or 1.
+  template <class T>
+  void take(const T* output, double step, const uint8_t* keep, int64_t length, double lsb) {
     length_ = length;
-    whole_ = (length + kVector - 1) & -kVector;
+    whole_ = (length + kLanes - 1) & -kLanes;
     if (static_cast<int64_t>(scratch_.size()) < 6 * whole_) scratch_.resize(6 * whole_);
     distance_ = scratch_.data(), term_ = distance_ + whole_;
     double *part = term_ + whole_, *out = part + whole_, *shown = out + whole_;
     double* log = shown + whole_;
     out_ = out, shown_ = shown, log_ = log;
-    for (int64_t i = 0; i < length; i++) {
-      part[i] = keep[i];
-      out[i] = output[i];
-      shown[i] = keep[i] ? output[i] : -kInfinity;
-    }
-    for (int64_t i = length; i < whole_; i++) {
-      part[i] = out[i] = 0;
-      shown[i] = -kInfinity;
-    }
-    double highest = -kInfinity, kept = 0, row_sum = 0, smooth_sum = 0;
-#pragma omp simd reduction(max : highest) reduction(+ : kept)
-    for (int64_t i = 0; i < whole_; i++) {
-      highest = std::max(highest, shown[i]);
-      kept += part[i];
-    }
+    double most[kLanes], count[kLanes] = {};
+    std::fill_n(most, kLanes, -kInfinity);
+    const auto lanes = [&](int64_t first, const T* given, const uint8_t* taken) {
+#pragma omp simd
+      for (int64_t i = 0; i < kLanes; i++) {
+        const double y = given[i] * step, one = taken[i];
+        const double visible = taken[i] ? y : -kInfinity;
+        part[first + i] = one;
+        out[first + i] = y;
+        shown[first + i] = visible;
+        most[i] = std::max(most[i], visible);
+        count[i] += one;
+      }
+    };
+    by_lanes(length, lanes, output, keep);
+    const double highest = *std::max_element(most, most + kLanes);
+    const double kept = std::accumulate(count, count + kLanes, 0.0);
+    double row_sum = 0, smooth_sum = 0;
     const double spread = lsb / 2 / std::max(kept, 1.0);
 #pragma omp simd reduction(+ : row_sum, smooth_sum)
     for (int64_t i = 0; i < whole_; i++) {
@@ -355,11 +423,8 @@ class Output {
     const double *out = out_, *shown = shown_, *log = log_;
     const double highest = highest_;
     const int64_t whole = whole_;
-    kScaled[to.type](to.scores, to.at[n], to.scale, keep, length_, distance);
-    for (int64_t i = length_; i < whole; i++) distance[i] = kMasked;
-    double top = kMasked, total = 0;
-#pragma omp simd reduction(max : top)
-    for (int64_t i = 0; i < whole; i++) top = std::max(top, distance[i]);
+    double top = kScaled[to.type](to.scores, to.at[n], to.scale, keep, length_, distance);
+    double total = 0;
     if (kept_ == 0) top = 0;
 #pragma omp simd reduction(+ : total)
     for (int64_t i = 0; i < whole; i++) {
@@ -402,13 +467,18 @@ class Output {
 }  // namespace
 
 /// How far the outputs of each row are from each of `count` references; `lsb` is that of the row.
-extern "C" void errors(const double* output, const uint8_t* keep, const int64_t* offsets,
-                       int64_t rows, const double* lsb, const Reference* references,
-                       int64_t count) {
+/// One of `output` and `codes` is null: outputs as probabilities, or in steps of `lsb`.
+extern "C" void errors(const double* output, const uint16_t* codes, const uint8_t* keep,
+                       const int64_t* offsets, int64_t rows, const double* lsb,
+                       const Reference* references, int64_t count) {
   Output row;
   for (int64_t n = 0; n < rows; n++) {
-    const int64_t start = offsets[n];
-    row.take(output + start, keep + start, offsets[n + 1] - start, lsb[n]);
+    const int64_t start = offsets[n], length = offsets[n + 1] - start;
+    if (codes) {
+      row.take(codes + start, lsb[n], keep + start, length, lsb[n]);
+    } else {
+      row.take(output + start, 1.0, keep + start, length, lsb[n]);
+    }
     for (int64_t i = 0; i < count; i++) row.hold(references[i], keep + start, n);
   }
 }

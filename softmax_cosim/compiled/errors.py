@@ -58,7 +58,7 @@ class _Reference(ctypes.Structure):
 
 def errors_of(
     references: Sequence[Scores],
-    output: Floats,
+    output: Floats | npt.NDArray[np.uint16],
     keep: npt.NDArray[np.bool_],
     offsets: npt.NDArray[np.int64],
     lsb: Floats,
@@ -67,7 +67,7 @@ def errors_of(
 
     Args:
         references: the scores.
-        output: probabilities, shape [elements].
+        output: probabilities, or uint16 in steps of ``lsb``, shape [elements].
         keep: true where an element takes part, shape [elements].
         offsets: start of each row and end of the last, shape [rows + 1].
         lsb: size of an output's LSB as probability, shape [rows].
@@ -84,7 +84,8 @@ def errors_of(
         given.append(_Reference(*addresses, scores.scale, kind, places))
         found.append((kept, *figures, top1))
     array = (_Reference * len(given))(*given)
-    call("errors", output, keep, offsets, rows, lsb, array, len(given))
+    outputs = (None, output) if output.dtype == np.uint16 else (output, None)
+    call("errors", *outputs, keep, offsets, rows, lsb, array, len(given))
     return [
         RowErrors(kept, max_abs, max_abs / lsb, l1, l1 / lsb, kl, row_sum, top1)
         for kept, max_abs, l1, kl, row_sum, top1 in found

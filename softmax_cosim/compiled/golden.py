@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim.compiled.library import call, confirmed
+from softmax_cosim.compiled.quantised import Extremes
 from softmax_cosim.configs import Config
 from softmax_cosim.golden import lut2d, rexp, shell, split, tables
 from softmax_cosim.golden.metrics import TableHits
@@ -58,16 +59,17 @@ class _Batch:
         return self.rows.q, self.rows.keep, self.rows.offsets, len(self.rows)
 
 
-def softmax(cfg: Config, rows: Rows) -> Answers:
+def softmax(cfg: Config, rows: Rows, known: Extremes | None = None) -> Answers:
     """As :func:`.golden.softmax.softmax`, of one of :data:`METHODS`.
 
-    Of every batch that model computes some rows itself.
+    Of every batch that model computes some rows itself. Extremes of the rows that are ``known``
+    are not looked for.
 
     Raises:
         ValueError: a kept score that ``cfg.in_w`` bits cannot hold.
         RuntimeError: the two differ.
     """
-    batch = _batch(cfg, rows)
+    batch = _batch(cfg, rows, known)
     answers = _by_octave(cfg, batch) if cfg.method == "split" else _by_distance(cfg, batch)
     _confirm(cfg, rows, answers)
     return answers
@@ -82,8 +84,10 @@ def _confirm(cfg: Config, rows: Rows, answers: Answers) -> None:
         raise RuntimeError(f"{cfg.name}: the compiled golden model differs from the golden model")
 
 
-def _batch(cfg: Config, rows: Rows) -> _Batch:
+def _batch(cfg: Config, rows: Rows, known: Extremes | None) -> _Batch:
     low, high = cfg.inputs.lowest, cfg.inputs.highest
+    if known:
+        return _Batch(rows, known.top, known.bottom, known.top >= known.bottom)
     top, bottom = np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
     kept = np.empty(len(rows), np.int64)
     call("extremes", rows.q, rows.keep, rows.offsets, len(rows), low, high, top, bottom, kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,20 @@ from softmax_cosim.golden.quantise import LOWEST, Clipping, quantise
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.trace import Layer
 
-__all__ = ["quantised"]
+__all__ = ["Extremes", "quantised"]
 
 Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """Of each row the highest and the lowest code that takes part; shape [rows].
+
+    Where none does, the highest is the lowest there is, and the other way round.
+    """
+
+    top: npt.NDArray[np.int32]
+    bottom: npt.NDArray[np.int32]
 
 
 class _Quantiser(ctypes.Structure):
@@ -31,7 +43,9 @@ class _Quantiser(ctypes.Structure):
     )
 
 
-def quantised(cfg: Config, layer: Layer, picked: Ints, name: str) -> tuple[Rows, Ints, Clipping]:
+def quantised(
+    cfg: Config, layer: Layer, picked: Ints, name: str
+) -> tuple[Rows, Ints, Clipping, Extremes]:
     """As :meth:`.trace.Layer.flatten` and :func:`.golden.quantise.quantise` of these rows.
 
     Rows of which a score is clipped are looked at by the latter, and some of every batch.
@@ -43,7 +57,7 @@ def quantised(cfg: Config, layer: Layer, picked: Ints, name: str) -> tuple[Rows,
         name: what an error calls the scores.
 
     Returns:
-        The rows, how many elements take part in each, and what was clipped.
+        The rows, how many elements take part in each, what was clipped, and the codes' extremes.
 
     Raises:
         UsageError: NaN or +inf among the scores.
@@ -72,10 +86,11 @@ def quantised(cfg: Config, layer: Layer, picked: Ints, name: str) -> tuple[Rows,
         told = ctypes.c_void_p(mask.ctypes.data), mask_at, step
     q, keep = np.empty(count * length, np.int32), np.empty(count * length, np.bool_)
     kept, held = np.empty(count, np.int64), np.empty(count, np.bool_)
+    extremes = Extremes(np.empty(count, np.int32), np.empty(count, np.int32))
     numbers = call(
         f"quantise_{scores.dtype.name}",
         *(scores, layer.starts(picked), count, length, *told),
-        *(ctypes.byref(how), q, keep, kept, held),
+        *(ctypes.byref(how), q, keep, kept, extremes.top, extremes.bottom, held),
     )
     rows = Rows(q, keep, np.arange(count + 1, dtype=np.int64) * length)
     clipping = Clipping(int(kept.sum()))
@@ -84,7 +99,7 @@ def quantised(cfg: Config, layer: Layer, picked: Ints, name: str) -> tuple[Rows,
         found = quantise(flat.scores, flat.keep, cfg, name=name).clipping
         clipping = Clipping(clipping.scores, found.clipped, found.underflow, found.moved)
     _confirm(cfg, layer, picked, rows)
-    return rows, kept, clipping
+    return rows, kept, clipping, extremes
 
 
 def _confirm(cfg: Config, layer: Layer, picked: Ints, rows: Rows) -> None:

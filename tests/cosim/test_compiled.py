@@ -123,6 +123,18 @@ def test_errors_are_those_of_the_metrics(dtype, random):
     )
 
 
+def test_outputs_in_steps_are_those_of_their_probabilities(random):
+    offsets = np.concatenate([[0], np.cumsum(random.integers(1, 60, 300))])
+    codes = random.integers(0, 256, offsets[-1]).astype(np.uint16)
+    lsb = np.ldexp(1 / 255, -random.integers(0, 8, 300))
+    scores = Scores(random.normal(0, 3, offsets[-1]), offsets[:-1])
+    shape = random.random(offsets[-1]) < 0.8, offsets, lsb
+    (found,) = errors_of([scores], codes, *shape)
+    (right,) = errors_of([scores], codes * np.repeat(lsb, np.diff(offsets)), *shape)
+    for field in dataclasses.fields(right):
+        assert np.array_equal(getattr(found, field.name), getattr(right, field.name)), field.name
+
+
 def test_scores_as_far_apart_as_doubles_go():
     scores = np.array([1.7e308, -1.7e308, -1e300, 0.0, -1.7e308, -1.7e308, 5e-324, 0.0])
     keep, offsets = np.ones(8, np.bool_), np.array([0, 4, 6, 8])
@@ -154,7 +166,7 @@ def test_rows_are_quantised_as_golden_does(name, dtype, mask, random):
     cfg = configs.load(name)
     layer = layer_of(dtype, random, mask)
     picked = np.flatnonzero(random.random(72) < 0.7)
-    rows, active, clipping = quantised(cfg, layer, picked, "scores")
+    rows, active, clipping, extremes = quantised(cfg, layer, picked, "scores")
     flat = layer.flatten(picked)
     right = quantise(flat.scores, flat.keep, cfg)
     assert rows.q.tolist() == right.q.reshape(-1).tolist()
@@ -162,6 +174,14 @@ def test_rows_are_quantised_as_golden_does(name, dtype, mask, random):
     assert active.tolist() == np.count_nonzero(right.keep, axis=1).tolist()
     assert rows.lengths.tolist() == [37] * len(picked)
     assert clipping == right.clipping
+    none = cfg.inputs.lowest, cfg.inputs.highest
+    shown = [row[keep].tolist() for row, keep in zip(right.q, right.keep, strict=True)]
+    assert extremes.top.tolist() == [max(row, default=none[0]) for row in shown]
+    assert extremes.bottom.tolist() == [min(row, default=none[1]) for row in shown]
+    if cfg.method in golden.METHODS:
+        known, found = compiled_softmax(cfg, rows, extremes), compiled_softmax(cfg, rows)
+        assert known.y.tolist() == found.y.tolist()
+        assert known.hits == found.hits
 
 
 def test_every_float16_is_quantised_as_golden_does():
@@ -170,7 +190,7 @@ def test_every_float16_is_quantised_as_golden_does():
     layer, picked = Layer(0, scores), np.arange(scores.size)
     for name in NAMES:
         cfg = configs.load(name)
-        rows, _, clipping = quantised(cfg, layer, picked, "scores")
+        rows, _, clipping, _ = quantised(cfg, layer, picked, "scores")
         right = quantise(scores.reshape(-1, 1), None, cfg)
         assert rows.q.tolist() == right.q.reshape(-1).tolist()
         assert rows.keep.tolist() == right.keep.reshape(-1).tolist()
@@ -235,8 +255,8 @@ def test_nobody_but_golden_says_that_a_row_is_wrong(monkeypatch):
     part = slice_of("rexp_uint8", layer_of(np.float32, np.random.default_rng(1), None))
     right = softmax(part.design.cfg, part.rows)
 
-    def mistaken(cfg, rows):
-        found = compiled_softmax(cfg, rows)
+    def mistaken(cfg, rows, known):
+        found = compiled_softmax(cfg, rows, known)
         return dataclasses.replace(found, y=found.y ^ 1)
 
     monkeypatch.setattr(measure.golden, "softmax", mistaken)
