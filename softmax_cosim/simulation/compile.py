@@ -30,6 +30,9 @@ DESIGN = "design.so"
 _FAST = ("-O3", "-march=native", "-falign-functions=64")
 #: Of a library: nothing outside it takes the place of what is in it, so the compiler may inline.
 _SHARED = ("-fPIC", "-fvisibility=hidden")
+#: Of Verilator's, which may become part of a host: nothing takes the place of what is in it either,
+#: and it is there from the start.
+_LIBRARY = ("-fPIC", "-fno-semantic-interposition", "-ftls-model=initial-exec")
 _SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
 
 #: Options of the compiler, for the design and for the run-time library: ``test`` compiles fast,
@@ -102,7 +105,7 @@ class Job:
             self.verilate(),
             dict(self.written),
             PROFILES[self.profile],
-            self.hosted_by,
+            (self.hosted_by, _SHARED, _LIBRARY),
             toolchain.fingerprint(),
         )
 
@@ -194,7 +197,7 @@ def _compiler(options: Mapping[str, Any]) -> list[str]:
 
 def _library(made: Mapping[str, Any], profile: str) -> tuple[list[str], list[str]]:
     """How to compile Verilator's run-time library for what it made, and of what."""
-    command = [*_compiler(made["options"]), "-fPIC", *PROFILES[profile][1]]
+    command = [*_compiler(made["options"]), *_LIBRARY, *PROFILES[profile][1]]
     return command, made["sources"]["global"]
 
 

@@ -87,7 +87,7 @@ def host(
 
     def make(work: Path) -> Read:
         made = objects(root, top, *library)
-        shared = ["-fPIC", "-shared", f"-Wl,-soname,{_HOST}", "-o", _HOST]
+        shared = ["-fPIC", "-shared", f"-Wl,-soname,{_HOST},-Bsymbolic-functions", "-o", _HOST]
         linked = [*made.made, *toolchain.link_flags()]
         run([[*compiler, *shared, source, *linked]], work, top)
         found = {*headers(work), *made.read}
