@@ -39,14 +39,20 @@ class Memory:
 
         The same object again for the same numbers, as long as nothing else was asked for.
         """
-        if self._last is None or self._last.shape != (rows, elements):
+        last = self.known(rows, elements)
+        if last is None:
             needed = size(rows, elements, self._raw)
             if os.fstat(self._descriptor).st_size < needed:
                 os.ftruncate(self._descriptor, -(-needed // mmap.PAGESIZE) * mmap.PAGESIZE)
             if len(self._buffer) < needed or self._last is None:
                 self._buffer = mmap.mmap(self._descriptor, 0)
-            self._last = Exchange(self._buffer, rows, elements, self._raw)
-        return self._last
+            self._last = last = Exchange(self._buffer, rows, elements, self._raw)
+        return last
+
+    def known(self, rows: int, elements: int) -> Exchange | None:
+        """The same, if nothing has to be done for it."""
+        last = self._last
+        return last if last is not None and last.shape == (rows, elements) else None
 
 
 class Exchange:
@@ -59,6 +65,7 @@ class Exchange:
             place.name: np.frombuffer(buffer, place.code, place.length, place.start)
             for place in places(rows, elements, raw)
         }
+        self._answers = [self._arrays[name] for name in RESULTS]
 
     @functools.cached_property
     def rows(self) -> Rows:
@@ -82,7 +89,7 @@ class Exchange:
 
     def read_results(self) -> Results:
         """The results of the batch, copied out."""
-        return Results(*(self._arrays[name].copy() for name in RESULTS))
+        return Results(*[array.copy() for array in self._answers])
 
 
 def packed(results: Results) -> bytes:
