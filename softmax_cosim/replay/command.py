@@ -8,9 +8,10 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -99,11 +100,14 @@ def run(args: argparse.Namespace, *, simulate: bool) -> int:
             _progress(terminal) as progress,
             suppress(Interrupted),
         ):  # a build under way
-            unbuilt = ((design, None) for design in plan.designs)
-            for design, ready in _as_built(plan, args, progress) if simulate else unbuilt:
+            given = journal if simulate else None
+            players = [
+                Player(design, plan, args, folder, outputs, given, workers)
+                for design in plan.designs
+            ]
+            for player in _as_built(players, args, progress) if simulate else players:
+                design = player.design
                 task = progress.add_task(design.name, total=plan.rows(design.cfg), unit="rows")
-                given = journal if simulate else None
-                player = Player(design, plan, args, folder, outputs, given, workers, ready)
                 with closing(player.play()) as played, suppress(Interrupted):
                     for done in played:
                         progress.advance(task, done)
@@ -168,13 +172,13 @@ def _check_exact(limits: Sequence[Limit], simulate: bool) -> None:
 
 
 def _as_built(
-    plan: Plan, args: argparse.Namespace, progress: Progress
-) -> Iterator[tuple[Design, Ready]]:
-    """Each design once its simulation is built.
+    players: Sequence[Player], args: argparse.Namespace, progress: Progress
+) -> Iterator[Player]:
+    """Each player once its simulation is built.
 
-    While it plays, the next ones are built.
+    While it plays, the next ones are built, and simulators of the next one start.
     """
-    task = progress.add_task("building", total=len(plan.designs), unit="")
+    task = progress.add_task("building", total=len(players), unit="")
     fork_servers = ForkServers()
 
     def build(design: Design) -> Ready:
@@ -188,13 +192,25 @@ def _as_built(
             return Ready(simulator.build, fork_server)
 
     builders = ThreadPoolExecutor(default_jobs())
-    building = [builders.submit(build, design) for design in plan.designs]
+    building = [builders.submit(build, player.design) for player in players]
     try:
-        for design, built in zip(plan.designs, building, strict=True):
-            yield design, waited(built)
+        for place, (player, built) in enumerate(zip(players, building, strict=True)):
+            player.begin(waited(built))
+            for following in building[place + 1 : place + 2]:
+                following.add_done_callback(partial(_begin, players[place + 1]))
+            yield player
     finally:
         builders.shutdown(cancel_futures=True)
+        for player in players:
+            player.close()
         fork_servers.close()
+
+
+def _begin(player: Player, built: Future[Ready]) -> None:
+    """Have what was built start; if it cannot, that is said when it is to play."""
+    if not built.cancelled() and not built.exception() and built.result().fork_server:
+        with suppress(UsageError):
+            player.begin(built.result())
 
 
 @contextmanager

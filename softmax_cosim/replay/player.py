@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -63,15 +64,15 @@ class Player:
         outputs: OutputsWriter | None,
         journal: Journal | None,
         cluster: Cluster | None = None,
-        ready: Ready | None = None,
     ) -> None:
-        """Begin a run of ``design``; ``args`` are the options of ``cosim replay``.
+        """A run of ``design``; ``args`` are the options of ``cosim replay``.
 
-        Without a ``journal``, it is one of the golden model alone. What is ``ready`` need not be
-        built.
+        Without a ``journal``, it is one of the golden model alone.
         """
-        self._cluster, self._ready = cluster, ready
-        self._design, self._plan, self._args = design, plan, args
+        self._cluster = cluster
+        self._waiting: Field | None = None
+        self._beginning, self._started = Lock(), False
+        self.design, self._plan, self._args = design, plan, args
         self._folder, self._outputs = folder, outputs
         self._journal = journal
         simulate = self._simulate = journal is not None
@@ -102,6 +103,25 @@ class Player:
         self._told: set[tuple[str, str, int]] = set()
         self._broken: set[Playing] = set()
 
+    def begin(self, ready: Ready) -> None:
+        """Have its simulators start, unless they did; nobody waits for them. For threads.
+
+        Raises:
+            UsageError: the operating system gives no process or memory.
+        """
+        with self._beginning:
+            if not self._started:
+                self._waiting = self._field(ready)
+                self._waiting.start()
+                self._started = True
+
+    def close(self) -> None:
+        """Let go of simulators that have not played."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            with waiting:
+                pass
+
     def play(self) -> Generator[int]:
         """Play every planned row; yields the rows of each slice when it is done.
 
@@ -112,8 +132,9 @@ class Player:
                 yield self._keep(part, Outcome.of(self._shard(part).measure(None)))
             self._check_own()
             return
-        with self._field() as field, closing(self._again):
-            field.start()
+        waiting, self._waiting = self._waiting, None
+        assert waiting is not None
+        with waiting as field, closing(self._again):
             self._tally.built(field.build.warnings, str(field.build.log))
             self._begun = time.perf_counter()
             ahead: deque[Callable[[], int]] = deque()
@@ -142,7 +163,7 @@ class Player:
             if _file(Path(was.path)) != was:
                 raise UsageError(f"{was.path} changed while it was being played; run it again")
 
-    def _field(self) -> Field:
+    def _field(self, ready: Ready) -> Field:
         """Those who play; on this machine a simulator a power-up draw.
 
         There is one more that writes a waveform, if it is asked for.
@@ -151,13 +172,12 @@ class Player:
         assert self._journal is not None
         if self._cluster is not None:
             return There(self._cfg, self._draws, args.transport, self._cluster, self._journal)
-        waves = self._folder.staging / f"{self._design.file}.vcd" if args.waves else None
+        waves = self._folder.staging / f"{self.design.file}.vcd" if args.waves else None
         jobs = 1 if args.waves else args.jobs or default_jobs()
         draws = (self._draws[:1] if waves and len(self._draws) > 1 else ()) + self._draws
         play = Simulator.run if waves else self._journal.play  # a waveform is of what is played
         how = {"draws": draws, "transport": args.transport, "waves": waves, "play": play}
-        if self._ready:
-            how |= {"built": self._ready.build, "fork_server": self._ready.fork_server}
+        how |= {"built": ready.build, "fork_server": ready.fork_server}
         return Here(self._cfg, jobs, **how)
 
     def _shard(self, part: Slice, *, whole: bool = True) -> Shard:
@@ -199,7 +219,7 @@ class Player:
         for planned in self._plan.traces:
             for layer in planned.trace.layers(planned.fitting(self._cfg)):
                 for picked in planned.slices(layer.index):
-                    yield Slice(self._design, planned, layer, picked)
+                    yield Slice(self.design, planned, layer, picked)
 
     def _finish(self, part: Slice, played: Playing, draw: str) -> int:
         """Keep what came out of a slice; returns its rows."""
@@ -241,18 +261,18 @@ class Player:
         if outcome.broken and played not in self._broken:  # a trial may be a slice as well
             self._broken.add(played)
             self._tally.breaks()
-            print(f"{self._design.name}: {outcome.broken}", file=sys.stderr)
+            print(f"{self.design.name}: {outcome.broken}", file=sys.stderr)
         return outcome
 
     def _add(self, measured: Measured) -> None:
         batch, part = measured.batch, measured.slice
         self._tally.add(batch)
         self._picture.add(measured)
-        self._folder.rows.write(self._design.name, batch)
+        self._folder.rows.write(self.design.name, batch)
         if self._outputs is not None:
             golden = measured.golden()
             self._outputs.add(
-                f"{self._plan.key(self._design, part.planned)}/{batch.tensor}",
+                f"{self._plan.key(self.design, part.planned)}/{batch.tensor}",
                 part.layer.scores.shape,
                 batch.row,
                 part.rows,
