@@ -1,0 +1,93 @@
+"""Where a replay stops to scale: what each process of it takes, over 1, 2, 4 and 8 simulators.
+
+``python -m benchmarks.scaling`` plays the committed traces, repeated to a million rows, through one
+configuration with ``--jobs`` of each number, in turns, and prints wall time and the processor time
+of the calling process, of its simulators together, and of the busiest one, medians of the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.replay import repeated
+
+JOBS = (1, 2, 4, 8)
+_TICK = os.sysconf("SC_CLK_TCK")
+_POLL_SECONDS = 0.02
+
+Account = tuple[float, float, float, float]
+
+
+def _family(root: int) -> dict[int, tuple[str, float]]:
+    """Of a process and all that it started: program and processor seconds, by process id."""
+    parents, found = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (folder / "stat").read_text()
+        except OSError:  # it has ended
+            continue
+        name, rest = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :]
+        words = rest.split()
+        pid, spent = int(folder.name), (int(words[11]) + int(words[12])) / _TICK
+        parents[pid], found[pid] = int(words[1]), (name, spent)
+    inside, more = set[int](), {root}
+    while more:
+        inside |= more
+        more = {pid for pid, parent in parents.items() if parent in inside} - inside
+    return {pid: found[pid] for pid in inside if pid in found}
+
+
+def account(traces: Sequence[Path], config: str, jobs: int, out: Path) -> Account:
+    """Wall seconds; processor seconds of the caller, of all simulators, and of the busiest."""
+    words = ["replay", *map(str, traces), "--config", config, "--jobs", str(jobs)]
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "softmax_cosim", *words, "--out", str(out)],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "COSIM_KEEP_SECONDS": "3600"},
+        stdout=subprocess.DEVNULL,
+    )
+    seen: dict[int, tuple[str, float]] = {}
+    while process.poll() is None:
+        seen |= _family(process.pid)
+        time.sleep(_POLL_SECONDS)
+    if process.returncode:
+        raise SystemExit(f"replay ended with exit code {process.returncode}")
+    wall = time.monotonic() - begun
+    _, caller = seen.pop(process.pid)
+    simulators = [spent for _, spent in seen.values()]
+    return wall, caller, sum(simulators), max(simulators)
+
+
+def main() -> int:
+    """Measure and print a line for each number of simulators."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--times", type=int, default=32, help="the committed rows; 32: a million")
+    parser.add_argument("--config", default="rexp_uint8")
+    arguments = parser.parse_args()
+    measured: dict[int, list[Account]] = {jobs: [] for jobs in JOBS}
+    with tempfile.TemporaryDirectory() as folder:
+        traces, out = list(repeated(Path(folder), arguments.times)), Path(folder) / "out"
+        account(traces[:1], arguments.config, 1, out)  # builds it, if need be
+        for _ in range(arguments.rounds):
+            for jobs, accounts in measured.items():
+                accounts.append(account(traces, arguments.config, jobs, out))
+    print(f"{arguments.config}: seconds of wall; of processor: caller, simulators, the busiest one")
+    for jobs, accounts in measured.items():
+        print(
+            f"{jobs:3}",
+            *(f"{statistics.median(column):7.2f}" for column in zip(*accounts, strict=True)),
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
