@@ -3,11 +3,11 @@
 ///   j = min(max(floor((2*S + h) / (2*M)), 1), XS),  h = M (nearest) or 0 (floor)
 ///
 /// M is odd, so with h = M this is floor(t / M) with t = S + (M-1)/2. The division by M = 2^w - 1
-/// needs no divider: floor(t / M) = (t + (t >> w) + 1) >> w for t < M * 2^w. A table of more than
-/// 2^w rows takes t folded instead: t = a * 2^w + b = a * M + (a + b), until the rest is below
-/// 2 * M. Sums outside the table are found beside the addition, by comparing with constants.
+/// needs no divider: with K = 1 + 2^w + ... of n terms, M * K = 2^(n*w) - 1, and
+/// floor(t / M) = ((t + 1) * K) >> (n*w) for t < 2^(n*w). Sums outside the table are found beside
+/// the addition, by comparing with constants.
 ///
-/// Worked value, w = 8, nearest: S = 637: (637 + 127) / 255 = 2.99: j = 2.
+/// Worked value, w = 8, nearest: S = 637: t = 764, n = 2: 765 * 257 >> 16 = 2.99: j = 2.
 ///
 /// Latency: 2 cycles; never stalls. With reset there is no index on its way.
 module softmax_sum_index #(
@@ -29,35 +29,26 @@ module softmax_sum_index #(
   localparam int unsigned Half = (SUM_INDEX == "nearest") ? (M - 1) / 2 : 0;
   localparam int unsigned Low = M - Half;
   localparam int unsigned High = XS * M - Half;
-  localparam int unsigned CutW = W + JW;
-  localparam bit Small = XS <= (1 << W);
   localparam int unsigned Stages = 2;
+  // Of sums within the table t is below XS * M, and t + 1 is not above it.
+  localparam int unsigned RangeW = $clog2(XS * M);
+  localparam int unsigned Terms = (RangeW + W - 1) / W;
+  localparam int unsigned ProductW = RangeW + 1 + Terms * W;
 
-  // t < 2^CutW: every fold takes a quotient of W bits less; what is left is below 2 * M.
-  localparam int unsigned Folds = (CutW + W - 1) / W;
-
-  function automatic logic [JW-1:0] div_m(logic [CutW-1:0] t);
-    logic [CutW-1:0] quotient = '0;
-    logic [CutW-1:0] rest = t;
-    if (Small) begin
-      quotient = (t + (t >> W) + CutW'(1)) >> W;
-    end else begin
-      for (int unsigned i = 0; i < Folds; i++) begin
-        quotient = quotient + (rest >> W);
-        rest = (rest >> W) + (rest & CutW'(M));
-      end
-      if (rest >= CutW'(M)) quotient = quotient + CutW'(1);
-    end
-    return JW'(quotient);
+  /// `t` is one more than what is divided.
+  function automatic logic [JW-1:0] div_m(logic [RangeW:0] t);
+    logic [ProductW-1:0] product = '0;
+    for (int unsigned i = 0; i < Terms; i++) product = product + (ProductW'(t) << (i * W));
+    return JW'(product >> (Terms * W));
   endfunction
 
-  logic [CutW-1:0] t_q;
+  logic [RangeW:0] t_q;
   logic low_q, high_q;
 
   always_ff @(posedge clk_i) begin
     low_q  <= 33'(sum_i) < 33'(Low);
     high_q <= 33'(sum_i) >= 33'(High);
-    t_q    <= CutW'(33'(sum_i) + 33'(Half));
+    t_q    <= (RangeW + 1)'(33'(sum_i) + 33'(Half + 1));
     if (high_q) j_o <= JW'(XS);
     else if (low_q) j_o <= JW'(1);
     else j_o <= div_m(t_q);

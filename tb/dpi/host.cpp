@@ -7,10 +7,9 @@
 /// It knows no design before that. So one process may become many, each with a design of its own
 /// that woke up in its own way (tb.fork_server).
 
-#include "host.h"
-
 #include <dlfcn.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -20,7 +19,10 @@
 
 extern "C" void vlog_startup_routines_bootstrap(void);
 
+/// Simulation time in steps; the design moves it.
+extern "C" {
 uint64_t softmax_now = 0;
+}
 
 double sc_time_stamp() { return static_cast<double>(softmax_now); }
 

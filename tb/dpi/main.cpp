@@ -17,13 +17,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <string>
 
 #include "Vtop.h"
-#include "host.h"
 #include "transactor.h"
 #include "verilated.h"
 #include "verilated_vpi.h"
@@ -34,6 +34,9 @@ using Trace = VerilatedSaifC;
 #include "verilated_vcd_c.h"
 using Trace = VerilatedVcdC;
 #endif
+
+/// Simulation time in steps; it is the host's.
+extern "C" uint64_t softmax_now;
 
 namespace {
 

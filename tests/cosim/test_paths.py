@@ -83,4 +83,4 @@ def test_a_replay_builds_where_the_option_says(tmp_path: Path) -> None:
     assert cli.main(["replay", *words, "--build-dir", str(tmp_path / "mine")]) == 0
     (run,) = json.loads((tmp_path / "out" / "summary.json").read_text())["runs"]
     assert run["rows"] == 5
-    assert list((tmp_path / "mine" / "sim").glob("split_uint2-*/simulation"))
+    assert list((tmp_path / "mine" / "sim").glob("split_uint2-*/design.so"))

@@ -135,8 +135,8 @@ MUTANTS = {
     ),
     "a reciprocal one too large": Mutant(
         "softmax_reciprocal.sv",
-        "(entry - fall)",
-        "(entry - fall + softmax_pkg::LINE_W'(1))",
+        "(entry - (fall >> Form.r_shift))",
+        "(entry - (fall >> Form.r_shift) + softmax_pkg::LINE_W'(1))",
         "streams.scores/kind=attention",
         "first differing stage: r: expected",
         SPLIT,
