@@ -6,6 +6,7 @@ and every truncation is written down where it happens.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from math import floor
@@ -18,6 +19,31 @@ def log2e(bits: int) -> int:
     """log2(e) rounded to ``bits`` fraction bits."""
     with localcontext(prec=60):
         return round(Decimal(2**bits) / Decimal(2).ln())
+
+
+def windows(cfg: Config, last: int) -> tuple[int, int]:
+    """Octaves of a window, and columns of the sum; ``last`` is the octave of the highest score."""
+    fmt = split_tables.form(split_tables.format_name(cfg))
+    return (32, 1) if last < 32 else (2**fmt.window, fmt.columns)
+
+
+def row_sum(
+    cfg: Config, terms: Iterable[tuple[int, Fraction]], highest: int, last: int
+) -> tuple[int, Fraction]:
+    """First octave of the window in which the ``highest`` lies, and the sum in units of it.
+
+    A term has two digits: the last column has the high one of those in its window.
+    """
+    fmt = split_tables.form(split_tables.format_name(cfg))
+    size, count = windows(cfg, last)
+    foot = highest // size * size
+    unit = Fraction(1, 2 ** (fmt.mant + max(count - 2, 0) * size))
+    total = Fraction(0)
+    for octave, p in terms:
+        if octave >= foot - (count - 1) * size:
+            total += floor(p * Fraction(2) ** (octave - foot) / unit) * unit
+    bits = fmt.mant if count == 1 else max(fmt.mant, fmt.s)
+    return foot, Fraction(floor(total * 2**bits), 2**bits)
 
 
 def split_row(cfg: Config, q: list[int], keep: list[bool]) -> tuple[list[int], int]:
@@ -41,21 +67,12 @@ def split_row(cfg: Config, q: list[int], keep: list[bool]) -> tuple[list[int], i
     kept = [octaves(score) for score, k in zip(q, keep, strict=True) if k]
     if not kept:
         return [0] * len(q), 0
-    # Windows of octaves; the lowest score there is stands in octave 1 of the first.
+    # The lowest score there is stands in octave 1.
     limit = 2 ** (cfg.in_w - 1)
     origin = octaves(-limit) // 2**fmt.g - 1
-    one = octaves(limit - 1) // 2**fmt.g - origin < 32
-    size, count = (32, 1) if one else (2**fmt.window, fmt.columns)
-    top = (max(kept) // 2**fmt.g - origin) // size
-    foot = origin + size * top
-    # Two digits a term: the last column has the high one of those in its window.
-    last = Fraction(1, 2 ** (fmt.mant + max(count - 2, 0) * size))
-    total = Fraction(0)
-    for octave, p in map(term, kept):
-        if octave >= foot - (count - 1) * size:
-            total += floor(p * Fraction(2) ** (octave - foot) / last) * last
-    bits = fmt.mant if one else max(fmt.mant, fmt.s)
-    total = Fraction(floor(total * 2**bits), 2**bits)
+    last = octaves(limit - 1) // 2**fmt.g - origin
+    terms = [term(c - origin * 2**fmt.g) for c in kept]
+    foot, total = row_sum(cfg, terms, max(octave for octave, _ in terms), last)
 
     exponent = 0
     while total >= 2:
@@ -70,7 +87,7 @@ def split_row(cfg: Config, q: list[int], keep: list[bool]) -> tuple[list[int], i
         r = Fraction(floor((r + r * error) * 2**fmt.r + half), 2**fmt.r)
 
     def output(c: int, x: int) -> int:
-        octave, p = term(c)
+        octave, p = term(c - origin * 2**fmt.g)
         last = Fraction(2**fmt.cut, 2 ** (fmt.mant + fmt.r))
         product = last * (len(range(0, fmt.cut, 2)) // 2)
         digits = int(p * 2**fmt.mant)

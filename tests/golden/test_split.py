@@ -11,7 +11,7 @@ import pytest
 from batches import cases
 from hypothesis import given
 from split_bound import bound, delta, tau
-from split_by_definition import log2e, split_row
+from split_by_definition import log2e, row_sum, split_row
 from split_search import ascend, distance, rows_of, two_level_rows
 
 from softmax_cosim.configs import MAX_LEN_LIMIT, PRECISIONS, Config, UsageError
@@ -292,6 +292,32 @@ def test_terms_below_the_columns_are_lost_and_no_others() -> None:
     one_less = Rows.of([q[kept][:-1]])
     assert kept.sum() > 1
     assert softmax(cfg, one_less).stages["top"] == out.stages["top"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_digit_is_in_the_sum_or_lost_as_its_column_says(name: str) -> None:
+    """Beside terms that leave nothing to the sum's next bit, some of each size and each octave."""
+    base2, row_exp = name.endswith("base2"), name.endswith("rowexp")
+    cfg = config(name.split("_")[0], row_exp, base2=base2)
+    assert split_tables.format_name(cfg) == name
+    fmt, scale = split.form(cfg), split.octaves(cfg)
+    size, kept = scale.window, (scale.columns - 1) * scale.window
+    foot, one = 2 * kept, 1 << fmt.mant
+    full = [(foot - n, one) for n in (0, *range(scale.frac + 1, kept + 1))]
+    sums = []
+    for octave in range(foot - kept - size, foot + size):
+        for power in (one, one + 1, 3 * one // 2, 2 * one - 1):
+            for count in (1, 2, 3, 5, 400):
+                terms = full + [(octave, power)] * count
+                o, p = (np.array(column, np.int64) for column in zip(*terms, strict=True))
+                top = np.full(len(o), o.max())
+                (found,) = split.total(cfg, o, p, top, np.zeros(1, np.int64)).tolist()
+                exact = [(n, Fraction(power, one)) for n, power in terms]
+                _, right = row_sum(cfg, exact, int(o.max()), scale.last)
+                assert found == right * 2**scale.frac
+                sums.append(found - (one << scale.frac - fmt.mant))
+    assert 0 in sums
+    assert 1 in sums
 
 
 def test_rows_are_counted_that_lose_an_element_and_not_the_elements() -> None:
