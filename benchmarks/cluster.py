@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.processes import children_of, family_seconds
 from benchmarks.replay import repeated
 from benchmarks.written import Part
 from softmax_cosim.adapters import require
@@ -31,7 +32,6 @@ PART = Part(
 )
 WORKERS = (1, 2, 4)
 _LOCAL = ("--host", "127.0.0.1", "--no-dashboard")
-_TICK = os.sysconf("SC_CLK_TCK")
 _ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -47,23 +47,6 @@ class Cost:
     """Those of all workers, their simulators included."""
     rows: str
     """Hash of ``rows.parquet``."""
-
-
-def children_of(pid: int) -> list[int]:
-    """Processes that any thread of a process has started."""
-    with contextlib.suppress(OSError):
-        files = Path(f"/proc/{pid}/task").glob("*/children")
-        return [int(child) for file in files for child in file.read_text().split()]
-    return []
-
-
-def processor_seconds(pid: int) -> float:
-    """Of a process, its children and theirs, those that ended included."""
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return sum(map(int, words[11:15])) / _TICK + sum(map(processor_seconds, children_of(pid)))
 
 
 def worker_of(pid: int) -> int:
@@ -121,15 +104,15 @@ def replayed(
         here = 0.0
         while process.poll() is None:
             time.sleep(0.02)
-            here = max(here, processor_seconds(process.pid))
+            here = max(here, family_seconds(process.pid))
             if not killed and kill_after is not None and time.monotonic() - begun > kill_after:
                 os.kill(worker_of(workers[0]), signal.SIGKILL)
                 killed = True
         wall = time.monotonic() - begun
         assert process.returncode == 0
         assert killed, "it ended before a worker could be killed"
-        coordinating = processor_seconds(scheduler) if scheduler else 0.0
-        there = sum(map(processor_seconds, workers))
+        coordinating = family_seconds(scheduler) if scheduler else 0.0
+        there = sum(map(family_seconds, workers))
     rows = hashlib.sha256((out / "rows.parquet").read_bytes()).hexdigest()
     return Cost(wall, here, coordinating, there, rows)
 

@@ -17,32 +17,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.processes import family, own_seconds
 from benchmarks.replay import repeated
 
 JOBS = (1, 2, 4, 8)
-_TICK = os.sysconf("SC_CLK_TCK")
 _POLL_SECONDS = 0.02
 
 Account = tuple[float, float, float, float]
-
-
-def _family(root: int) -> dict[int, tuple[str, float]]:
-    """Of a process and all that it started: program and processor seconds, by process id."""
-    parents, found = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            text = (folder / "stat").read_text()
-        except OSError:  # it has ended
-            continue
-        name, rest = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :]
-        words = rest.split()
-        pid, spent = int(folder.name), (int(words[11]) + int(words[12])) / _TICK
-        parents[pid], found[pid] = int(words[1]), (name, spent)
-    inside, more = set[int](), {root}
-    while more:
-        inside |= more
-        more = {pid for pid, parent in parents.items() if parent in inside} - inside
-    return {pid: found[pid] for pid in inside if pid in found}
 
 
 def account(traces: Sequence[Path], config: str, jobs: int, out: Path) -> Account:
@@ -54,15 +35,14 @@ def account(traces: Sequence[Path], config: str, jobs: int, out: Path) -> Accoun
         env=os.environ | {"OMP_NUM_THREADS": "1", "COSIM_KEEP_SECONDS": "3600"},
         stdout=subprocess.DEVNULL,
     )
-    seen: dict[int, tuple[str, float]] = {}
+    spent: dict[int, float] = {}
     while process.poll() is None:
-        seen |= _family(process.pid)
+        spent |= {pid: seconds for pid in family(process.pid) if (seconds := own_seconds(pid))}
         time.sleep(_POLL_SECONDS)
     if process.returncode:
         raise SystemExit(f"replay ended with exit code {process.returncode}")
     wall = time.monotonic() - begun
-    _, caller = seen.pop(process.pid)
-    simulators = [spent for _, spent in seen.values()]
+    caller, simulators = spent.pop(process.pid), spent.values()
     return wall, caller, sum(simulators), max(simulators)
 
 
