@@ -103,6 +103,16 @@ def _stairs(cfg: Config, rng: Rng, size: int) -> Ints:
     return cfg.inputs.encode(np.repeat(level, cfg.lanes)[:size])
 
 
+def _tail(cfg: Config, rng: Rng, size: int) -> Ints:
+    """One score ahead, all others about as far below, where only many count: what sums may lose."""
+    low, high = _span(cfg)
+    octave = np.log(2) / cfg.scale
+    head = high - rng.uniform(0, min(20 * octave, (high - low) / 4))
+    level = head - octave * (rng.uniform(8, 34) + rng.uniform(0, 2, size))
+    level[rng.integers(size)] = head
+    return cfg.inputs.encode(np.clip(level, low, high))
+
+
 #: Scores of a row, by name.
 SCORES: dict[str, Callable[[Config, Rng, int], Ints]] = {
     "attention": _attention,
@@ -113,6 +123,7 @@ SCORES: dict[str, Callable[[Config, Rng, int], Ints]] = {
     "rising": _rising,
     "climbing": _climbing,
     "stairs": _stairs,
+    "tail": _tail,
 }
 
 #: Which elements of row ``n`` are kept, by name.

@@ -17,6 +17,7 @@ LUT2D = configs.load("lut2d_uint8").replace(max_len=64)
 SPLIT = configs.load("split_uint8").replace(max_len=64)
 ROWEXP = configs.load("split_uint8_rowexp").replace(max_len=64)
 # Where rows whose largest element just fits are frequent enough.
+SPLIT16 = configs.load("split_int16").replace(lanes=2, frac=0, max_len=128)
 ROWEXP2 = configs.load("split_uint2").replace(row_exp=True, max_len=64)
 
 
@@ -132,6 +133,22 @@ MUTANTS = {
         "streams.scores/kind=climbing",
         "first differing stage: sum: expected",
         SPLIT,
+    ),
+    "a high digit forgotten in the last column": Mutant(
+        "softmax_total.sv",
+        "if (here_q[i][n]) addends",
+        "if (here_q[i][n] && n != COLUMNS - 1) addends",
+        "streams.scores/kind=tail",
+        "first differing stage: sum: expected",
+        SPLIT16,
+    ),
+    "a low digit forgotten in the last column": Mutant(
+        "softmax_total.sv",
+        "else if (n > 0 && here_q",
+        "else if (n > 0 && n != COLUMNS - 1 && here_q",
+        "streams.scores/kind=tail",
+        "first differing stage: sum: expected",
+        SPLIT16,
     ),
     "a reciprocal one too large": Mutant(
         "softmax_reciprocal.sv",
