@@ -150,6 +150,8 @@ def p(cfg: Config, c: Wide) -> Wide:
 def total(cfg: Config, o: Wide, p: Wide, top: Wide, starts: npt.NDArray[np.int64]) -> Wide:
     """``sum``: the row's terms, ``frac`` bits below the top window's foot.
 
+    A term goes without its digits below the last column, all at once here: without its last bits.
+
     Args:
         cfg: the configuration.
         o: octaves, shape [elements].
