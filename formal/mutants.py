@@ -21,7 +21,16 @@ MUTANTS = {
         6,
     ),
     "a register that never closes up": Mutant(
-        "stream_reg", "a_takes", Change("stream_reg.sv", "ready_i || !valid_q", "ready_i"), 6
+        "stream_reg, elastic",
+        "a_takes",
+        Change("stream_reg.sv", "ready_i || (ELASTIC && !valid_q)", "ready_i"),
+        6,
+    ),
+    "a register that takes a word its chain does not move": Mutant(
+        "stream_reg",
+        "a_takes",
+        Change("stream_reg.sv", "(ELASTIC && !valid_q)", "!valid_q"),
+        6,
     ),
     "words overtaken": Mutant(
         "fall_through_fifo",

@@ -69,6 +69,7 @@ _TINY = {"IN_W": 4, "F": 0, "W": 2, "LANES": 1, "MAX_LEN": 2, "XS": 4, "KE": 8}
 
 PROOFS = {
     "stream_reg": Proof("stream_reg_proof", 2),
+    "stream_reg, elastic": Proof("stream_reg_proof", 2, "induction", {"ELASTIC": 1}),
     "fall_through_fifo": Proof("fall_through_fifo_proof", 3, "induction", {}, _VECTORS),
     "fall_through_fifo, registered": Proof(
         "fall_through_fifo_proof", 3, "induction", {"FALL_THROUGH": 0}, _VECTORS

@@ -1,6 +1,7 @@
 /// Proof of stream_reg: what goes in comes out once, unchanged and in order.
 module stream_reg_proof #(
-    parameter int unsigned W = 2
+    parameter int unsigned W = 2,
+    parameter bit ELASTIC = 1'b0
 ) (
     input logic         clk_i,
     input logic         rst_ni,
@@ -13,7 +14,8 @@ module stream_reg_proof #(
   logic [W-1:0] data;
 
   stream_reg #(
-      .W(W)
+      .W(W),
+      .ELASTIC(ELASTIC)
   ) u_reg (
       .clk_i,
       .rst_ni,
@@ -53,6 +55,7 @@ module stream_reg_proof #(
   a_word :
   assert property (@(posedge clk_i) disable iff (!rst_ni) !valid || data == word_q);
   a_takes :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) ready == (ready_i || !full_q));
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+    ready == (ready_i || (ELASTIC && !full_q)));
 
 endmodule

@@ -21,17 +21,18 @@ module softmax_index #(
   // Tenths by shift and add: a multiplier would be slower than the whole rest of the stage.
   localparam bit Tenths = METHOD == "lut2d";
   localparam int unsigned ScaledW = QW + 4;
+  // From this distance on the last entry, told beside the multiplication and not after it.
+  localparam int unsigned Far = Tenths ? (((ENTRIES - 1) << F) + 9) / 10 : (ENTRIES - 1) << F;
 
   logic [LANES-1:0][QW-1:0] distance;
-  logic [LANES-1:0][ScaledW-1:0] scaled, steps;
+  logic [LANES-1:0][ScaledW-1:0] scaled;
 
   always_comb begin
     for (int unsigned i = 0; i < LANES; i++) begin
       distance[i] = max_i - q_i[i];
       scaled[i]   = ScaledW'(distance[i]);
       if (Tenths) scaled[i] = (scaled[i] << 3) + (scaled[i] << 1);
-      steps[i] = scaled[i] >> F;
-      k_o[i]   = (32'(steps[i]) >= ENTRIES - 1) ? KW'(ENTRIES - 1) : KW'(steps[i]);
+      k_o[i] = (32'(distance[i]) >= Far) ? KW'(ENTRIES - 1) : KW'(scaled[i] >> F);
     end
   end
 

@@ -203,7 +203,8 @@ module softmax_scale #(
   end
 
   stream_reg #(
-      .W(LANES * (OUT_W + 1) + ExpW + 2)
+      .W(LANES * (OUT_W + 1) + ExpW + 2),
+      .ELASTIC(1'b1)
   ) u_out (
       .clk_i,
       .rst_ni,

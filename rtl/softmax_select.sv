@@ -41,7 +41,8 @@ module softmax_select #(
   end
 
   stream_reg #(
-      .W(LANES * (OUT_W + 1) + 2)
+      .W(LANES * (OUT_W + 1) + 2),
+      .ELASTIC(1'b1)
   ) u_reg (
       .clk_i,
       .rst_ni,

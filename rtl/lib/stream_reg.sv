@@ -1,13 +1,15 @@
 /// A pipeline register on a valid/ready stream, one word deep.
 ///
-/// Accepts a word whenever it is empty or being emptied, so a chain of them moves one word a
-/// cycle and closes its own bubbles while the sink stalls. `valid_o` comes from a flip-flop;
-/// `ready_o` follows `ready_i` through one gate. A two-word skid buffer would cut that path at
-/// twice the flip-flops: with at most eight registers in a chain it is not worth them.
+/// A chain of them moves as one: all take a word when what is behind the last takes one, so no
+/// `ready` passes a gate between the store that a chain ends in and the registers before it. Gaps
+/// between words stay as they are. ELASTIC: a word is taken into an empty register as well,
+/// whatever is behind it; what ends in a sink ends in such a one, for a sink may wait for an offer
+/// before it is ready.
 ///
 /// Latency: 1 cycle.
 module stream_reg #(
-    parameter int unsigned W = 8
+    parameter int unsigned W = 8,
+    parameter bit ELASTIC = 1'b0
 ) (
     input  logic         clk_i,
     input  logic         rst_ni,
@@ -22,7 +24,7 @@ module stream_reg #(
   logic valid_q;
   logic [W-1:0] data_q;
 
-  assign ready_o = ready_i || !valid_q;
+  assign ready_o = ready_i || (ELASTIC && !valid_q);
   assign valid_o = valid_q;
   assign data_o  = data_q;
 

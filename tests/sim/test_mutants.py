@@ -49,7 +49,7 @@ MUTANTS = {
     ),
     "a beat dropped under backpressure": Mutant(
         "stream_reg.sv",
-        "assign ready_o = ready_i || !valid_q;",
+        "assign ready_o = ready_i || (ELASTIC && !valid_q);",
         "assign ready_o = 1'b1;",
         "stalls.crossed/source=none/sink=heavy",
         "",
