@@ -123,9 +123,11 @@ def check(cfg: Config, rows: Rows) -> None:
     Raises:
         UsageError: naming the length of a row, or that elements are masked.
     """
+    if not _counts(cfg):
+        return
     for length in np.unique(rows.lengths):
         check_length(cfg, int(length))
-    if _counts(cfg) and not rows.keep.all():
+    if not rows.keep.all():
         raise UsageError(
             f"{cfg.name}: elements are masked, which the design is not told, and {cfg.reference} "
             "is no softmax, to which the lowest score is nothing; say which score they have: "

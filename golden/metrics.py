@@ -201,7 +201,8 @@ class Errors:
     def add(self, errors: RowErrors) -> None:
         """Add rows that have been measured."""
         full = errors.kept > 0
-        row_sum, top1 = errors.row_sum[full], errors.top1[full]
+        some = slice(None) if full.all() else full
+        row_sum, top1 = errors.row_sum[some], errors.top1[some]
         self.merge(
             Errors(
                 rows=len(full),
@@ -211,9 +212,9 @@ class Errors:
                 ties=int(np.count_nonzero(top1 == TIE)),
                 max_abs=float(errors.max_abs.max(initial=0.0)),
                 max_lsb=float(errors.max_lsb.max(initial=0.0)),
-                l1=float(errors.l1[full].sum()),
-                l1_lsb=float(errors.l1_lsb[full].sum()),
-                kl=float(errors.kl[full].sum()),
+                l1=float(errors.l1[some].sum()),
+                l1_lsb=float(errors.l1_lsb[some].sum()),
+                kl=float(errors.kl[some].sum()),
                 row_sum=float(row_sum.sum()),
                 row_sum_min=float(row_sum.min(initial=math.inf)),
                 row_sum_max=float(row_sum.max(initial=-math.inf)),

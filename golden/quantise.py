@@ -124,7 +124,9 @@ def checked(
         raise UsageError(f"{name}: scores are {x.dtype}; give float16, float32 or float64")
     if x.ndim == 0 or (x.shape[-1] == 0 and math.prod(x.shape[:-1])):
         raise UsageError(f"{name}: no scores in a tensor of shape {x.shape}; give at least one")
-    mask = np.asarray(np.ma.filled(True if keep is None else keep, False), dtype=np.bool_)
+    if keep is not None and type(keep) is not np.ndarray:
+        keep = np.ma.filled(keep, False)
+    mask = np.asarray(True if keep is None else keep, dtype=np.bool_)
     try:
         mask = np.broadcast_to(mask, x.shape)
     except ValueError:
@@ -137,6 +139,8 @@ def checked(
 
 def filled(scores: npt.ArrayLike) -> npt.NDArray[Any]:
     """The scores as a plain array, -inf where a ``numpy.ma`` array masks them."""
+    if type(scores) is np.ndarray:  # numpy.ma loads when first asked for, which takes long
+        return scores
     x = np.asanyarray(scores)
     if isinstance(x, np.ma.MaskedArray) and np.issubdtype(x.dtype, np.floating):
         return np.asarray(x.filled(-np.inf))

@@ -9,13 +9,16 @@
 /// Rows lie end to end: row `n` from `offsets[n]` to `offsets[n + 1]`. Of the functions that Python
 /// calls (`library.py`) every parameter is an array, an int64_t or a double.
 
+#ifdef __F16C__
+#include <immintrin.h>
+#endif
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <numeric>
 #include <tuple>
 #include <vector>
 
@@ -47,10 +50,8 @@ struct Half {
   uint16_t bits;
 };
 
-[[gnu::always_inline]] inline double real(double x) { return x; }
-[[gnu::always_inline]] inline double real(float x) { return x; }
-[[gnu::always_inline]] inline double real(int32_t x) { return x; }
-[[gnu::always_inline]] inline double real(Half x) {
+/// As a float, which holds every float16.
+[[gnu::always_inline]] inline float real(Half x) {
   uint32_t bits = uint32_t(x.bits & 0x7fff) << 13;
   float value;
   std::memcpy(&value, &bits, sizeof value);
@@ -60,6 +61,25 @@ struct Half {
   if ((x.bits & 0x7c00) == 0x7c00) bits |= 0x7f800000;  // infinity, or no number
   std::memcpy(&value, &bits, sizeof value);
   return value;
+}
+
+/// A row as numbers that can be computed with; those of float16 are put into `room`.
+template <class T>
+const T* numbers(const T* row, int64_t, std::vector<float>&) {
+  return row;
+}
+
+inline const float* numbers(const Half* row, int64_t length, std::vector<float>& room) {
+  if (static_cast<int64_t>(room.size()) < length) room.resize(length);
+  int64_t i = 0;
+#ifdef __F16C__
+  for (; i + 8 <= length; i += 8) {
+    const auto halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + i));
+    _mm256_storeu_ps(room.data() + i, _mm256_cvtph_ps(halves));
+  }
+#endif
+  for (; i < length; i++) room[i] = real(row[i]);
+  return room.data();
 }
 
 /// `a * b + c`, rounded once where the machine can.
@@ -132,30 +152,33 @@ namespace {
 /// `mask + mask_at[n]`, `mask_step` apart, says so as well), how many do, the highest and the lowest
 /// code of these, and whether a code was held within the range. Of a row with none, the highest is
 /// the lowest there is, and the other way round. Returns false if a score is no number, or +inf.
-template <class T>
+/// `Real` is what it is computed in.
+template <class Real, class T>
 bool quantise(const T* scores, const int64_t* at, int64_t rows, int64_t length,
               const uint8_t* mask, const int64_t* mask_at, int64_t mask_step, const Quantiser& how,
               int32_t* q, uint8_t* keep, int64_t* kept, int32_t* highest, int32_t* lowest,
               uint8_t* held) {
+  constexpr Real kInfinite = std::numeric_limits<Real>::infinity();
   int bad = 0;
-  const double own = how.own, unit = how.unit, low = how.low, high = how.high;
-  const double m0 = how.masks[0], m1 = how.masks[1], m2 = how.masks[2];
+  const Real own = how.own, unit = how.unit, low = how.low, high = how.high;
+  const Real m0 = how.masks[0], m1 = how.masks[1], m2 = how.masks[2];
   const bool more = m0 == m0 || m1 == m1 || m2 == m2;  // masks besides its own
   const int32_t least = static_cast<int32_t>(low), most = static_cast<int32_t>(high);
+  std::vector<float> room;
   for (int64_t n = 0; n < rows; n++, q += length, keep += length) {
-    const T* row = scores + at[n];
+    const auto* row = numbers(scores + at[n], length, room);
     if (more) {
 #pragma omp simd reduction(| : bad)
       for (int64_t i = 0; i < length; i++) {
-        const double x = real(row[i]);
-        bad |= !(x < kInfinity);
+        const Real x = row[i];
+        bad |= !(x < kInfinite);
         keep[i] = (x > own) & (x != m0) & (x != m1) & (x != m2);
       }
     } else {
 #pragma omp simd reduction(| : bad)
       for (int64_t i = 0; i < length; i++) {
-        const double x = real(row[i]);
-        bad |= !(x < kInfinity);
+        const Real x = row[i];
+        bad |= !(x < kInfinite);
         keep[i] = x > own;
       }
     }
@@ -167,15 +190,15 @@ bool quantise(const T* scores, const int64_t* at, int64_t rows, int64_t length,
         for (int64_t i = 0; i < length; i++) keep[i] &= told[i * mask_step];
       }
     }
-    double top = 0, add = 0;
+    Real top = 0, add = 0;
     if (how.recentre) {
-      top = -kInfinity;
+      top = -kInfinite;
 #pragma omp simd reduction(max : top)
       for (int64_t i = 0; i < length; i++) {
-        const double x = keep[i] ? real(row[i]) : -kInfinity;
+        const Real x = keep[i] ? row[i] : -kInfinite;
         top = std::max(top, x);
       }
-      if (top == -kInfinity) top = 0;
+      if (top == -kInfinite) top = 0;
       add = how.top_at;
     }
     int beyond = 0;
@@ -183,8 +206,8 @@ bool quantise(const T* scores, const int64_t* at, int64_t rows, int64_t length,
 #pragma omp simd reduction(| : beyond) reduction(+ : count) reduction(max : largest) \
     reduction(min : smallest)
     for (int64_t i = 0; i < length; i++) {
-      const double steps = __builtin_rint((real(row[i]) - top) * unit + add);
-      const double inside = std::min(std::max(steps, low), high);
+      const Real steps = std::rint((row[i] - top) * unit + add);
+      const Real inside = std::min(std::max(steps, low), high);
       beyond |= keep[i] & (steps != inside);
       count += keep[i];
       const int32_t code = static_cast<int32_t>(keep[i] ? inside : low);
@@ -200,19 +223,28 @@ bool quantise(const T* scores, const int64_t* at, int64_t rows, int64_t length,
   return bad == 0;
 }
 
+/// Whether floats do as well as doubles for scores that are floats: nothing is rounded but by rint.
+bool narrow(const Quantiser& how) {
+  int exponent;
+  constexpr double kWhole = 1 << 24;
+  return !how.recentre && std::frexp(how.unit, &exponent) == 0.5 && std::abs(exponent) < 64 &&
+         -kWhole <= how.low && how.high <= kWhole;
+}
+
 }  // namespace
 
-#define QUANTISE(NAME, TYPE)                                                                     \
+#define QUANTISE(NAME, TYPE, NARROW)                                                             \
   extern "C" int64_t NAME(const TYPE* scores, const int64_t* at, int64_t rows, int64_t length,   \
                           const uint8_t* mask, const int64_t* mask_at, int64_t mask_step,        \
                           const Quantiser* how, int32_t* q, uint8_t* keep, int64_t* kept,        \
                           int32_t* highest, int32_t* lowest, uint8_t* held) {                    \
-    return quantise(scores, at, rows, length, mask, mask_at, mask_step, *how, q, keep, kept,     \
-                    highest, lowest, held);                                                      \
+    const auto run = narrow(*how) ? quantise<NARROW, TYPE> : quantise<double, TYPE>;             \
+    return run(scores, at, rows, length, mask, mask_at, mask_step, *how, q, keep, kept, highest, \
+               lowest, held);                                                                    \
   }
-QUANTISE(quantise_float16, Half)
-QUANTISE(quantise_float32, float)
-QUANTISE(quantise_float64, double)
+QUANTISE(quantise_float16, Half, float)
+QUANTISE(quantise_float32, float, float)
+QUANTISE(quantise_float64, double, double)
 
 // ----------------------------------------------------------------------------- golden model
 
@@ -351,24 +383,26 @@ namespace {
 
 constexpr double kMasked = -std::numeric_limits<double>::max();
 
-using Scaled = double(const void*, int64_t, double, const uint8_t*, int64_t, double*);
+using Scaled = double(const void*, int64_t, double, const uint8_t*, int64_t, double*,
+                      std::vector<float>&);
 
 /// The scores of a row as real values, those that take no part far below all others; returns the
 /// highest.
 template <class T>
 double scaled(const void* scores, int64_t at, double scale, const uint8_t* keep, int64_t length,
-              double* values) {
+              double* values, std::vector<float>& room) {
+  const auto* row = numbers(static_cast<const T*>(scores) + at, length, room);
   double top[kLanes];
   std::fill_n(top, kLanes, kMasked);
-  const auto lanes = [&](int64_t first, const T* row, const uint8_t* kept) {
+  const auto lanes = [=, &top](int64_t first, const auto* scores, const uint8_t* kept) {
 #pragma omp simd
     for (int64_t i = 0; i < kLanes; i++) {
-      const double value = kept[i] ? scale * real(row[i]) : kMasked;
+      const double value = kept[i] ? scale * scores[i] : kMasked;
       values[first + i] = value;
       top[i] = std::max(top[i], value);
     }
   };
-  by_lanes(length, lanes, static_cast<const T*>(scores) + at, keep);
+  by_lanes(length, lanes, row, keep);
   return *std::max_element(top, top + kLanes);
 }
 
@@ -380,6 +414,8 @@ class Output {
   /// Outputs as probabilities, or in steps of `lsb`; `step` is that, or 1.
   template <class T>
   void take(const T* output, double step, const uint8_t* keep, int64_t length, double lsb) {
+    // A tail that takes no part and came out as 0 adds 0 to every figure.
+    while (length > 0 && !keep[length - 1] && output[length - 1] == 0) length--;
     length_ = length;
     whole_ = (length + kLanes - 1) & -kLanes;
     if (static_cast<int64_t>(scratch_.size()) < 6 * whole_) scratch_.resize(6 * whole_);
@@ -387,34 +423,34 @@ class Output {
     double *part = term_ + whole_, *out = part + whole_, *shown = out + whole_;
     double* log = shown + whole_;
     out_ = out, shown_ = shown, log_ = log;
-    double most[kLanes], count[kLanes] = {};
-    std::fill_n(most, kLanes, -kInfinity);
-    const auto lanes = [&](int64_t first, const T* given, const uint8_t* taken) {
 #pragma omp simd
-      for (int64_t i = 0; i < kLanes; i++) {
-        const double y = given[i] * step, one = taken[i];
-        const double visible = taken[i] ? y : -kInfinity;
-        part[first + i] = one;
-        out[first + i] = y;
-        shown[first + i] = visible;
-        most[i] = std::max(most[i], visible);
-        count[i] += one;
-      }
-    };
-    by_lanes(length, lanes, output, keep);
-    const double highest = *std::max_element(most, most + kLanes);
-    const double kept = std::accumulate(count, count + kLanes, 0.0);
-    double row_sum = 0, smooth_sum = 0;
-    const double spread = lsb / 2 / std::max(kept, 1.0);
-#pragma omp simd reduction(+ : row_sum, smooth_sum)
-    for (int64_t i = 0; i < whole_; i++) {
-      const double y = out[i];
-      row_sum += y;
-      const double smooth = (y > 0.0 ? y : 0.0) + spread;  // some formats have a sign
-      smooth_sum += part[i] * smooth;
-      log[i] = logarithm(smooth);
+    for (int64_t i = 0; i < length; i++) {
+      out[i] = output[i] * step;
+      part[i] = keep[i];
     }
-    highest_ = highest, kept_ = kept, row_sum_ = row_sum, smooth_sum_ = smooth_sum;
+    std::fill(out + length, out + whole_, 0.0);
+    std::fill(part + length, part + whole_, 0.0);
+    double highest = -kInfinity, kept = 0, row_sum = 0, smooth_sum = 0;
+#pragma omp simd reduction(max : highest) reduction(+ : kept, row_sum)
+    for (int64_t i = 0; i < whole_; i++) {
+      const double visible = part[i] > 0 ? out[i] : -kInfinity;
+      shown[i] = visible;
+      highest = std::max(highest, visible);
+      kept += part[i];
+      row_sum += out[i];
+    }
+    const double spread = lsb / 2 / std::max(kept, 1.0);
+#pragma omp simd reduction(+ : smooth_sum)
+    for (int64_t i = 0; i < whole_; i++) smooth_sum += part[i] * smoothed(out[i], spread);
+    if (const double* logs = logarithms(output, step, spread)) {
+      for (int64_t i = 0; i < length; i++) log[i] = logs[static_cast<uint16_t>(output[i])];
+      std::fill(log + length, log + whole_, 0.0);
+    } else {
+#pragma omp simd
+      for (int64_t i = 0; i < whole_; i++) log[i] = logarithm(smoothed(out[i], spread));
+    }
+    highest_ = highest, kept_ = kept, row_sum_ = row_sum;
+    log_smooth_sum_ = std::log(smooth_sum);
   }
 
   /// How far it is from the softmax of scores; those of row `n`.
@@ -423,7 +459,7 @@ class Output {
     const double *out = out_, *shown = shown_, *log = log_;
     const double highest = highest_;
     const int64_t whole = whole_;
-    double top = kScaled[to.type](to.scores, to.at[n], to.scale, keep, length_, distance);
+    double top = kScaled[to.type](to.scores, to.at[n], to.scale, keep, length_, distance, room_);
     double total = 0;
     if (kept_ == 0) top = 0;
 #pragma omp simd reduction(+ : total)
@@ -447,7 +483,7 @@ class Output {
       shared += right;
       strayed += chosen - right;
     }
-    const double kl = kept_ > 0 ? cross - std::log(total) + std::log(smooth_sum_) : 0.0;
+    const double kl = kept_ > 0 ? cross - std::log(total) + log_smooth_sum_ : 0.0;
     to.found.kept[n] = static_cast<int64_t>(kept_);
     to.found.max_abs[n] = max_abs;
     to.found.l1[n] = l1;
@@ -457,11 +493,41 @@ class Output {
   }
 
  private:
+  /// An output, some formats of which have a sign, and what each element that takes part is given.
+  [[gnu::always_inline]] static double smoothed(double y, double spread) {
+    return (y > 0.0 ? y : 0.0) + spread;
+  }
+
+  const double* logarithms(const double*, double, double) { return nullptr; }
+
+  /// Of each code below kCodes what its logarithm is; null if there are others, or if the row before
+  /// was of another kind: a table is worth its making only for more than one row.
+  const double* logarithms(const uint16_t* codes, double step, double spread) {
+    if (step != step_ || spread != spread_) {
+      step_ = step, spread_ = spread, known_ = false;
+      return nullptr;
+    }
+    uint16_t most = 0;
+    for (int64_t i = 0; i < length_; i++) most = std::max(most, codes[i]);
+    if (most >= kCodes) return nullptr;
+    if (!known_) {
+#pragma omp simd
+      for (int64_t i = 0; i < kCodes; i++) logs_[i] = logarithm(smoothed(i * step, spread));
+      known_ = true;
+    }
+    return logs_.data();
+  }
+
+  static constexpr int64_t kCodes = 256;
+  std::array<double, kCodes> logs_;
+  double step_ = 0, spread_ = 0;  // of which logs_ are
+  bool known_ = false;            // whether they are there
   std::vector<double> scratch_;
+  std::vector<float> room_;
   int64_t length_ = 0, whole_ = 0;
   double *distance_ = nullptr, *term_ = nullptr;
   const double *out_ = nullptr, *shown_ = nullptr, *log_ = nullptr;
-  double highest_ = 0, kept_ = 0, row_sum_ = 0, smooth_sum_ = 0;
+  double highest_ = 0, kept_ = 0, row_sum_ = 0, log_smooth_sum_ = 0;
 };
 
 }  // namespace

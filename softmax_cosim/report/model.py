@@ -8,6 +8,7 @@ A replay makes one :class:`RowBatch` a tensor slice and hands it to :class:`.rep
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
@@ -89,28 +90,28 @@ class RowBatch:
         """Rows in the batch."""
         return len(self.row)
 
-    @property
+    @functools.cached_property
     def whole(self) -> Bools:
         """True where a row came out."""
         return ~(self.lost | self.error)
 
-    @property
+    @functools.cached_property
     def measured(self) -> Bools:
         """True where a row came out, of numbers: there are errors of no other rows."""
         measured: Bools = self.whole & (self.nonfinite == 0)
         return measured
 
-    @property
+    @functools.cached_property
     def latency(self) -> Ints:
         """First input beat to last output beat in cycles; -1 where the row did not come out."""
         return np.where(self.last_out < 0, -1, self.last_out - self.first_in)
 
-    @property
+    @functools.cached_property
     def predicted(self) -> Bools:
         """True where the row came out and the timing model said when it would."""
         return (self.predicted_last_out >= 0) & (self.last_out >= 0)
 
-    @property
+    @functools.cached_property
     def mispredicted(self) -> Bools:
         """True where the row left at another cycle than the timing model said."""
         first: Bools = self.first_out != self.predicted_first_out

@@ -126,8 +126,11 @@ def _table(batches: Sequence[Mapping[str, Any]], schema: Any) -> Any:
             known = {name: place for place, name in enumerate(dict.fromkeys(parts))}
             places = np.repeat(np.array([known[name] for name in parts], np.int32), lengths)
             return pa.DictionaryArray.from_arrays(places, pa.array(known, pa.string()))
-        values, absent = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        return pa.array(values, field.type, mask=absent if absent.any() else None)
+        values = np.concatenate([values for values, _ in parts])
+        if any(absent.any() for _, absent in parts):
+            absent = np.concatenate([absent for _, absent in parts])
+            return pa.array(values, field.type, mask=absent)
+        return pa.array(values, field.type)
 
     return pa.table([column(field) for field in schema], schema=schema)
 

@@ -123,16 +123,30 @@ def test_errors_are_those_of_the_metrics(dtype, random):
     )
 
 
-def test_outputs_in_steps_are_those_of_their_probabilities(random):
-    offsets = np.concatenate([[0], np.cumsum(random.integers(1, 60, 300))])
-    codes = random.integers(0, 256, offsets[-1]).astype(np.uint16)
-    lsb = np.ldexp(1 / 255, -random.integers(0, 8, 300))
+@pytest.mark.parametrize("codes", [2, 256, 1 << 16])
+@pytest.mark.parametrize("steps", ["one", "many"])
+def test_outputs_in_steps_are_those_of_their_probabilities(codes, steps, random):
+    """Many rows alike too, of which logarithms are looked up, and tails that take no part."""
+    rows = 300
+    lengths = random.integers(1, 60, rows) if steps == "many" else np.full(rows, 37)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    output = random.integers(0, codes, offsets[-1]).astype(np.uint16)
+    lsb = np.ldexp(
+        1 / 255, -random.integers(0, 8, rows) if steps == "many" else np.zeros(rows, int)
+    )
     scores = Scores(random.normal(0, 3, offsets[-1]), offsets[:-1])
-    shape = random.random(offsets[-1]) < 0.8, offsets, lsb
-    (found,) = errors_of([scores], codes, *shape)
-    (right,) = errors_of([scores], codes * np.repeat(lsb, np.diff(offsets)), *shape)
+    keep = random.random(offsets[-1]) < 0.8
+    if steps == "one":
+        keep = np.tile(np.arange(37) < 20, rows)
+        keep[37 * 100 : 37 * 200] = keep[37 * 50]
+        output[~keep & (random.random(len(keep)) < 0.99)] = 0
+    shape = keep, offsets, lsb
+    (found,) = errors_of([scores], output, *shape)
+    (right,) = errors_of([scores], output * np.repeat(lsb, lengths), *shape)
     for field in dataclasses.fields(right):
         assert np.array_equal(getattr(found, field.name), getattr(right, field.name)), field.name
+    p = reference.softmax_of_scores(scores.values, *shape[:2])
+    close(found, row_errors(p, output * np.repeat(lsb, lengths), *shape), lsb)
 
 
 def test_scores_as_far_apart_as_doubles_go():
@@ -195,6 +209,18 @@ def test_every_float16_is_quantised_as_golden_does():
         assert rows.q.tolist() == right.q.reshape(-1).tolist()
         assert rows.keep.tolist() == right.keep.reshape(-1).tolist()
         assert clipping == right.clipping
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_widest_and_the_narrowest_floats_are_quantised_as_golden_does(name):
+    cfg = configs.load(name)
+    steps = (np.arange(-6, 6) / 2).astype(np.float32) * np.float32(cfg.inputs.lsb)
+    scores = [3e38, -3e38, 1e-45, -1e-45, *steps, *np.nextafter(steps, np.float32(9))]
+    layer = Layer(0, np.array([scores, [*scores[2:], 0.0, 0.0]], np.float32)[None, None])
+    rows, _, clipping, _ = quantised(cfg, layer, np.arange(2), "scores")
+    right = quantise(layer.scores.reshape(2, -1), None, cfg)
+    assert rows.q.tolist() == right.q.reshape(-1).tolist()
+    assert clipping == right.clipping
 
 
 @pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf])
