@@ -268,34 +268,37 @@ extern "C" void extremes(const int32_t* q, const uint8_t* keep, const int64_t* o
   }
 }
 
-/// The sum of each row's terms; a term is known by how far the score lies below `top`, both cut
-/// down by `shift` bits.
+/// The sum of each row's terms, and into `y` the column of each element, which says which term it
+/// is. It is known by how far the score lies below `top`, both cut down by `shift` bits; all that are
+/// `far` or farther have one, and what takes no part has that which follows.
 extern "C" void sums_by_distance(const int32_t* q, const uint8_t* keep, const int64_t* offsets,
-                                 int64_t rows, int64_t shift, const int32_t* top,
-                                 const uint16_t* terms, int32_t* sums) {
+                                 int64_t rows, int64_t shift, const int32_t* top, int64_t far,
+                                 const uint8_t* columns, const uint16_t* terms, int32_t* sums,
+                                 uint16_t* __restrict y) {
+  const int32_t farthest = far, none = far + 1;
   for (int64_t n = 0; n < rows; n++) {
     const int32_t highest = top[n] >> shift;
+    const int64_t start = offsets[n], end = offsets[n + 1];
+    for (int64_t i = start; i < end; i++) {
+      y[i] = keep[i] ? std::min(highest - (q[i] >> shift), farthest) : none;
+    }
     int32_t sum = 0;
-    for (int64_t i = offsets[n]; i < offsets[n + 1]; i++) {
-      const int32_t all = -int32_t{keep[i]};  // bits, of what takes part
-      sum += terms[(highest - (q[i] >> shift)) & all] & all;
+    for (int64_t i = start; i < end; i++) {
+      const uint16_t column = columns[y[i]];
+      y[i] = column;
+      sum += terms[column];
     }
     sums[n] = sum;
   }
 }
 
-/// Outputs: of the line of `table` that belongs to the row, in the column of the distance.
-extern "C" void outputs_by_distance(const int32_t* q, const uint8_t* keep, const int64_t* offsets,
-                                    int64_t rows, int64_t shift, const int32_t* top,
-                                    const uint8_t* columns, const uint16_t* table, int64_t width,
-                                    const int32_t* lines, uint16_t* y) {
+/// Outputs in the place of columns, from the line of `table` that belongs to the row.
+extern "C" void outputs_by_distance(const int64_t* offsets, int64_t rows, const uint16_t* table,
+                                    int64_t width, const int32_t* lines,
+                                    uint16_t* __restrict y) {
   for (int64_t n = 0; n < rows; n++) {
-    const int32_t highest = top[n] >> shift;
     const uint16_t* line = table + int64_t{lines[n]} * width;
-    for (int64_t i = offsets[n]; i < offsets[n + 1]; i++) {
-      const int32_t all = -int32_t{keep[i]};
-      y[i] = line[columns[(highest - (q[i] >> shift)) & all]] & all;
-    }
+    for (int64_t i = offsets[n]; i < offsets[n + 1]; i++) y[i] = line[y[i]];
   }
 }
 

@@ -102,9 +102,11 @@ class _Distances:
 
     shift: int
     """Bits that both are cut down by first."""
-    terms: npt.NDArray[np.uint16]
-    """By distance; likewise ``columns``: the index of LUT_1/e or LUT_exp."""
     columns: npt.NDArray[np.uint8]
+    """By distance, up to where all have one, the index of LUT_1/e or LUT_exp; and one more, that
+    of what takes no part."""
+    terms: npt.NDArray[np.uint16]
+    """By column."""
     outputs: npt.NDArray[np.uint16]
     """By index of the sum and column."""
 
@@ -114,8 +116,8 @@ def _distances(cfg: Config) -> _Distances:
     held = tables.default(cfg)
     shift = cfg.frac if cfg.method == "rexp" and cfg.index == "msb" else 0
     far, none = np.arange(1 << cfg.in_w >> shift, dtype=np.int32) << shift, np.zeros(1, np.int32)
-    columns = np.arange(tables.index_entries(cfg), dtype=np.int32)
-    every = np.ones(len(columns), np.bool_)
+    columns = np.append(np.arange(tables.index_entries(cfg), dtype=np.int32), 0)
+    every = np.arange(len(columns)) < len(columns) - 1
     lines = np.arange(cfg.xs + 1, dtype=np.int32)[:, None]
     if cfg.method == "rexp":
         index = rexp.k(cfg, none, far)
@@ -125,24 +127,21 @@ def _distances(cfg: Config) -> _Distances:
         index = lut2d.k(cfg, none, far)
         term = lut2d.e(held["LUT_EXP"], columns, every)
         outputs = lut2d.y(held["LUT_SIGMA"], lines, lut2d.c(cfg, term), every)
-    return _Distances(
-        shift, term[index], index.astype(np.uint8), np.ascontiguousarray(outputs, np.uint16)
-    )
+    near = index[: np.searchsorted(index, index[-1]) + 1]
+    by_distance = np.append(near, len(columns) - 1).astype(np.uint8)
+    return _Distances(shift, by_distance, term, np.ascontiguousarray(outputs, np.uint16))
 
 
 def _by_distance(cfg: Config, batch: _Batch) -> Answers:
     held, top = _distances(cfg), batch.top
-    total = np.empty(len(top), np.int32)
-    call("sums_by_distance", *batch.where, held.shift, top, held.terms, total)
+    total, y = np.empty(len(top), np.int32), np.empty(len(batch.rows.q), np.uint16)
+    far, width = len(held.columns) - 2, len(held.terms)
+    tables_ = far, held.columns, held.terms
+    call("sums_by_distance", *batch.where, held.shift, top, *tables_, total, y)
     line = shell.j(cfg, total).astype(np.int32)
-    y = np.empty(len(batch.rows.q), np.uint16)
-    width = held.outputs.shape[1]
-    call(
-        "outputs_by_distance",
-        *(*batch.where, held.shift, top, held.columns, held.outputs, width, line, y),
-    )
-    far = np.where(batch.some, (top >> held.shift) - (batch.bottom >> held.shift), 0)
-    last = batch.some & (held.columns[far] == width - 1)
+    call("outputs_by_distance", batch.rows.offsets, len(top), held.outputs, width, line, y)
+    lowest = np.minimum((top >> held.shift) - (batch.bottom >> held.shift), far)
+    last = batch.some & (held.columns[np.where(batch.some, lowest, 0)] == width - 2)
     hits = TableHits(len(top), int(last.sum()), int((line == cfg.xs).sum()))
     return Answers(y, np.zeros(len(top), np.uint8), hits)
 

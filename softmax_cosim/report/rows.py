@@ -17,7 +17,7 @@ from softmax_cosim.report.model import Bools, RowBatch
 __all__ = ["FURTHER", "SCHEMA", "RowsWriter"]
 
 ROW_GROUP = 65_536
-"""Rows buffered before they go to disk."""
+"""Rows buffered before they go to disk, as one row group."""
 
 _NAMES = ("config", "trace", "model", "tensor")
 _CYCLES = ("first_in", "last_in", "first_out", "last_out", "latency")
@@ -112,7 +112,7 @@ class RowsWriter:
         if self._waiting:
             with self._writing():
                 table = _table(self._waiting, self._written)
-                self._writer.write_table(table, row_group_size=ROW_GROUP)
+                self._writer.write_table(table, row_group_size=self._rows)
         self._waiting, self._rows = [], 0
 
 
