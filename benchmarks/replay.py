@@ -3,8 +3,9 @@
 ``python -m benchmarks.replay`` plays the committed traces, repeated to a million rows, through each
 configuration at 8 lanes, in turns, several times round. A turn's ratio is the processor time of all
 processes, start and report included, over that of the simulators. Results are not kept on the way,
-which begins after ten seconds and so hangs on the machine. ``--check`` fails when the median of one
-is more than 15 % above that in ``benchmarks/replay.json``; ``--write`` writes it.
+which begins after ten seconds and so hangs on the machine; bytecode of Python is, as everywhere.
+``--check`` fails when the median of one is more than 15 % above that in ``benchmarks/replay.json``;
+``--write`` writes it.
 """
 
 from __future__ import annotations
@@ -65,9 +66,10 @@ def ratio(traces: Sequence[Path], config: str, figures: str, folder: Path) -> fl
     told = folder / "seconds.txt"
     words = ["replay", *map(str, traces), "--config", config, "--lanes", "8"]
     words += ["--figures", figures, "--out", str(folder / "out")]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run(
         [sys.executable, "-c", f"TOLD = {str(told)!r}\n{_RUN}", *words],
-        env=os.environ
+        env=environment
         | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "COSIM_KEEP_SECONDS": "3600"},
         stdout=subprocess.DEVNULL,
         check=True,
