@@ -1,6 +1,6 @@
 """What builds share: the objects of Verilator's run-time library, its headers, and a host.
 
-The objects take 25 s of processor time, and reading the headers takes longer than compiling most
+The objects take longer than any design, and reading the headers takes longer than compiling most
 designs. A host is a program without a design, and loads one.
 """
 
