@@ -67,13 +67,20 @@ module softmax_scale #(
   assign r3 = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
 
   if (ROW_EXP) begin : gen_exponent
-    // round(product >> n) <= M while product < 2^(n + W) - 2^(n - 1); n down to Drop - 1.
-    localparam logic [ProductW:0] Fits = ((ProductW + 1)'(1) << (Drop + W))
-        - ((ProductW + 1)'(1) << (Drop - 1));
-
+    // The row exponent if the largest element's product is a small one, saturates, or neither.
     logic [ProductW-1:0] max_product_d, max_product_q;
-    logic [NW-1:0] max_below_d, max_below_q;
-    logic none_d, none_q;
+    logic [NW-1:0] max_below;
+    logic [ExpW-1:0] small_d, small_q, large_d, large_q, x_d, x_q;
+    logic none;
+
+    // round(product >> Drop) > M: not below 2^(Drop + W) - 2^(Drop - 1).
+    function automatic logic saturates(logic [ProductW:0] product);
+      return (product >> (Drop + W)) != '0 || &product[Drop+W-1:Drop-1];
+    endfunction
+
+    function automatic logic [ExpW-1:0] held(logic [NW-1:0] x);
+      return (x > NW'((1 << ExpW) - 1)) ? '1 : ExpW'(x);
+    endfunction
 
     softmax_product #(
         .MANT(Mant),
@@ -86,18 +93,21 @@ module softmax_scale #(
         .product_o(max_product_d)
     );
 
-    assign max_below_d = NW'(top_i) - NW'(max_octave_i);
-    assign none_d = max_octave_i == '0 || bad_i;
+    assign max_below = NW'(top_i) - NW'(max_octave_i);
+    assign none = max_octave_i == '0 || bad_i;
+    assign small_d = none ? '0 : held(max_below + NW'(1));
+    assign x_d = none ? '0 : held(max_below);
+    assign large_d = none ? '0 : held(max_below - NW'(1));
 
     stream_reg #(
-        .W(LANES * (OCT_W + Mant) + TOP_W + 2 * R + 2 + ProductW + NW + 3)
+        .W(LANES * (OCT_W + Mant) + TOP_W + 2 * R + 2 + ProductW + 3 * ExpW + 2)
     ) u_fetch (
         .clk_i,
         .rst_ni,
         .valid_i,
         .ready_o,
         .data_i({
-          octave_i, mantissa_i, top_i, r_i, r3, max_product_d, max_below_d, none_d, last_i, bad_i
+          octave_i, mantissa_i, top_i, r_i, r3, max_product_d, small_d, x_d, large_d, last_i, bad_i
         }),
         .valid_o(fetch_valid),
         .ready_i(fetch_ready),
@@ -108,19 +118,18 @@ module softmax_scale #(
           fetch_r,
           fetch_r3,
           max_product_q,
-          max_below_q,
-          none_q,
+          small_q,
+          x_q,
+          large_q,
           fetch_last,
           fetch_bad
         })
     );
 
     always_comb begin
-      fetch_x = max_below_q;
-      if ({max_product_q, 1'b0} < Fits) fetch_x = max_below_q + NW'(1);
-      else if ({1'b0, max_product_q} >= Fits) fetch_x = max_below_q - NW'(1);
-      if (fetch_x > NW'((1 << ExpW) - 1)) fetch_x = NW'((1 << ExpW) - 1);
-      if (none_q) fetch_x = '0;
+      fetch_x = NW'(x_q);
+      if (!saturates({max_product_q, 1'b0})) fetch_x = NW'(small_q);
+      else if (saturates({1'b0, max_product_q})) fetch_x = NW'(large_q);
     end
   end else begin : gen_plain
     logic unused_max;
