@@ -16,8 +16,8 @@ CONFIG = configs.load("rexp_uint8").replace(max_len=64)
 LUT2D = configs.load("lut2d_uint8").replace(max_len=64)
 SPLIT = configs.load("split_uint8").replace(max_len=64)
 ROWEXP = configs.load("split_uint8_rowexp").replace(max_len=64)
-# Where rows whose largest element just fits are frequent enough.
 SPLIT16 = configs.load("split_int16").replace(lanes=2, frac=0, max_len=128)
+# Where rows whose largest element just fits are frequent enough.
 ROWEXP2 = configs.load("split_uint2").replace(row_exp=True, max_len=64)
 
 
