@@ -22,7 +22,7 @@ module softmax_flow_rexp_two_pass_proof #(
 );
 
   localparam int unsigned Front = 1;
-  localparam int unsigned InfoA = 8;
+  localparam int unsigned InfoA = 9;
   localparam int unsigned Middle = 1;
   localparam int unsigned InfoB = 1;
   localparam int unsigned Tail = 4;
@@ -87,6 +87,7 @@ module softmax_flow_rexp_two_pass_proof #(
     u_flow.u_top.gen_rexp_two_pass.u_core.u_sum_index.u_valid.gen_line.line_q[0],
     u_flow.u_top.gen_rexp_two_pass.u_core.u_count.u_valid.gen_line.line_q[1],
     u_flow.u_top.gen_rexp_two_pass.u_core.u_count.u_valid.gen_line.line_q[0],
+    u_flow.u_top.gen_rexp_two_pass.u_core.u_count.u_count_valid.gen_line.line_q[2],
     u_flow.u_top.gen_rexp_two_pass.u_core.u_count.u_count_valid.gen_line.line_q[1],
     u_flow.u_top.gen_rexp_two_pass.u_core.u_count.u_count_valid.gen_line.line_q[0],
     u_flow.u_top.gen_rexp_two_pass.u_core.u_count.u_max.valid_o

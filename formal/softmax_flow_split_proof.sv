@@ -21,7 +21,7 @@ module softmax_flow_split_proof #(
     input logic                       m_axis_tready
 );
 
-  localparam int unsigned Front = 4;
+  localparam int unsigned Front = 5;
   localparam int unsigned InfoA = 6;
   localparam int unsigned Middle = 1;
   localparam int unsigned InfoB = 1;
@@ -83,9 +83,11 @@ module softmax_flow_split_proof #(
   localparam int unsigned OctW = $clog2(Scale.last + 1);
 
   // A lane that is kept has an octave, or else the mantissa's low bit.
-  logic [LANES-1:0] octave_keep, line_keep, term_keep, out_keep, fetch_keep;
+  logic [LANES-1:0] half_keep, octave_keep, line_keep, term_keep, out_keep, fetch_keep;
 
   for (genvar i = 0; i < LANES; i++) begin : gen_keep
+    assign half_keep[i] = u_flow.u_top.gen_split.u_core.u_octave.side[3+i]
+        || u_flow.u_top.gen_split.u_core.u_octave.c[i][Form.g+:OctW] != '0;
     assign octave_keep[i] = u_flow.u_top.gen_split.u_core.octave_keep[i]
         || u_flow.u_top.gen_split.u_core.octave_c[i][Form.g+:OctW] != '0;
     assign line_keep[i] = u_flow.u_top.gen_split.u_core.u_power.keep_q[i]
@@ -99,7 +101,15 @@ module softmax_flow_split_proof #(
         || u_flow.u_top.gen_split.u_core.u_scale.fetch_mantissa[i][0];
   end
 
-  softmax_flow_pkg::stage_t octave, power, term;
+  softmax_flow_pkg::stage_t half, octave, power, term;
+  assign half = '{
+          valid: u_flow.u_top.gen_split.u_core.u_octave.half_valid,
+          last: u_flow.u_top.gen_split.u_core.u_octave.side[2],
+          bad: u_flow.u_top.gen_split.u_core.u_octave.side[1],
+          skip: u_flow.u_top.gen_split.u_core.u_octave.side[0],
+          moves: u_flow.u_top.gen_split.u_core.u_octave.half_ready,
+          keep: softmax_flow_pkg::MAX_LANES'(half_keep)
+      };
   assign octave = '{
           valid: u_flow.u_top.gen_split.u_core.octave_valid,
           last: u_flow.u_top.gen_split.u_core.octave_last,
@@ -110,7 +120,7 @@ module softmax_flow_split_proof #(
       };
   assign power = '{
           valid: u_flow.u_top.gen_split.u_core.u_power.line_valid,
-          last: u_flow.u_top.gen_split.u_core.u_power.side_q[2],
+          last: u_flow.u_top.gen_split.u_core.u_power.line_last,
           bad: u_flow.u_top.gen_split.u_core.u_power.side_q[1],
           skip: u_flow.u_top.gen_split.u_core.u_power.side_q[0],
           moves: u_flow.u_top.gen_split.u_core.u_power.line_ready,
@@ -127,7 +137,7 @@ module softmax_flow_split_proof #(
 
   // At the door a lane that is masked may stand behind the row's end.
   always_comb begin
-    front = {term, power, octave, entry};
+    front = {term, power, octave, half, entry};
     front[0].keep = softmax_flow_pkg::MAX_LANES'(u_flow.u_top.in_keep | u_flow.u_top.in_live);
   end
 

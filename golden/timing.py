@@ -51,7 +51,8 @@ def passes(cfg: Config) -> Passes:
     pop = 1
     select = 1
     if cfg.method == "split":
-        octave, power = 1, 2
+        octave = 1 if cfg.base2 or split.form(cfg).newton else 2  # softmax_octave
+        power = 2
         carry = split.octaves(cfg).columns > 1
         total = 1 + _tree_stages((cfg.lanes + 1) // 2) + 1 + carry  # softmax_total
         reciprocal = 5 if split.form(cfg).newton else 4
@@ -60,7 +61,7 @@ def passes(cfg: Config) -> Passes:
     tree = _tree_stages(cfg.lanes)
     register = 1  # a block RAM's output comes too late in the cycle for more
     if cfg.two_pass:
-        count = tree + 1 + 3 + _tree_stages(len(lut_1e(cfg.w)) - 1)  # softmax_count
+        count = tree + 1 + 4 + _tree_stages(len(lut_1e(cfg.w)) - 1)  # softmax_count
         return Passes((ingress + count + sum_index,), pop + register + index + select)
     exponent = 1 if cfg.method == "rexp" else 2  # softmax_exp, softmax_tenth
     maximum = ingress + tree + 1

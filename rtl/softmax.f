@@ -29,6 +29,7 @@ softmax_rexp.sv
 softmax_rexp_two_pass.sv
 softmax_lut2d.sv
 softmax_octave.sv
+softmax_window.sv
 softmax_power.sv
 softmax_total.sv
 softmax_reciprocal.sv

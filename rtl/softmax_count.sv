@@ -11,7 +11,7 @@
 ///
 /// With LOADABLE, `load_i` writes table entries.
 ///
-/// Latency: softmax_max's + 4 cycles + the tree's, from a row's last beat to `valid_o`.
+/// Latency: softmax_max's + 5 cycles + the tree's, from a row's last beat to `valid_o`.
 module softmax_count #(
     parameter int unsigned QW = 8,
     parameter int unsigned W = 8,
@@ -53,7 +53,6 @@ module softmax_count #(
       .rst_ni,
       .valid_i,
       .q_i,
-      .live_i,
       .last_i,
       .valid_o(run_valid),
       .first_o(run_first),
@@ -72,24 +71,34 @@ module softmax_count #(
       .data_o({run_q, run_live})
   );
 
-  // How many of the beat's elements stand at each distance.
-  logic [Bins-1:0][BeatW-1:0] hits_d, hits_q;
-  logic [QW-1:0] rise_q;
-  logic first_q;
+  // At which distance each of the beat's elements stands.
+  logic [Bins-1:0][LANES-1:0] at_d, at_q;
 
   always_comb begin
-    hits_d = '0;
     for (int unsigned k = 0; k < Bins; k++) begin
       for (int unsigned i = 0; i < LANES; i++) begin
-        if (run_live[i] && 32'(run_max - run_q[i]) == k) hits_d[k] = hits_d[k] + BeatW'(1);
+        at_d[k][i] = run_live[i] && 32'(run_max - run_q[i]) == k;
       end
     end
   end
 
+  // How many stand at each.
+  logic [Bins-1:0][BeatW-1:0] hits_d, hits_q;
+  logic [1:0][QW-1:0] rise_q;
+  logic [1:0] first_q;
+
+  always_comb begin
+    hits_d = '0;
+    for (int unsigned k = 0; k < Bins; k++) begin
+      for (int unsigned i = 0; i < LANES; i++) hits_d[k] = hits_d[k] + BeatW'(at_q[k][i]);
+    end
+  end
+
   always_ff @(posedge clk_i) begin
+    at_q    <= at_d;
     hits_q  <= hits_d;
-    rise_q  <= run_rise;
-    first_q <= run_first;
+    rise_q  <= {rise_q[0], run_rise};
+    first_q <= {first_q[0], run_first};
   end
 
   // The counts, moved up when the maximum rises.
@@ -100,7 +109,7 @@ module softmax_count #(
     moved = '0;
     for (int unsigned k = 0; k < Bins; k++) begin
       for (int unsigned r = 0; r <= k; r++) begin
-        if (!first_q && 32'(rise_q) == r) moved[k] = count_q[k-r];
+        if (!first_q[1] && 32'(rise_q[1]) == r) moved[k] = count_q[k-r];
       end
     end
   end
@@ -154,7 +163,7 @@ module softmax_count #(
   // Control and maximum beside the pipeline.
   delay_line #(
       .W(1),
-      .STAGES(1),
+      .STAGES(2),
       .RESET(1'b1)
   ) u_hits_valid (
       .clk_i,
@@ -165,7 +174,7 @@ module softmax_count #(
 
   delay_line #(
       .W(1),
-      .STAGES(2),
+      .STAGES(3),
       .RESET(1'b1)
   ) u_count_valid (
       .clk_i,
@@ -187,7 +196,7 @@ module softmax_count #(
 
   delay_line #(
       .W(QW),
-      .STAGES(3 + TreeStages)
+      .STAGES(4 + TreeStages)
   ) u_max_delay (
       .clk_i,
       .rst_ni,

@@ -65,7 +65,6 @@ module softmax_exponents #(
       .rst_ni,
       .valid_i(in_fire),
       .q_i,
-      .live_i,
       .last_i,
       .valid_o(max_valid),
       .first_o(unused_first),

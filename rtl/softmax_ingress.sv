@@ -7,6 +7,7 @@
 ///
 /// Scores leave in offset binary (sign bit inverted), so that every later comparison is unsigned,
 /// and without their DROP low bits: with INDEX = msb, or F = 0, the integer parts are all there is.
+/// Lanes that take no part leave as the lowest score there is, which no maximum minds.
 ///
 /// Latency: 1 cycle. `ready_o` is low in the first cycle after reset.
 module softmax_ingress #(
@@ -44,10 +45,12 @@ module softmax_ingress #(
   logic [BeatW-1:0] beats_q;
   logic bad_q;
   logic fire, in_tail, skip, bad;
+  logic [LANES-1:0] live;
   logic [LANES-1:0][QW-1:0] q;
 
   assign ready_o = accepting_q && ready;
   assign fire = valid_i && ready_o;
+  assign live = keep_i & ~mask_i;
   assign in_tail = beats_q == BeatW'(MaxBeats - 1);
   assign skip = beats_q == BeatW'(MaxBeats);
 
@@ -63,6 +66,7 @@ module softmax_ingress #(
     for (int unsigned i = 0; i < LANES; i++) begin
       q[i] = QW'(data_i[i] >> DROP);
       q[i][QW-1] = ~q[i][QW-1];
+      if (!live[i]) q[i] = '0;
     end
   end
 
@@ -88,7 +92,7 @@ module softmax_ingress #(
       .rst_ni,
       .valid_i(valid_i && accepting_q),
       .ready_o(ready),
-      .data_i ({q, keep_i, keep_i & ~mask_i, last_i, bad, skip}),
+      .data_i ({q, keep_i, live, last_i, bad, skip}),
       .valid_o,
       .ready_i,
       .data_o ({q_o, keep_o, live_o, last_o, bad_o, skip_o})

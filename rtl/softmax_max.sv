@@ -1,20 +1,20 @@
 /// The running row maximum: golden `max` at a row's last beat.
 ///
-/// Watches beats as they are stored and never stalls. Dead lanes count as the lowest code, so a
-/// row without a live element has the lowest code as its maximum; its outputs are zero anyway.
+/// Watches beats as they are stored and never stalls. Lanes that take no part come as the lowest
+/// code, so a row without a live element has that as its maximum; its outputs are zero anyway.
 /// `max_o` is the maximum of the row so far, `rise_o` by how much this beat raised it; on a row's
 /// first beat there is nothing to raise.
 ///
-/// Latency: `Latency` = ceil(log4 LANES) + 1 cycles, one beat a cycle.
+/// Latency: the tree's and 1 cycle, one beat a cycle.
 module softmax_max #(
     parameter int unsigned QW = 16,
-    parameter int unsigned LANES = 8
+    parameter int unsigned LANES = 8,
+    parameter int unsigned RADIX = 4
 ) (
     input  logic                     clk_i,
     input  logic                     rst_ni,
     input  logic                     valid_i,
     input  logic [LANES-1:0][QW-1:0] q_i,
-    input  logic [LANES-1:0]         live_i,
     input  logic                     last_i,
     output logic                     valid_o,
     output logic                     first_o,
@@ -23,23 +23,19 @@ module softmax_max #(
     output logic [   QW-1:0]         rise_o
 );
 
-  localparam int unsigned TreeStages = ($clog2(LANES) + 1) / 2;
+  localparam int unsigned TreeStages = ($clog2(LANES) + $clog2(RADIX) - 1) / $clog2(RADIX);
 
-  logic [LANES-1:0][QW-1:0] candidates;
   logic [QW-1:0] beat_max;
   logic beat_valid, beat_last, first_q;
 
-  always_comb begin
-    for (int unsigned i = 0; i < LANES; i++) candidates[i] = live_i[i] ? q_i[i] : '0;
-  end
-
   reduce_tree #(
       .OP("max"),
-      .N (LANES),
-      .W (QW)
+      .N(LANES),
+      .W(QW),
+      .RADIX(RADIX)
   ) u_tree (
       .clk_i,
-      .data_i(candidates),
+      .data_i(q_i),
       .data_o(beat_max)
   );
 

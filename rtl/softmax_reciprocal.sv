@@ -37,6 +37,7 @@ module softmax_reciprocal #(
   localparam int unsigned ByteW = (Bytes > 1) ? $clog2(Bytes) : 1;
   localparam int unsigned Segments = 1 << Form.r_seg;
   localparam int unsigned RestW = Form.r_in - Form.r_seg;
+  localparam int unsigned LineW = softmax_pkg::LINE_W + Form.r_shift;
   localparam softmax_pkg::lines_t FullEntry = softmax_pkg::reciprocal_entries(W, ROW_EXP, BASE2);
   localparam softmax_pkg::lines_t FullSlope = softmax_pkg::reciprocal_slopes(W, ROW_EXP, BASE2);
   localparam logic [Segments-1:0][softmax_pkg::LINE_W-1:0] Entry = FullEntry[Segments-1:0];
@@ -81,7 +82,8 @@ module softmax_reciprocal #(
   logic [ Form.r_in-1:0] seen;
   logic [Form.r_seg-1:0] segment;
   logic [Form.r_out-1:0] line_d, line_q;
-  logic [softmax_pkg::LINE_W-1:0] entry, slope, fall;
+  logic [softmax_pkg::LINE_W-1:0] entry, slope;
+  logic [LineW-1:0] line;
   logic [RestW-1:0] rest;
 
   assign seen = s_q[S-1-:Form.r_in];
@@ -98,11 +100,12 @@ module softmax_reciprocal #(
   );
 
   always_comb begin
-    fall = '0;
+    // entry - floor(slope * rest / 2^r_shift), in one go.
+    line = {entry, {Form.r_shift{1'b1}}};
     for (int unsigned n = 0; n < RestW; n++) begin
-      fall = fall + ((slope & {softmax_pkg::LINE_W{rest[n]}}) << n);
+      line = line - (LineW'(slope & {softmax_pkg::LINE_W{rest[n]}}) << n);
     end
-    line_d = Form.r_out'(entry - (fall >> Form.r_shift));
+    line_d = Form.r_out'(line >> Form.r_shift);
   end
 
   always_ff @(posedge clk_i) line_q <= line_d;

@@ -33,6 +33,7 @@ module softmax_scale #(
     input  logic [              LANES-1:0][ Mant-1:0] mantissa_i,
     input  logic [              OCT_W-1:0]            max_octave_i,
     input  logic [               Mant-1:0]            max_mantissa_i,
+    input  logic [                  R+1:0]            max_r3_i,
     input  logic [              TOP_W-1:0]            top_i,
     input  logic [                  R-1:0]            r_i,
     input  logic                                      last_i,
@@ -64,8 +65,6 @@ module softmax_scale #(
   logic [R+1:0] r3, fetch_r3;
   logic [NW-1:0] fetch_x;
 
-  assign r3 = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
-
   if (ROW_EXP) begin : gen_exponent
     // The row exponent if the largest element's product is a small one, saturates, or neither.
     logic [ProductW-1:0] max_product_d, max_product_q;
@@ -81,6 +80,8 @@ module softmax_scale #(
     function automatic logic [ExpW-1:0] held(logic [NW-1:0] x);
       return (x > NW'((1 << ExpW) - 1)) ? '1 : ExpW'(x);
     endfunction
+
+    assign r3 = max_r3_i;
 
     softmax_product #(
         .MANT(Mant),
@@ -133,7 +134,8 @@ module softmax_scale #(
     end
   end else begin : gen_plain
     logic unused_max;
-    assign unused_max = ^{max_octave_i, max_mantissa_i};
+    assign unused_max = ^{max_octave_i, max_mantissa_i, max_r3_i};
+    assign r3 = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
 
     stream_reg #(
         .W(LANES * (OCT_W + Mant) + TOP_W + 2 * R + 4)

@@ -45,6 +45,7 @@ module softmax_split #(
   localparam bit Many = LastOctave >= (1 << softmax_pkg::ONE_WINDOW_LOG2);
   localparam int unsigned WindowLog2 = Many ? Form.window : softmax_pkg::ONE_WINDOW_LOG2;
   localparam int unsigned WinW = Many ? OctW - WindowLog2 : 1;
+  localparam int unsigned Columns = Many ? Form.columns : 1;
   localparam int unsigned More = (Many && Form.s > Mant) ? Form.s - Mant : 0;
   localparam int unsigned SumW = Mant + More + (Many ? 1 << WindowLog2 : LastOctave + 1) + $clog2(
       MAX_LEN + 1
@@ -58,7 +59,7 @@ module softmax_split #(
 
   // Scores to octaves and powers.
   logic octave_valid, octave_ready, octave_last, octave_bad, octave_skip;
-  logic [LANES-1:0][ScoreW-1:0] c, octave_c;
+  logic [LANES-1:0][ScoreW-1:0] octave_c;
   logic [LANES-1:0] octave_keep;
 
   softmax_octave #(
@@ -68,31 +69,28 @@ module softmax_split #(
       .IN_W(IN_W),
       .F(F),
       .OCT_W(OctW),
-      .LANES(LANES)
+      .LANES(LANES),
+      .SIDE_W(LANES + 3)
   ) u_octave (
-      .q_i,
-      .live_i,
-      .c_o(c)
-  );
-
-  stream_reg #(
-      .W(LANES * (ScoreW + 1) + 3)
-  ) u_octave_reg (
       .clk_i,
       .rst_ni,
       .valid_i,
       .ready_o,
-      .data_i ({c, keep_i, last_i, bad_i, skip_i}),
+      .q_i,
+      .live_i,
+      .side_i ({keep_i, last_i, bad_i, skip_i}),
       .valid_o(octave_valid),
       .ready_i(octave_ready),
-      .data_o ({octave_c, octave_keep, octave_last, octave_bad, octave_skip})
+      .c_o    (octave_c),
+      .side_o ({octave_keep, octave_last, octave_bad, octave_skip})
   );
 
   logic term_valid, term_ready, term_fire, term_last, term_bad, term_skip;
   logic [LANES-1:0][OctW-1:0] term_octave;
   logic [LANES-1:0] term_live;
   logic [LANES-1:0][Mant-1:0] term_mantissa;
-  logic [WinW-1:0] term_window;
+  logic [WinW-1:0] term_window, term_top;
+  logic [Columns-1:0] term_falls, term_rises;
 
   softmax_power #(
       .W(W),
@@ -100,7 +98,10 @@ module softmax_split #(
       .BASE2(BASE2),
       .OCT_W(OctW),
       .LANES(LANES),
-      .SIDE_W(3)
+      .SIDE_W(2),
+      .WINDOW_LOG2(WindowLog2),
+      .WIN_W(WinW),
+      .COLUMNS(Columns)
   ) u_power (
       .clk_i,
       .rst_ni,
@@ -108,13 +109,18 @@ module softmax_split #(
       .ready_o(octave_ready),
       .c_i(octave_c),
       .keep_i(octave_keep),
-      .side_i({octave_last, octave_bad, octave_skip}),
+      .last_i(octave_last),
+      .side_i({octave_bad, octave_skip}),
       .valid_o(term_valid),
       .ready_i(term_ready),
       .octave_o(term_octave),
       .mantissa_o(term_mantissa),
       .window_o(term_window),
-      .side_o({term_last, term_bad, term_skip})
+      .top_o(term_top),
+      .falls_o(term_falls),
+      .rises_o(term_rises),
+      .last_o(term_last),
+      .side_o({term_bad, term_skip})
   );
 
   assign term_fire = term_valid && term_ready;
@@ -131,6 +137,7 @@ module softmax_split #(
   logic [Form.r-1:0] r, out_r;
   logic [OctW-1:0] max_octave, out_max_octave;
   logic [Mant-1:0] max_mantissa, out_max_mantissa;
+  logic [Form.r+1:0] max_r3, out_max_r3;
 
   softmax_total #(
       .MANT(Mant),
@@ -138,7 +145,7 @@ module softmax_split #(
       .LANES(LANES),
       .MAX_LEN(MAX_LEN),
       .WINDOW_LOG2(WindowLog2),
-      .COLUMNS(Many ? Form.columns : 1),
+      .COLUMNS(Columns),
       .MORE(More)
   ) u_total (
       .clk_i,
@@ -148,6 +155,9 @@ module softmax_split #(
       .mantissa_i(term_mantissa),
       .live_i(term_live),
       .window_i(term_window),
+      .top_i(term_top),
+      .falls_i(term_falls),
+      .rises_i(term_rises),
       .last_i(term_last),
       .valid_o(total_valid),
       .window_o(total_window),
@@ -176,7 +186,8 @@ module softmax_split #(
 
   if (ROW_EXP) begin : gen_max
     localparam int unsigned TermW = OctW + Mant;
-    localparam int unsigned MaxLatency = ($clog2(LANES) + 1) / 2 + 1;
+    // Terms are long, and their maximum has time until the reciprocal is there.
+    localparam int unsigned MaxLatency = $clog2(LANES) + 1;
 
     logic unused_valid, unused_first, unused_last;
     logic [TermW-1:0] max, unused_rise;
@@ -188,13 +199,13 @@ module softmax_split #(
 
     softmax_max #(
         .QW(TermW),
-        .LANES(LANES)
+        .LANES(LANES),
+        .RADIX(2)
     ) u_max (
         .clk_i,
         .rst_ni,
         .valid_i(term_fire),
         .q_i    (terms),
-        .live_i (term_live),
         .last_i (term_last),
         .valid_o(unused_valid),
         .first_o(unused_first),
@@ -212,8 +223,10 @@ module softmax_split #(
         .data_i(max),
         .data_o({max_octave, max_mantissa})
     );
+
+    assign max_r3 = (Form.r + 2)'(r) + ((Form.r + 2)'(r) << 1);
   end else begin : gen_no_max
-    assign {max_octave, max_mantissa} = '0;
+    assign {max_octave, max_mantissa, max_r3} = '0;
   end
 
   // One store, and the last pass.
@@ -223,7 +236,7 @@ module softmax_split #(
 
   row_store #(
       .DATA_W(LANES * (OctW + Mant)),
-      .INFO_W(TopW + Form.r + OctW + Mant),
+      .INFO_W(TopW + 2 * Form.r + 2 + OctW + Mant),
       .DEPTH (Depth)
   ) u_store (
       .clk_i,
@@ -235,11 +248,11 @@ module softmax_split #(
       .push_bad_i  (term_bad),
       .push_skip_i (term_skip),
       .info_valid_i(info_valid),
-      .info_i      ({top, r, max_octave, max_mantissa}),
+      .info_i      ({top, r, max_octave, max_mantissa, max_r3}),
       .pop_valid_o (out_valid),
       .pop_ready_i (out_ready),
       .pop_data_o  ({out_octave, out_mantissa}),
-      .pop_info_o  ({out_top, out_r, out_max_octave, out_max_mantissa}),
+      .pop_info_o  ({out_top, out_r, out_max_octave, out_max_mantissa, out_max_r3}),
       .pop_last_o  (out_last),
       .pop_bad_o   (out_bad)
   );
@@ -261,6 +274,7 @@ module softmax_split #(
       .mantissa_i(out_mantissa),
       .max_octave_i(out_max_octave),
       .max_mantissa_i(out_max_mantissa),
+      .max_r3_i(out_max_r3),
       .top_i(out_top),
       .r_i(out_r),
       .last_i(out_last),

@@ -36,17 +36,20 @@ module softmax_total #(
     localparam int unsigned CountW = $clog2(MAX_LEN + 1),
     localparam int unsigned SumW = TermW + CountW + MORE
 ) (
-    input  logic                       clk_i,
-    input  logic                       rst_ni,
-    input  logic                       valid_i,
-    input  logic [LANES-1:0][OctW-1:0] octave_i,
-    input  logic [LANES-1:0][MANT-1:0] mantissa_i,
-    input  logic [LANES-1:0]           live_i,
-    input  logic [ WinW-1:0]           window_i,
-    input  logic                       last_i,
-    output logic                       valid_o,
-    output logic [ WinW-1:0]           window_o,
-    output logic [ SumW-1:0]           sum_o
+    input  logic                         clk_i,
+    input  logic                         rst_ni,
+    input  logic                         valid_i,
+    input  logic [  LANES-1:0][OctW-1:0] octave_i,
+    input  logic [  LANES-1:0][MANT-1:0] mantissa_i,
+    input  logic [  LANES-1:0]           live_i,
+    input  logic [   WinW-1:0]           window_i,
+    input  logic [   WinW-1:0]           top_i,
+    input  logic [COLUMNS-1:0]           falls_i,
+    input  logic [COLUMNS-1:0]           rises_i,
+    input  logic                         last_i,
+    output logic                         valid_o,
+    output logic [   WinW-1:0]           window_o,
+    output logic [   SumW-1:0]           sum_o
 );
 
   // Two trees: the accumulator adds their results in one go.
@@ -57,58 +60,40 @@ module softmax_total #(
   localparam int unsigned DigitW = (TermW - Low > Low) ? TermW - Low : Low;
   localparam int unsigned TreeW = DigitW + $clog2(Half);
   localparam int unsigned ColumnW = DigitW + CountW;
-  // Windows from 0 up, COLUMNS standing for that many or more.
-  localparam int unsigned StepW = $clog2(COLUMNS + 1);
 
   // Each lane's term at its place in its window, and its column: the lane's window lies below the
-  // beat's highest, that one below the highest so far. By how much a beat rises above what was the
-  // highest before.
+  // beat's highest, that one below the highest so far.
   logic [LANES-1:0][TermW-1:0] term_d, term_q;
   logic [LANES-1:0][COLUMNS-1:0] here_d, here_q;
   logic [LANES-1:0][WinW-1:0] below;
-  logic [COLUMNS-1:0] falls;
-  logic [StepW-1:0] rise_d, rise_q;
-  logic [WinW-1:0] top_q, between;
-  logic [WinW:0] fall;
-  logic first_q, higher, term_valid, term_last;
+  logic [COLUMNS-1:0] rises_q;
+  logic [WinW-1:0] top_q;
+  logic term_valid, term_last;
 
   always_comb begin
-    fall = (WinW + 1)'(top_q) - (WinW + 1)'(window_i);
-    higher = first_q || fall[WinW];
-    between = window_i - top_q;
-    rise_d  = !higher ? '0
-        : (first_q || 32'(between) >= COLUMNS) ? StepW'(COLUMNS) : StepW'(between);
-    for (int unsigned n = 0; n < COLUMNS; n++) begin
-      falls[n] = (higher && n == 0) || (!higher && fall == (WinW + 1)'(n));
-    end
     here_d = '0;
     for (int unsigned i = 0; i < LANES; i++) begin
       term_d[i] = TermW'({1'b1, mantissa_i[i]}) << WINDOW_LOG2'(octave_i[i]);
       below[i]  = window_i - WinW'(32'(octave_i[i]) >> WINDOW_LOG2);
       for (int unsigned n = 0; n < COLUMNS; n++) begin
         for (int unsigned k = 0; k <= n; k++) begin
-          if (live_i[i] && falls[k] && below[i] == WinW'(n - k)) here_d[i][n] = 1'b1;
+          if (live_i[i] && falls_i[k] && below[i] == WinW'(n - k)) here_d[i][n] = 1'b1;
         end
       end
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      first_q <= 1'b1;
-      term_valid <= 1'b0;
-    end else begin
-      term_valid <= valid_i;
-      if (valid_i) first_q <= last_i;
-    end
+    if (!rst_ni) term_valid <= 1'b0;
+    else term_valid <= valid_i;
   end
 
   always_ff @(posedge clk_i) begin
     term_q <= term_d;
     here_q <= here_d;
-    rise_q <= rise_d;
+    rises_q <= rises_i;
+    top_q <= top_i;
     term_last <= last_i;
-    if (valid_i && higher) top_q <= window_i;
   end
 
   // The beat's sum in each column.
@@ -147,8 +132,8 @@ module softmax_total #(
   end
 
   logic beat_valid, beat_last;
-  logic [StepW-1:0] beat_rise;
-  logic [ WinW-1:0] beat_top;
+  logic [COLUMNS-1:0] beat_rises;
+  logic [WinW-1:0] beat_top;
 
   delay_line #(
       .W(1),
@@ -162,13 +147,13 @@ module softmax_total #(
   );
 
   delay_line #(
-      .W(WinW + StepW + 1),
+      .W(WinW + COLUMNS + 1),
       .STAGES(TreeStages)
   ) u_control (
       .clk_i,
       .rst_ni,
-      .data_i({top_q, rise_q, term_last}),
-      .data_o({beat_top, beat_rise, beat_last})
+      .data_i({top_q, rises_q, term_last}),
+      .data_o({beat_top, beat_rises, beat_last})
   );
 
   // The accumulators: [0] is the highest window's.
@@ -180,7 +165,7 @@ module softmax_total #(
     kept = '0;
     for (int unsigned n = 0; n < COLUMNS; n++) begin
       for (int unsigned rise = 0; rise <= n; rise++) begin
-        if (beat_rise == StepW'(rise)) kept[n] = total_q[n-rise];
+        if (beat_rises[rise]) kept[n] = total_q[n-rise];
       end
     end
   end

@@ -74,7 +74,6 @@ module distance_top #(
       .rst_ni,
       .valid_i(in_valid && in_ready),
       .q_i    (in_q),
-      .live_i (in_live),
       .last_i (in_last),
       .valid_o(max_valid),
       .first_o(unused_first),

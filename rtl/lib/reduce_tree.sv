@@ -1,14 +1,15 @@
-/// Maximum or sum of N unsigned words, four to one a pipeline stage.
+/// Maximum or sum of N unsigned words, RADIX of them, four or two, to one a pipeline stage.
 ///
-/// No handshake: a result follows its operands after `Stages` = ceil(log4 N) cycles, one set a
-/// cycle. Four to one is what fits a 10 ns cycle beside 16-bit comparisons; two to one would
-/// double the latency for nothing.
+/// No handshake: a result follows its operands after `Stages` = ceil(log_RADIX N) cycles, one set a
+/// cycle. Four to one is what fits a 9 ns cycle beside 16-bit comparisons; two to one is for longer
+/// words where the latency counts for nothing.
 ///
 /// Worked value: N = 8, OP = "sum", operands 1..8: 36 after 2 cycles.
 module reduce_tree #(
     parameter string OP = "sum",
     parameter int unsigned N = 8,
     parameter int unsigned W = 8,
+    parameter int unsigned RADIX = 4,
     localparam int unsigned OutW = (OP == "sum") ? W + $clog2(N) : W
 ) (
     input  logic                   clk_i,
@@ -16,24 +17,26 @@ module reduce_tree #(
     output logic [OutW-1:0]        data_o
 );
 
+  if (RADIX != 2 && RADIX != 4) begin : gen_check_radix
+    $fatal(1, "reduce_tree: RADIX must be 2 or 4");
+  end
+
   if (OP != "sum" && OP != "max") begin : gen_check_op
     $fatal(1, "reduce_tree: OP must be \"sum\" or \"max\"");
   end
 
-  localparam int unsigned Stages = ($clog2(N) + 1) / 2;
-  localparam int unsigned Radix = 4;
-  localparam int unsigned Padded = Radix ** Stages;
+  localparam int unsigned Stages = ($clog2(N) + $clog2(RADIX) - 1) / $clog2(RADIX);
+  localparam int unsigned Padded = RADIX ** Stages;
 
-  function automatic logic [OutW-1:0] larger(logic [OutW-1:0] a, logic [OutW-1:0] b);
+  function automatic logic [OutW-1:0] two(logic [OutW-1:0] a, logic [OutW-1:0] b);
+    if (OP == "sum") return a + b;
     return (a > b) ? a : b;
   endfunction
 
-  // Two comparisons deep, not three.
-  function automatic logic [OutW-1:0] reduce(logic [Radix-1:0][OutW-1:0] words);
-    logic [OutW-1:0] result;
-    if (OP == "sum") result = (words[0] + words[1]) + (words[2] + words[3]);
-    else result = larger(larger(words[0], words[1]), larger(words[2], words[3]));
-    return result;
+  // Four are two operations deep, not three.
+  function automatic logic [OutW-1:0] reduce(logic [RADIX-1:0][OutW-1:0] words);
+    if (RADIX == 2) return two(words[0], words[1]);
+    return two(two(words[0], words[1]), two(words[RADIX-2], words[RADIX-1]));
   endfunction
 
   // Missing operands are zeros: neutral for both operations.
@@ -45,8 +48,8 @@ module reduce_tree #(
   end
 
   for (genvar s = 0; s < Stages; s++) begin : gen_stage
-    localparam int unsigned Left = Radix ** (Stages - s - 1);
-    logic [Left*Radix-1:0][OutW-1:0] words;
+    localparam int unsigned Left = RADIX ** (Stages - s - 1);
+    logic [Left*RADIX-1:0][OutW-1:0] words;
     logic [Left-1:0][OutW-1:0] words_q;
 
     if (s == 0) begin : gen_first
@@ -56,7 +59,7 @@ module reduce_tree #(
     end
 
     always_ff @(posedge clk_i) begin
-      for (int unsigned i = 0; i < Left; i++) words_q[i] <= reduce(words[Radix*i+:Radix]);
+      for (int unsigned i = 0; i < Left; i++) words_q[i] <= reduce(words[RADIX*i+:RADIX]);
     end
   end
 

@@ -128,8 +128,8 @@ MUTANTS = {
     ),
     "a column forgotten when the maximum leaves it": Mutant(
         "softmax_total.sv",
-        "if (beat_rise == StepW'(rise)) kept[n] = total_q[n-rise];",
-        "if (beat_rise == '0) kept[n] = total_q[n];",
+        "if (beat_rises[rise]) kept[n] = total_q[n-rise];",
+        "if (beat_rises[0]) kept[n] = total_q[n];",
         "streams.scores/kind=climbing",
         "first differing stage: sum: expected",
         SPLIT,
@@ -152,8 +152,8 @@ MUTANTS = {
     ),
     "a reciprocal one too large": Mutant(
         "softmax_reciprocal.sv",
-        "(entry - (fall >> Form.r_shift))",
-        "(entry - (fall >> Form.r_shift) + softmax_pkg::LINE_W'(1))",
+        "line_d = Form.r_out'(line >> Form.r_shift);",
+        "line_d = Form.r_out'((line >> Form.r_shift) + LineW'(1));",
         "streams.scores/kind=attention",
         "first differing stage: r: expected",
         SPLIT,
