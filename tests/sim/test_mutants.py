@@ -134,6 +134,22 @@ MUTANTS = {
         "first differing stage: sum: expected",
         SPLIT,
     ),
+    "a beat as high as the row's highest so far": Mutant(
+        "softmax_window.sv",
+        "falls_o[n] = rises ? n == 0 : fall == (WIN_W + 1)'(n);",
+        "falls_o[n] = n == 0;",
+        "streams.scores/kind=attention",
+        "first differing stage: sum: expected",
+        SPLIT,
+    ),
+    "a sum kept for the next row": Mutant(
+        "softmax_window.sv",
+        "rises_o[n] = !first_q && (",
+        "rises_o[n] = (",
+        "streams.scores/kind=attention",
+        "first differing stage: sum: expected",
+        SPLIT,
+    ),
     "a high digit forgotten in the last column": Mutant(
         "softmax_total.sv",
         "if (here_q[i][n]) addends",
