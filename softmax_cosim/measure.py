@@ -93,8 +93,8 @@ class Slice:
     @property
     def identity(self) -> dict[str, Any]:
         """Which rows they are, as :class:`RowBatch` has it."""
-        trace, shape = self.planned.trace, self.layer.scores.shape
-        batch, head, query = np.unravel_index(self.picked, shape[:3])
+        trace = self.planned.trace
+        batch, head, query = self.layer.places(self.picked)
         return {
             "trace": str(trace.path),
             "model": trace.model,
@@ -128,9 +128,10 @@ class Slice:
             wrong = _mismatched(cfg, rows, answers, results)
         wrong[lost | results.error] = 0
 
-        leaves = (np.full(len(rows), -1), np.full(len(rows), -1))
         if predictable and not lost.any():
             leaves = predicted(cfg, rows.lengths, results)
+        else:
+            leaves = (np.full(len(rows), -1), np.full(len(rows), -1))
         strange = ~np.isfinite(_real(cfg, rows, results)) if cfg.outputs.has_nan else None
         nonfinite = np.zeros(len(rows), np.int64)
         if strange is not None:
@@ -232,8 +233,8 @@ class Slice:
         layer = self.layer
         scores, mask = layer.rows(self.picked)[None, None], None
         if layer.mask is not None:
-            place = np.unravel_index(self.picked, layer.scores.shape[:3])
-            mask = np.broadcast_to(layer.mask, layer.scores.shape)[place][None, None]
+            of_all = np.broadcast_to(layer.mask, layer.scores.shape)
+            mask = of_all[layer.places(self.picked)][None, None]
         planned = replace(self.planned, picked={}, kept=Kept())
         own = Layer(layer.index, scores, mask)
         return Slice(self.design, planned, own, np.arange(len(self.picked)))

@@ -89,6 +89,13 @@ class Layer:
         starts: npt.NDArray[np.int64] = rows * self.scores.shape[-1]
         return starts
 
+    def places(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
+        """Batch, head and query of rows by number, each of shape [rows]."""
+        _, heads, queries, _ = self.scores.shape
+        above = rows // queries
+        batch = above // heads
+        return batch, above - batch * heads, rows - above * queries
+
     def rows(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.floating[Any]]:
         """Scores of rows by number, as stored, shape [rows, keys]."""
         scores: npt.NDArray[np.floating[Any]] = filled(self.scores).reshape(
@@ -98,12 +105,11 @@ class Layer:
 
     def flatten(self, rows: npt.NDArray[np.int64] | None = None) -> LayerRows:
         """Rows by number (None: all): query runs fastest, then head, then batch."""
-        batch, heads, queries, _ = self.scores.shape
         if rows is None:
-            rows = np.arange(batch * heads * queries)
+            rows = np.arange(math.prod(self.scores.shape[:3]))
         scores = self.rows(rows)
         keep = unmasked(scores)
-        b, h, q = np.unravel_index(rows, (batch, heads, queries))
+        b, h, q = self.places(rows)
         if self.mask is not None:
             keep &= np.broadcast_to(self.mask, self.scores.shape)[b, h, q]
         return LayerRows(scores, keep, self.index, b, h, q)

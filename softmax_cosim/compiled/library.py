@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from softmax_cosim.simulation import toolchain
 from softmax_cosim.simulation.cache import Read, kept
 from softmax_cosim.simulation.commands import run
 
-__all__ = ["call", "confirmed", "ready"]
+__all__ = ["Confirmed", "call", "ready"]
 
 _SOURCE = Path(__file__).with_name("elements.cpp")
 _NAME = "elements.so"
@@ -43,10 +44,29 @@ def _library() -> ctypes.CDLL | None:
         return None
 
 
-def confirmed(rows: int) -> slice:
-    """Those of a batch of rows that ``golden`` computes too: one in a hundred, one at least."""
-    start = rows // 2
-    return slice(start, min(start + 1 + rows // 100, rows))
+class Confirmed:
+    """Which rows of its batches ``golden`` computes too: a hundredth of all elements, and more of
+    the first batch.
+
+    A call costs as much as thousands of elements. So it is many of one batch, and then none of
+    the next ones.
+    """
+
+    _SHARE, _AT_ONCE = 0.01, 1 << 14  # elements
+
+    def __init__(self) -> None:
+        """There was no batch yet."""
+        self._owed = float(self._AT_ONCE)
+
+    def of(self, rows: int, elements: int) -> slice:
+        """Those of the next batch, of so many rows of together so many elements; perhaps none."""
+        self._owed += self._SHARE * elements
+        if self._owed < self._AT_ONCE or not elements:
+            return slice(0, 0)
+        count = min(rows, math.ceil(self._owed * rows / elements))
+        self._owed -= count * elements / rows
+        start = (rows - count) // 2
+        return slice(start, start + count)
 
 
 def ready() -> bool:
@@ -62,10 +82,15 @@ def call(name: str, *arguments: Any) -> int:
 
     Arrays go by their address, and must be of the element type that it expects.
     """
+    result: int = _function(name)(*map(_passed, arguments))
+    return result
+
+
+@functools.cache
+def _function(name: str) -> Any:
     function = getattr(_library(), name)
     function.restype = ctypes.c_int64
-    result: int = function(*map(_passed, arguments))
-    return result
+    return function
 
 
 def _passed(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from softmax_cosim.compiled.library import call, confirmed
+from softmax_cosim.compiled.library import Confirmed, call
 from softmax_cosim.configs import Config
 from softmax_cosim.configs.numbers import Fixed
 from softmax_cosim.golden.quantise import LOWEST, Clipping, quantise
@@ -48,7 +49,7 @@ def quantised(
 ) -> tuple[Rows, Ints, Clipping, Extremes]:
     """As :meth:`.trace.Layer.flatten` and :func:`.golden.quantise.quantise` of these rows.
 
-    Rows of which a score is clipped are looked at by the latter, and some of every batch.
+    Rows of which a score is clipped are looked at by the latter, and some of some batches.
 
     Args:
         cfg: whose input format is fixed point.
@@ -81,8 +82,10 @@ def quantised(
     if layer.mask is not None:
         mask = np.broadcast_to(layer.mask, scores.shape)
         *strides, step = mask.strides
-        place = np.unravel_index(picked, scores.shape[:3])
-        mask_at = sum(np.multiply(*pair) for pair in zip(place, strides, strict=True))
+        mask_at = np.zeros(count, np.int64)
+        for place, stride in zip(layer.places(picked), strides, strict=True):
+            if stride:
+                mask_at += place * stride
         told = ctypes.c_void_p(mask.ctypes.data), mask_at, step
     q, keep = np.empty(count * length, np.int32), np.empty(count * length, np.bool_)
     kept, held = np.empty(count, np.int64), np.empty(count, np.bool_)
@@ -102,8 +105,15 @@ def quantised(
     return rows, kept, clipping, extremes
 
 
+@functools.cache
+def _confirmed(cfg: Config, dtype: str) -> Confirmed:
+    return Confirmed()
+
+
 def _confirm(cfg: Config, layer: Layer, picked: Ints, rows: Rows) -> None:
-    some = confirmed(len(picked))
+    some = _confirmed(cfg, layer.scores.dtype.name).of(len(picked), len(rows.q))
+    if some.start == some.stop:
+        return
     flat = layer.flatten(picked[some])
     codes = quantise(flat.scores, flat.keep, cfg)
     part = rows.slice(some.start, some.stop)

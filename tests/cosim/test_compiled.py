@@ -300,8 +300,15 @@ def test_without_a_compiler_golden_does_the_work(monkeypatch, tmp_path):
     assert part.measure().golden().y.tolist() == softmax(part.design.cfg, part.rows).y.tolist()
 
 
-def test_a_compiled_model_that_went_astray_is_no_verdict(monkeypatch):
-    """Some rows of every batch are golden's own."""
+@pytest.fixture
+def first():
+    """What comes next is the first batch."""
+    golden._confirmed.cache_clear()
+    compiled.quantised._confirmed.cache_clear()
+
+
+def test_a_compiled_model_that_went_astray_is_no_verdict(monkeypatch, first):
+    """Some rows of the first batch are golden's own."""
     cfg = configs.load("split_uint8")
     powers = golden._powers(cfg).copy()
     powers["power"] += 64
@@ -310,10 +317,25 @@ def test_a_compiled_model_that_went_astray_is_no_verdict(monkeypatch):
         compiled_softmax(cfg, Rows.of([[100, 200, 300]] * 10))
 
 
-def test_a_compiled_quantiser_that_went_astray_is_no_verdict(monkeypatch):
+def test_a_compiled_quantiser_that_went_astray_is_no_verdict(monkeypatch, first):
     layer = Layer(0, np.tile(np.arange(9, dtype=np.float32), (1, 1, 30, 1)))
     cfg, picked = configs.load("split_uint8"), np.arange(30)
     assert len(quantised(cfg, layer, picked, "t")[0]) == 30
+    compiled.quantised._confirmed.cache_clear()
     monkeypatch.setattr(compiled.quantised, "LOWEST", (4.0,))  # what is taken for a mask
     with pytest.raises(RuntimeError, match="split_uint8: the compiled quantiser differs"):
         quantised(cfg, layer, picked, "t")
+
+
+def test_a_hundredth_of_all_elements_is_confirmed():
+    """Of the first batch, and of batches as large, as small and as long as they may be."""
+    for rows, length in ((4096, 64), (64, 4096), (1, 3), (1, 4096)):
+        confirmed, found = library.Confirmed(), []
+        for _ in range(500_000 // rows):
+            part = confirmed.of(rows, rows * length)
+            assert 0 <= part.start <= part.stop <= rows
+            found.append((part.stop - part.start) * length)
+        assert found[0] > 0
+        extra = sum(found) - 0.01 * len(found) * rows * length
+        assert abs(extra) <= library.Confirmed._AT_ONCE + length
+    assert library.Confirmed().of(0, 0) == slice(0, 0)
