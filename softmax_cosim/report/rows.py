@@ -61,7 +61,11 @@ class RowsWriter:
         """
         self._fields = [*SCHEMA, *(FURTHER if further else ())]
         self._writing = writing
-        integers = [field.name for field in SCHEMA if pa.types.is_integer(field.type)]
+        integers, floats = (
+            [field.name for field in self._fields if is_kind(field.type)]
+            for is_kind in (pa.types.is_integer, pa.types.is_floating)
+        )
+        encodings = dict.fromkeys(integers, "DELTA_BINARY_PACKED")
         # A name is handed over once a group, not once a row.
         name = pa.dictionary(pa.int32(), pa.string())
         self._written = pa.schema(
@@ -70,9 +74,11 @@ class RowsWriter:
         self._writer: Any = pq.ParquetWriter(
             path,
             self._written,
-            compression="zstd",
+            compression="lz4",
             use_dictionary=list(_NAMES),
-            column_encoding=dict.fromkeys(integers, "DELTA_BINARY_PACKED"),
+            column_encoding=encodings | dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
+            write_statistics=[*_NAMES, *_PLAYED],  # what one picks rows by
+            write_batch_size=ROW_GROUP,
             store_schema=False,  # whoever reads it finds strings
         )
         self._waiting: list[dict[str, Any]] = []
@@ -127,26 +133,34 @@ def _table(batches: Sequence[Mapping[str, Any]], schema: Any) -> Any:
             places = np.repeat(np.array([known[name] for name in parts], np.int32), lengths)
             return pa.DictionaryArray.from_arrays(places, pa.array(known, pa.string()))
         values = np.concatenate([values for values, _ in parts])
-        if any(absent.any() for _, absent in parts):
-            absent = np.concatenate([absent for _, absent in parts])
-            return pa.array(values, field.type, mask=absent)
-        return pa.array(values, field.type)
+        if all(absent is None for _, absent in parts):
+            return pa.array(values, field.type)
+        absent = [
+            np.zeros(length, np.bool_) if absent is None else absent
+            for length, (_, absent) in zip(lengths, parts, strict=True)
+        ]
+        return pa.array(values, field.type, mask=np.concatenate(absent))
 
     return pa.table([column(field) for field in schema], schema=schema)
 
 
-def _values(field: Any, batch: RowBatch) -> tuple[Any, Bools]:
-    """A column of a batch, and where it is null; both of shape [rows]."""
-    name, none = field.name, np.zeros(len(batch), np.bool_)
+def _values(field: Any, batch: RowBatch) -> tuple[Any, Bools | None]:
+    """A column of a batch, and where it is null, if it is anywhere; both of shape [rows]."""
+    name = field.name
     figure = name.removesuffix("_total")
     if figure in _ERRORS:
         errors = batch.datapath if name == figure else batch.total
         if errors is None:
-            return np.zeros(len(batch)), ~none
+            return np.zeros(len(batch)), np.ones(len(batch), np.bool_)
         values = getattr(errors, figure)
         absent = ~batch.measured | np.isnan(values)
-        return values, absent | (batch.active == 0) if figure == "kl" else absent
-    values = getattr(batch, name)
-    if name in _PLAYED and not batch.played:
-        return values, ~none
-    return values, values < 0 if field.type == pa.int64() else none
+        if figure == "kl":
+            absent |= batch.active == 0
+    else:
+        values = getattr(batch, name)
+        if name in _PLAYED and not batch.played:
+            return values, np.ones(len(batch), np.bool_)
+        if field.type != pa.int64():
+            return values, None
+        absent = values < 0
+    return values, absent if absent.any() else None
