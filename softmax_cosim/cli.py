@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from softmax_cosim import console
 from softmax_cosim.arguments import count, numbers
@@ -51,7 +55,7 @@ def _run(words: Sequence[str]) -> int:
             word.encode()
         except UnicodeEncodeError:
             raise UsageError(_unreadable(word)) from None
-    args = _parser().parse_args(words)
+    args = _parser(words).parse_args(words)
     with built_in(getattr(args, "build_dir", None)):
         code: int = args.run(args)
     return code
@@ -66,69 +70,82 @@ def _unreadable(word: str) -> str:
     return f"the locale knows {known} alone, and {name!a} is in UTF-8; set PYTHONUTF8=1"
 
 
-def _parser() -> argparse.ArgumentParser:
-    # In here, or an import that fails would end with exit code 1.
-    from softmax_cosim import cluster, extract
-    from softmax_cosim.calibration import command as calibrate
-    from softmax_cosim.compare import command as compare
-    from softmax_cosim.eval import arguments, paper
-    from softmax_cosim.new import command as new
-    from softmax_cosim.simulation import doctor
-    from softmax_cosim.synth import command as synth
-    from softmax_cosim.verify import command as verify
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Of every command, with the arguments of the one that is asked for.
 
+    What those need is imported here: at the top, an import that fails would end with exit code 1.
+    """
     parser = argparse.ArgumentParser(
         prog="cosim", description="Softmax accelerators, co-simulated on real attention tensors."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, (about, prepare) in _COMMANDS.items():
+        command = commands.add_parser(name, help=about)
+        if name in words:  # nobody waits for the modules of the others
+            prepare(command)
+    return parser
 
-    command = commands.add_parser("replay", help="play traces through the RTL and score them")
+
+def _prepare_replay(command: argparse.ArgumentParser) -> None:
+    from softmax_cosim.cluster import arguments
+
     _replay_arguments(command)
-    cluster.add_arguments(command)
+    arguments.add_arguments(command)
     command.set_defaults(run=lambda args: _replay(args, simulate=True))
 
-    command = commands.add_parser("score", help="the same with the golden model alone")
+
+def _prepare_score(command: argparse.ArgumentParser) -> None:
     _replay_arguments(command)
     command.set_defaults(run=lambda args: _replay(args, simulate=False))
 
-    command = commands.add_parser("verify", help="play the cases of tb/cases against a design")
-    verify.add_arguments(command)
-    _build_argument(command)
-    command.set_defaults(run=verify.run)
 
-    command = commands.add_parser("new", help="make a folder with a design of one's own that runs")
-    new.add_arguments(command)
-    command.set_defaults(run=new.run)
+def _prepare_eval(command: argparse.ArgumentParser) -> None:
+    from softmax_cosim.eval import arguments
 
-    command = commands.add_parser("extract", help="record a trace from a model")
-    extract.add_arguments(command)
-    command.set_defaults(run=extract.run)
-
-    command = commands.add_parser("eval", help="run models' own tasks with another softmax")
     arguments.add_arguments(command)
     _build_argument(command)
     command.set_defaults(run=_eval)
 
-    command = commands.add_parser("compare", help="what changed from one report to another")
-    compare.add_arguments(command)
-    command.set_defaults(run=compare.run)
 
-    command = commands.add_parser("paper", help="the paper's table: what it claims, what was found")
-    paper.add_arguments(command)
-    command.set_defaults(run=paper.run)
+def _prepare_verify(command: argparse.ArgumentParser) -> None:
+    _prepare("verify.command", command)
+    _build_argument(command)
 
-    command = commands.add_parser("calibrate", help="propose parameters from a model's traces")
-    calibrate.add_arguments(command)
-    command.set_defaults(run=calibrate.run)
 
-    command = commands.add_parser("synth", help="area and clock of the core, synthesised")
-    synth.add_arguments(command)
-    command.set_defaults(run=synth.run)
+def _prepare_doctor(command: argparse.ArgumentParser) -> None:
+    from softmax_cosim.simulation import doctor
 
-    command = commands.add_parser("doctor", help="say what was found and what is worked around")
     _build_argument(command)
     command.set_defaults(run=lambda args: doctor.run())
-    return parser
+
+
+def _prepare(module: str, command: argparse.ArgumentParser) -> None:
+    """What a module of ours knows of a command."""
+    known = _imported(module)
+    known.add_arguments(command)
+    command.set_defaults(run=known.run)
+
+
+#: Of each its help, and what gives it its arguments.
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "replay": ("play traces through the RTL and score them", _prepare_replay),
+    "score": ("the same with the golden model alone", _prepare_score),
+    "verify": ("play the cases of tb/cases against a design", _prepare_verify),
+    "new": ("make a folder with a design of one's own that runs", partial(_prepare, "new.command")),
+    "extract": ("record a trace from a model", partial(_prepare, "extract")),
+    "eval": ("run models' own tasks with another softmax", _prepare_eval),
+    "compare": ("what changed from one report to another", partial(_prepare, "compare.command")),
+    "paper": (
+        "the paper's table: what it claims, what was found",
+        partial(_prepare, "eval.paper"),
+    ),
+    "calibrate": (
+        "propose parameters from a model's traces",
+        partial(_prepare, "calibration.command"),
+    ),
+    "synth": ("area and clock of the core, synthesised", partial(_prepare, "synth.command")),
+    "doctor": ("say what was found and what is worked around", _prepare_doctor),
+}
 
 
 def _build_argument(parser: argparse.ArgumentParser) -> None:
@@ -176,19 +193,25 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _replay(args: argparse.Namespace, *, simulate: bool) -> int:
-    from softmax_cosim import (
-        replay,  # it draws and writes Parquet: half a second that --help can do without
-    )
-
-    return replay.run(args, simulate=simulate)
+    # It draws and writes Parquet: half a second that --help can do without.
+    code: int = _imported("replay").run(args, simulate=simulate)
+    return code
 
 
 def _eval(args: argparse.Namespace) -> int:
-    from softmax_cosim.eval import (
-        run,  # engines and report: half a second that --help can do without
-    )
+    # Engines and report: likewise.
+    code: int = _imported("eval.run").run(args)
+    return code
 
-    return run.run(args)
+
+def _imported(module: str) -> Any:
+    """A module of ours. What it brings is no garbage that Python would look for, now or later."""
+    gc.disable()
+    try:
+        return importlib.import_module(f"softmax_cosim.{module}")
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 if __name__ == "__main__":

@@ -16,13 +16,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from softmax_cosim.configs import UsageError
-from softmax_cosim.engines import Softmax
+
+if TYPE_CHECKING:
+    from softmax_cosim.engines import Softmax
 
 __all__ = ["ADAPTERS", "Adapter", "Batch", "load", "package_file", "require", "sha256"]
 

@@ -263,7 +263,7 @@ def test_a_package_that_cannot_be_imported_is_no_mismatch(tmp_path):
     (tmp_path / "rich" / "__init__.py").write_text("raise ImportError('half installed')\n")
     program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import softmax_cosim.cli as c;"
     done = subprocess.run(
-        [sys.executable, "-c", f"{program} sys.exit(c.main(['doctor']))"],
+        [sys.executable, "-c", f"{program} sys.exit(c.main(['score', 'x', '--config', 'y']))"],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
