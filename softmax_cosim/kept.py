@@ -18,7 +18,7 @@ class Kept:
 
     def find(self, key: Hashable) -> Any:
         """What was kept under ``key``; None if nothing was."""
-        return self._values.get(key)
+        return self._values.get(key) if self._values else None  # a long key takes long to hash
 
     def keep(self, key: Hashable, value: Any, size: int) -> None:
         """Keep a value of so many bytes, if there is room."""

@@ -91,6 +91,18 @@ inline const float* numbers(const Half* row, int64_t length, std::vector<float>&
 #endif
 }
 
+/// `a / b` as a processor rounds it, if it is no less than 1e-290, faster; `inverse` is 1 / b so
+/// rounded. (Markstein: one correction of a quotient that is off by a unit in the last place.)
+[[gnu::always_inline]] inline double quotient(double a, double b, double inverse) {
+#ifdef __FMA__
+  const double near = a * inverse;
+  return __builtin_fma(__builtin_fma(-near, b, a), inverse, near);
+#else
+  (void)inverse;
+  return a / b;
+#endif
+}
+
 /// exp of x <= 0, within 2 units in the last place; 0 below -708, where doubles lose bits.
 [[gnu::always_inline]] inline double exponential(double x) {
   constexpr double kLn2High = 0x1.62e42fee00000p-1, kLn2Low = 0x1.a39ef35793c76p-33;
@@ -476,7 +488,7 @@ class Output {
     double max_abs = 0, l1 = 0, cross = 0, shared = 0, strayed = 0;  // the last two: elements
 #pragma omp simd reduction(max : max_abs) reduction(+ : l1, cross, shared, strayed)
     for (int64_t i = 0; i < whole; i++) {
-      const double p = term[i] / total;
+      const double p = quotient(term[i], total, largest);
       const double error = std::abs(out[i] - p);
       max_abs = std::max(max_abs, error);
       l1 += error;

@@ -83,13 +83,13 @@ class _Sums:
         sums = cls()
         sums.counts.update(
             rows=len(batch),
-            elements=int(batch.length.sum()),
+            elements=len(batch) * int(batch.length[0]),
             mismatched_elements=int(batch.mismatched.sum()),
-            mismatched_rows=int((batch.mismatched > 0).sum()),
-            lost_rows=int(batch.lost.sum()),
-            flagged_rows=int(batch.error.sum()),
+            mismatched_rows=int(np.count_nonzero(batch.mismatched)),
+            lost_rows=int(np.count_nonzero(batch.lost)),
+            flagged_rows=int(np.count_nonzero(batch.error)),
             nonfinite=int(batch.nonfinite.sum()),
-            nonfinite_rows=int((batch.nonfinite > 0).sum()),
+            nonfinite_rows=int(np.count_nonzero(batch.nonfinite)),
             scores=int(batch.active.sum()),
             clipped=batch.clipped,
             underflow=batch.underflow,
@@ -169,7 +169,7 @@ class Tally:
         self._warnings: tuple[tuple[str, int], ...] = ()
         self._sums = _Sums()
         self._tensors: dict[tuple[str, str, str], _Sums] = {}
-        self._pairs = Counter[int]()  # rows by length and latency
+        self._pairs = Counter[tuple[int, int]]()  # rows by length and latency
         self._predicted = self._prediction_errors = self._beats = 0
         self._l1 = {name: np.zeros(len(L1_EDGES) - 1, np.int64) for name in ("datapath", "total")}
         self._worst: dict[tuple[str, str, int, int], WorstRow] = {}
@@ -177,19 +177,24 @@ class Tally:
         self._maps: list[AttentionMap] = []
 
     def add(self, batch: RowBatch) -> None:
-        """Take in the rows of ``batch``; may call its ``detail`` for the worst of them."""
+        """Take in the rows of ``batch``, which are of one length, as those of a tensor are.
+
+        May call its ``detail`` for the worst of them.
+        """
         key = (batch.trace, batch.model, batch.tensor)
         sums = _Sums.of(batch)
         self._sums.merge(sums)
-        self._tensors.setdefault(key, _Sums()).merge(sums)
-        driven = framing.driven_lengths(self._config, batch.length)
-        size = self._config.rows_per_block
-        self._beats += int((-(-driven // self._config.lanes))[::size].sum())
-        self._filled += int(np.count_nonzero(driven > batch.length * size))
+        if key not in self._tensors:
+            self._tensors[key] = _Sums()
+        self._tensors[key].merge(sums)
+        length, size = int(batch.length[0]), self._config.rows_per_block
+        driven = int(framing.driven_lengths(self._config, batch.length[:1])[0])
+        self._beats += -(-driven // self._config.lanes) * -(-len(batch) // size)
+        self._filled += len(batch) if driven > length * size else 0
         self._added += -len(batch) % size
-        self._predicted += int(batch.predicted.sum())
-        self._prediction_errors += int(batch.mispredicted.sum())
-        self._add_latency(batch.length, batch.latency, batch.whole)
+        self._predicted += int(np.count_nonzero(batch.predicted))
+        self._prediction_errors += int(np.count_nonzero(batch.mispredicted))
+        self._add_latency(length, batch.latency, batch.whole)
         some = batch.measured & (batch.active > 0)
         if batch.datapath is not None:
             self._l1["datapath"] += _histogram(batch.datapath.l1[some])
@@ -259,15 +264,14 @@ class Tally:
             warnings=self._warnings,
         )
 
-    def _add_latency(self, length: Ints, latency: Ints, whole: Bools) -> None:
-        seen = whole & (latency >= 0)
-        both = length[seen] << 32 | latency[seen]  # neither is negative, nor as large
-        pairs, rows = np.unique(both, return_counts=True)
-        self._pairs.update(dict(zip(pairs.tolist(), rows.tolist(), strict=True)))
+    def _add_latency(self, length: int, latency: Ints, whole: Bools) -> None:
+        found, rows = np.unique(latency[whole & (latency >= 0)], return_counts=True)
+        pairs = ((length, cycles) for cycles in found.tolist())
+        self._pairs.update(dict(zip(pairs, rows.tolist(), strict=True)))
 
     def _latency(self) -> Latency:
-        found = np.array(sorted(self._pairs.items()), np.int64).reshape(-1, 2)
-        pairs = np.column_stack([found[:, 0] >> 32, found[:, 0] & 0xFFFFFFFF, found[:, 1]])
+        found = [(*pair, rows) for pair, rows in sorted(self._pairs.items())]
+        pairs = np.array(found, np.int64).reshape(-1, 3)
         order = np.argsort(pairs[:, 1], kind="stable")
         latency, rank = pairs[order, 1], np.cumsum(pairs[order, 2])
 
