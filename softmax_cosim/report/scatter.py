@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
@@ -39,7 +40,8 @@ class _Axis:
     """Maps figures to pixels; a logarithmic one has a place for 0 below all others."""
 
     def __init__(self, values: Sequence[float], start: float, end: float, *, log: bool) -> None:
-        positive = [value for value in values if value > 0] or [1.0]
+        # Half of a subnormal figure may be the figure itself.
+        positive = [value for value in values if value >= sys.float_info.min] or [1.0]
         high = max(positive)
         low = self.least = max(min(positive), 1e-12 * high)
         self.log, self.start, self.end = log, start, end

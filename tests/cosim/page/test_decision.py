@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from softmax_cosim import configs
@@ -112,6 +112,7 @@ POINTS = st.lists(
 
 @settings(deadline=None)
 @given(POINTS)
+@example([(5e-324, 0.0, False, False)])
 def test_names_hide_neither_each_other_nor_points(drawn: list[Any]) -> None:
     points = tuple(
         Point(f"{'long_' * (i % 5)}name_{i}", cost, error, own, good, i % 3 == 0 and good)
