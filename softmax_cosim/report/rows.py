@@ -132,16 +132,29 @@ def _table(batches: Sequence[Mapping[str, Any]], schema: Any) -> Any:
             known = {name: place for place, name in enumerate(dict.fromkeys(parts))}
             places = np.repeat(np.array([known[name] for name in parts], np.int32), lengths)
             return pa.DictionaryArray.from_arrays(places, pa.array(known, pa.string()))
-        values = np.concatenate([values for values, _ in parts])
-        if all(absent is None for _, absent in parts):
-            return pa.array(values, field.type)
-        absent = [
-            np.zeros(length, np.bool_) if absent is None else absent
-            for length, (_, absent) in zip(lengths, parts, strict=True)
-        ]
-        return pa.array(values, field.type, mask=np.concatenate(absent))
+        absent = None
+        if any(part is not None for _, part in parts):
+            absent = np.concatenate(
+                [
+                    np.zeros(length, np.bool_) if part is None else part
+                    for length, (_, part) in zip(lengths, parts, strict=True)
+                ]
+            )
+        return _array(field.type, [values for values, _ in parts], absent)
 
     return pa.table([column(field) for field in schema], schema=schema)
+
+
+def _array(kind: Any, parts: Sequence[Any], absent: Bools | None) -> Any:
+    """Parts end to end, null where ``absent``, as Arrow holds them: nothing is copied or checked."""
+    values = np.concatenate(parts, dtype=kind.to_pandas_dtype(), casting="same_kind")
+    held = _bits(values) if kind == pa.bool_() else pa.py_buffer(values)
+    present = None if absent is None else _bits(~absent)
+    return pa.Array.from_buffers(kind, len(values), [present, held])
+
+
+def _bits(values: Bools) -> Any:
+    return pa.py_buffer(np.packbits(values, bitorder="little"))
 
 
 def _values(field: Any, batch: RowBatch) -> tuple[Any, Bools | None]:
