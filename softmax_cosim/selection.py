@@ -17,7 +17,7 @@ __all__ = ["Picked", "Selection", "slices"]
 Picked = dict[int, npt.NDArray[np.int64]]
 
 #: Elements that a slice has at most, unless one row is longer.
-SLICE = 1 << 18
+SLICE = 1 << 19
 
 
 @dataclass(frozen=True)
