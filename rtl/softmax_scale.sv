@@ -78,7 +78,7 @@ module softmax_scale #(
     endfunction
 
     function automatic logic [ExpW-1:0] held(logic [NW-1:0] x);
-      return (x > NW'((1 << ExpW) - 1)) ? '1 : ExpW'(x);
+      return ((x >> ExpW) != '0) ? '1 : ExpW'(x);
     endfunction
 
     assign r3 = max_r3_i;

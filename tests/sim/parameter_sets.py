@@ -62,6 +62,7 @@ PARAMETER_SETS = [
     _set("split", "uint8", 4, in_w=8, frac=4, base2=True, max_len=60),
     _set("split", "int16", 4, base2=True, frac=6, max_len=500),
     _set("split", "uint4", 2, in_w=4, frac=2, max_len=1),
+    _set("split", "uint4", 4, in_w=9, frac=8, row_exp=True, base2=True, max_len=5),
     _set("split", "uint2", 16, row_exp=True, in_w=5, frac=1, max_len=300),
 ]
 
