@@ -146,7 +146,7 @@ def _table(batches: Sequence[Mapping[str, Any]], schema: Any) -> Any:
 
 
 def _array(kind: Any, parts: Sequence[Any], absent: Bools | None) -> Any:
-    """Parts end to end, null where ``absent``, as Arrow holds them: nothing is copied or checked."""
+    """Parts end to end, null where ``absent``, handed to Arrow as they lie."""
     values = np.concatenate(parts, dtype=kind.to_pandas_dtype(), casting="same_kind")
     held = _bits(values) if kind == pa.bool_() else pa.py_buffer(values)
     present = None if absent is None else _bits(~absent)
