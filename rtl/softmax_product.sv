@@ -3,7 +3,8 @@
 ///
 /// Two bits of the power pick 0, r, 2r or 3r, and 3r comes in: it is added up once a row, not once
 /// a lane. What each of them has below the cut is not added at all; one for every two digits that
-/// lose something makes up for half of it.
+/// lose something makes up for half of it. FROM and TO choose digits, of which the first ones carry that:
+/// the product is the sum of its parts.
 ///
 /// Worked value: mantissa 9'd256, r = 10'd679: 768 = 3 << 8, so 3r << 8 = 521472; with CUT = 6
 /// (521472 >> 6) + 1 = 8149.
@@ -13,6 +14,9 @@ module softmax_product #(
     parameter int unsigned MANT = 9,
     parameter int unsigned R = 10,
     parameter int unsigned CUT = 0,
+    localparam int unsigned Digits = (MANT + 2) / 2,
+    parameter int unsigned FROM = 0,
+    parameter int unsigned TO = Digits,
     localparam int unsigned ProductW = MANT + 1 + R - CUT
 ) (
     input  logic [    MANT-1:0] mantissa_i,
@@ -21,9 +25,8 @@ module softmax_product #(
     output logic [ProductW-1:0] product_o
 );
 
-  localparam int unsigned Digits = (MANT + 2) / 2;
   localparam int unsigned RowW = R + 2;
-  localparam int unsigned Added = (CUT + 1) / 4;
+  localparam int unsigned Added = (FROM == 0) ? (CUT + 1) / 4 : 0;
 
   logic [Digits-1:0][1:0] digits;
   logic [Digits-1:0][RowW-1:0] rows;
@@ -32,7 +35,8 @@ module softmax_product #(
 
   always_comb begin
     product_o = ProductW'(Added);
-    for (int unsigned i = 0; i < Digits; i++) begin
+    rows = '0;
+    for (int unsigned i = FROM; i < TO; i++) begin
       case (digits[i])
         2'd0: rows[i] = '0;
         2'd1: rows[i] = RowW'(r_i);

@@ -9,8 +9,9 @@
 /// Worked value, uint8: p = 1.0, r = .6632, n = 1: 256 * .6632 / 2 = 84.9: y = 85; with a row
 /// exponent, if it is the largest: x = 1, y = 170.
 ///
-/// Latency: 3 cycles (fetch, product, place); valid/ready. The fetch is there because a block RAM's
-/// output comes too late in the cycle for a product; the row's largest element uses it for its own.
+/// Latency: 3 cycles (fetch, product, place); 4 at int16 with BASE2 and up to 8 lanes, where the product
+/// takes two, for halves of its digits and their sum; valid/ready. The fetch is there because a block
+/// RAM's output comes too late in the cycle for a product; the row's largest element uses it for its own.
 module softmax_scale #(
     parameter int unsigned W = 8,
     parameter int unsigned OUT_W = 8,
@@ -154,23 +155,43 @@ module softmax_scale #(
   end
 
   // Product, and how far it is to be shifted.
-  logic [LANES-1:0][ProductW-1:0] product_d, placed;
-  logic [LANES-1:0][NW-1:0] n_d, n;
-  logic [LANES-1:0] dead_d, dead, keep_d, keep;
-  logic place_valid, place_ready, place_last, place_bad;
-  logic [ExpW-1:0] exponent;
+  localparam bit Halves = BASE2 && Form.newton != 0 && LANES <= 8;
+  localparam int unsigned Digits = (Mant + 2) / 2;
+  localparam int unsigned Half = Halves ? Digits / 2 : Digits;
+
+  logic [LANES-1:0][ProductW-1:0] low_d, low, high_d, high, product_d, placed;
+  logic [LANES-1:0][NW-1:0] n_d, half_n, n;
+  logic [LANES-1:0] dead_d, half_dead, dead, keep_d, half_keep, keep;
+  logic
+      half_valid, half_ready, half_last, half_bad, place_valid, place_ready, place_last, place_bad;
+  logic [ExpW-1:0] half_exponent, exponent;
 
   for (genvar i = 0; i < LANES; i++) begin : gen_product
     softmax_product #(
         .MANT(Mant),
         .R(R),
-        .CUT(Form.cut)
-    ) u_lane (
+        .CUT(Form.cut),
+        .TO(Half)
+    ) u_low (
         .mantissa_i(fetch_mantissa[i]),
         .r_i(fetch_r),
         .r3_i(fetch_r3),
-        .product_o(product_d[i])
+        .product_o(low_d[i])
     );
+
+    softmax_product #(
+        .MANT(Mant),
+        .R(R),
+        .CUT(Form.cut),
+        .FROM(Half)
+    ) u_high (
+        .mantissa_i(fetch_mantissa[i]),
+        .r_i(fetch_r),
+        .r3_i(fetch_r3),
+        .product_o(high_d[i])
+    );
+
+    assign product_d[i] = low[i] + high[i];
   end
 
   always_comb begin
@@ -181,14 +202,34 @@ module softmax_scale #(
     end
   end
 
+  if (Halves) begin : gen_halves
+    stream_reg #(
+        .W(LANES * (2 * ProductW + NW + 2) + ExpW + 2)
+    ) u_half (
+        .clk_i,
+        .rst_ni,
+        .valid_i(fetch_valid),
+        .ready_o(fetch_ready),
+        .data_i ({low_d, high_d, n_d, dead_d, keep_d, ExpW'(fetch_x), fetch_last, fetch_bad}),
+        .valid_o(half_valid),
+        .ready_i(half_ready),
+        .data_o ({low, high, half_n, half_dead, half_keep, half_exponent, half_last, half_bad})
+    );
+  end else begin : gen_whole
+    assign half_valid = fetch_valid;
+    assign fetch_ready = half_ready;
+    assign {low, high, half_n, half_dead, half_keep} = {low_d, high_d, n_d, dead_d, keep_d};
+    assign {half_exponent, half_last, half_bad} = {ExpW'(fetch_x), fetch_last, fetch_bad};
+  end
+
   stream_reg #(
       .W(LANES * (ProductW + NW + 2) + ExpW + 2)
   ) u_product (
       .clk_i,
       .rst_ni,
-      .valid_i(fetch_valid),
-      .ready_o(fetch_ready),
-      .data_i ({product_d, n_d, dead_d, keep_d, ExpW'(fetch_x), fetch_last, fetch_bad}),
+      .valid_i(half_valid),
+      .ready_o(half_ready),
+      .data_i ({product_d, half_n, half_dead, half_keep, half_exponent, half_last, half_bad}),
       .valid_o(place_valid),
       .ready_i(place_ready),
       .data_o ({placed, n, dead, keep, exponent, place_last, place_bad})
