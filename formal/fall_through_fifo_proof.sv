@@ -66,11 +66,15 @@ module fall_through_fifo_proof #(
   end
 
   int unsigned queued, place;
+  logic [W-1:0] there;
   always_comb begin
     queued = 32'(u_fifo.wr_q) + ((u_fifo.wr_q > u_fifo.rd_q) ? 0 : DEPTH) - 32'(u_fifo.rd_q);
     if (!u_fifo.queued_q) queued = 0;
-    place = 32'(u_fifo.rd_q) + 32'(ahead_q) - 1;
+    place = 32'(u_fifo.rd_q) + 32'(ahead_q) - 2;
     if (place >= DEPTH) place = place - DEPTH;
+    if (ahead_q == '0) there = u_fifo.head_q;
+    else if (32'(ahead_q) == 1) there = u_fifo.second;
+    else there = u_fifo.u_ram.mem[place];
   end
 
   a_word :
@@ -83,13 +87,14 @@ module fall_through_fifo_proof #(
       valid == (count_q != '0 || (FALL_THROUGH && push_i)));
   a_count :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      32'(count_q) == queued + 32'(u_fifo.head_valid_q) && 32'(count_q) <= DEPTH &&
-      (u_fifo.head_valid_q || !u_fifo.queued_q) &&
+      32'(count_q) == queued + 32'(u_fifo.second_valid_q) + 32'(u_fifo.head_valid_q) &&
+      32'(count_q) <= DEPTH &&
+      (u_fifo.head_valid_q || !u_fifo.second_valid_q) &&
+      (u_fifo.second_valid_q || !u_fifo.queued_q) &&
       (u_fifo.queued_q || u_fifo.wr_q == u_fifo.rd_q) &&
       32'(u_fifo.wr_q) < DEPTH && 32'(u_fifo.rd_q) < DEPTH);
   a_place :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      !picked_q || (ahead_q < count_q &&
-      (ahead_q == '0 ? u_fifo.head_q : u_fifo.mem[place]) == word_q));
+      !picked_q || (ahead_q < count_q && there == word_q));
 
 endmodule

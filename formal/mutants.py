@@ -35,7 +35,7 @@ MUTANTS = {
     "words overtaken": Mutant(
         "fall_through_fifo",
         "a_word",
-        Change("fall_through_fifo.sv", "queued_q ? mem[rd_q]", "queued_q ? mem[next(rd_q)]"),
+        Change("fall_through_fifo.sv", "second_valid_q ? second :", "queued_q ? read :"),
         10,
     ),
     "a word not shown at once": Mutant(
@@ -140,7 +140,7 @@ MUTANTS = {
     "rows overtaken": Mutant(
         "flow of rexp, three passes",
         "a_row_shape",
-        Change("fall_through_fifo.sv", "queued_q ? mem[rd_q]", "queued_q ? mem[next(rd_q)]"),
+        Change("fall_through_fifo.sv", "second_valid_q ? second :", "queued_q ? read :"),
         30,
     ),
     "a row swallowed": Mutant(

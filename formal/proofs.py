@@ -43,10 +43,7 @@ _SMALL = (
     Change("softmax_split.sv", "/ LANES + InfoLatency + 1;", "/ LANES + 2;"),
 )
 #: What holds by induction speaks of the words in a memory, which Yosys allows of a vector alone.
-_VECTORS = tuple(
-    Change(file, "logic [W-1:0] mem[DEPTH];", "logic [DEPTH-1:0][W-1:0] mem;")
-    for file in ("fall_through_fifo.sv", "ram_1r1w.sv")
-)
+_VECTORS = (Change("ram_1r1w.sv", "logic [W-1:0] mem[DEPTH];", "logic [DEPTH-1:0][W-1:0] mem;"),)
 
 
 def _flow(core: str) -> Proof:

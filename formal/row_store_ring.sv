@@ -24,12 +24,16 @@ module row_store_ring #(
     input  logic                                                 ends_queued_i,
     input  logic                                                 ends_head_valid_i,
     input  logic                        [   AddrW:0]             ends_head_i,
+    input  logic                                                 ends_second_valid_i,
+    input  logic                        [   AddrW:0]             ends_second_i,
     input  logic                        [ AddrW-1:0]             ends_wr_i,
     input  logic                        [ AddrW-1:0]             ends_rd_i,
     input  logic                        [ DEPTH-1:0][   AddrW:0] ends_mem_i,
     input  logic                                                 infos_queued_i,
     input  logic                                                 infos_head_valid_i,
     input  logic                        [INFO_W-1:0]             infos_head_i,
+    input  logic                                                 infos_second_valid_i,
+    input  logic                        [INFO_W-1:0]             infos_second_i,
     input  logic                        [ AddrW-1:0]             infos_wr_i,
     input  logic                        [ AddrW-1:0]             infos_rd_i,
     input  logic                        [ DEPTH-1:0][INFO_W-1:0] infos_mem_i,
@@ -63,12 +67,12 @@ module row_store_ring #(
   endfunction
 
   always_comb begin
-    ends_count = 32'(ends_head_valid_i);
+    ends_count = 32'(ends_head_valid_i) + 32'(ends_second_valid_i);
     if (ends_queued_i) begin
       ends_count = ends_count + 32'(ends_wr_i) - 32'(ends_rd_i);
       if (ends_wr_i <= ends_rd_i) ends_count = ends_count + DEPTH;
     end
-    infos_count = 32'(infos_head_valid_i);
+    infos_count = 32'(infos_head_valid_i) + 32'(infos_second_valid_i);
     if (infos_queued_i) begin
       infos_count = infos_count + 32'(infos_wr_i) - 32'(infos_rd_i);
       if (infos_wr_i <= infos_rd_i) infos_count = infos_count + DEPTH;
@@ -76,10 +80,13 @@ module row_store_ring #(
     entry[0] = 32'(ends_head_i >> 1);
     entry_bad[0] = ends_head_i[0];
     entry_info[0] = infos_head_i;
-    for (int unsigned i = 1; i <= DEPTH; i++) begin
-      entry[i] = 32'(ends_mem_i[wrap(32'(ends_rd_i)+i-1)] >> 1);
-      entry_bad[i] = ends_mem_i[wrap(32'(ends_rd_i)+i-1)][0];
-      entry_info[i] = infos_mem_i[wrap(32'(infos_rd_i)+i-1)];
+    entry[1] = 32'(ends_second_i >> 1);
+    entry_bad[1] = ends_second_i[0];
+    entry_info[1] = infos_second_i;
+    for (int unsigned i = 2; i <= DEPTH; i++) begin
+      entry[i] = 32'(ends_mem_i[wrap(32'(ends_rd_i)+i-2)] >> 1);
+      entry_bad[i] = ends_mem_i[wrap(32'(ends_rd_i)+i-2)][0];
+      entry_info[i] = infos_mem_i[wrap(32'(infos_rd_i)+i-2)];
     end
     for (int unsigned i = 0; i <= DEPTH; i++) begin
       offset[i] = wrap(entry[i] + DEPTH - 32'(rd_i));
@@ -125,14 +132,14 @@ module row_store_ring #(
       rises && ends_count == 32'(owed_i) && (owed_i != '0) == (beats_i != '0) &&
       32'(ends_wr_i) < DEPTH && 32'(ends_rd_i) < DEPTH &&
       (ends_queued_i || ends_wr_i == ends_rd_i) &&
-      (ends_head_valid_i || !ends_queued_i));
+      (ends_head_valid_i || !ends_second_valid_i) && (ends_second_valid_i || !ends_queued_i));
   a_infos :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       infos_count == 32'(infos_i) && owed_i == infos_i + waiting_i &&
       32'(infos_i) <= DEPTH && 32'(waiting_i) <= DEPTH &&
       32'(infos_wr_i) < DEPTH && 32'(infos_rd_i) < DEPTH &&
       (infos_queued_i || infos_wr_i == infos_rd_i) &&
-      (infos_head_valid_i || !infos_queued_i));
+      (infos_head_valid_i || !infos_second_valid_i) && (infos_second_valid_i || !infos_queued_i));
   a_picked :
   assert property (@(posedge clk_i) disable iff (!rst_ni) !picked_i || (
       32'(ahead_i) < 32'(beats_i) + 32'(open_i) && whole_i == (ahead_i < beats_i) &&

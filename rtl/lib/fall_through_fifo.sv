@@ -5,8 +5,8 @@
 /// fills up first.
 ///
 /// The oldest word stands in a register, so that no user waits for the memory: a pop, which comes
-/// late in the cycle, only enables it. The memory behind is read without a clock and small; in
-/// block RAM its slow output would be the longest path of the core.
+/// late in the cycle, only enables it. The word behind it stands in another one, or is what the
+/// memory read last, so that the memory has a cycle to read and may be a block RAM.
 ///
 /// Latency: 0 cycles when empty; 1 without FALL_THROUGH.
 module fall_through_fifo #(
@@ -30,38 +30,57 @@ module fall_through_fifo #(
     return (addr == LastAddr) ? '0 : addr + AddrW'(1);
   endfunction
 
-  (* ram_style = "distributed" *)
-  logic [W-1:0] mem[DEPTH];
   logic [AddrW-1:0] wr_q, rd_q;
-  logic [W-1:0] head_q;
-  logic head_valid_q, queued_q;
+  logic [W-1:0] head_q, behind_q, read, second;
+  logic head_valid_q, second_valid_q, second_read_q, queued_q;
   logic store, load, last_queued;
 
   assign valid_o = head_valid_q || (FALL_THROUGH && push_i);
   assign data_o = (head_valid_q || !FALL_THROUGH) ? head_q : data_i;
+  assign second = second_read_q ? read : behind_q;
 
-  // A word stays in the memory when the register stays taken; from there it moves up.
-  assign store = push_i && head_valid_q && (queued_q || !pop_i);
+  // A word stays in the memory when both places before it stay taken; from there it moves up.
+  assign store = push_i && second_valid_q && (queued_q || !pop_i);
   assign load = queued_q && pop_i;
   assign last_queued = next(rd_q) == wr_q;
 
+  ram_1r1w #(
+      .W(W),
+      .DEPTH(DEPTH)
+  ) u_ram (
+      .clk_i,
+      .we_i   (store),
+      .waddr_i(wr_q),
+      .wdata_i(data_i),
+      .re_i   (load),
+      .raddr_i(rd_q),
+      .rdata_o(read)
+  );
+
   always_ff @(posedge clk_i) begin
-    if (push_i) mem[wr_q] <= data_i;
-    if (pop_i || !head_valid_q) head_q <= queued_q ? mem[rd_q] : data_i;
+    if (pop_i || !head_valid_q) head_q <= second_valid_q ? second : data_i;
+    if (pop_i || !second_valid_q) begin
+      behind_q <= data_i;
+      second_read_q <= queued_q;
+    end
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      wr_q         <= '0;
-      rd_q         <= '0;
-      head_valid_q <= 1'b0;
-      queued_q     <= 1'b0;
+      wr_q           <= '0;
+      rd_q           <= '0;
+      head_valid_q   <= 1'b0;
+      second_valid_q <= 1'b0;
+      queued_q       <= 1'b0;
     end else begin
       if (store) wr_q <= next(wr_q);
       if (load) rd_q <= next(rd_q);
       if (store) queued_q <= 1'b1;
       else if (load && last_queued) queued_q <= 1'b0;
-      if (push_i != pop_i) head_valid_q <= push_i || queued_q;
+      if (push_i != pop_i) begin
+        head_valid_q   <= push_i || second_valid_q;
+        second_valid_q <= push_i ? head_valid_q : queued_q;
+      end
     end
   end
 

@@ -72,8 +72,8 @@ MUTANTS = {
     ),
     "rows overtaken": Mutant(
         "fall_through_fifo.sv",
-        "queued_q ? mem[rd_q]",
-        "queued_q ? mem[next(rd_q)]",
+        "second_valid_q ? second :",
+        "queued_q ? read :",
         "streams.lengths/length=mixed",
         "u_row_props.a_row_shape",
         draw="zeros",
