@@ -73,7 +73,7 @@ module fall_through_fifo_proof #(
     place = 32'(u_fifo.rd_q) + 32'(ahead_q) - 2;
     if (place >= DEPTH) place = place - DEPTH;
     if (ahead_q == '0) there = u_fifo.head_q;
-    else if (32'(ahead_q) == 1) there = u_fifo.second;
+    else if (32'(ahead_q) == 1) there = u_fifo.second_read_q ? u_fifo.read : u_fifo.behind_q;
     else there = u_fifo.u_ram.mem[place];
   end
 
@@ -90,7 +90,7 @@ module fall_through_fifo_proof #(
       32'(count_q) == queued + 32'(u_fifo.second_valid_q) + 32'(u_fifo.head_valid_q) &&
       32'(count_q) <= DEPTH &&
       (u_fifo.head_valid_q || !u_fifo.second_valid_q) &&
-      (u_fifo.second_valid_q || !u_fifo.queued_q) &&
+      (u_fifo.second_valid_q || !(u_fifo.queued_q || u_fifo.second_read_q)) &&
       (u_fifo.queued_q || u_fifo.wr_q == u_fifo.rd_q) &&
       32'(u_fifo.wr_q) < DEPTH && 32'(u_fifo.rd_q) < DEPTH);
   a_place :

@@ -35,7 +35,7 @@ MUTANTS = {
     "words overtaken": Mutant(
         "fall_through_fifo",
         "a_word",
-        Change("fall_through_fifo.sv", "second_valid_q ? second :", "queued_q ? read :"),
+        Change("fall_through_fifo.sv", "second_valid_q ? behind_q :", "1'b0 ? behind_q :"),
         10,
     ),
     "a word not shown at once": Mutant(
@@ -140,7 +140,7 @@ MUTANTS = {
     "rows overtaken": Mutant(
         "flow of rexp, three passes",
         "a_row_shape",
-        Change("fall_through_fifo.sv", "second_valid_q ? second :", "queued_q ? read :"),
+        Change("fall_through_fifo.sv", "second_valid_q ? behind_q :", "1'b0 ? behind_q :"),
         30,
     ),
     "a row swallowed": Mutant(
@@ -167,7 +167,9 @@ MUTANTS = {
     "an offer from nowhere": Mutant(
         "X of lut2d",
         "a_known_handshakes",
-        Change("fall_through_fifo.sv", "head_valid_q <= 1'b0;", "head_valid_q <= head_valid_q;"),
+        Change(
+            "fall_through_fifo.sv", "head_valid_q   <= 1'b0;", "head_valid_q   <= head_valid_q;"
+        ),
         20,
     ),
 }

@@ -25,6 +25,7 @@ module row_store_ring #(
     input  logic                                                 ends_head_valid_i,
     input  logic                        [   AddrW:0]             ends_head_i,
     input  logic                                                 ends_second_valid_i,
+    input  logic                                                 ends_second_read_i,
     input  logic                        [   AddrW:0]             ends_second_i,
     input  logic                        [ AddrW-1:0]             ends_wr_i,
     input  logic                        [ AddrW-1:0]             ends_rd_i,
@@ -33,6 +34,7 @@ module row_store_ring #(
     input  logic                                                 infos_head_valid_i,
     input  logic                        [INFO_W-1:0]             infos_head_i,
     input  logic                                                 infos_second_valid_i,
+    input  logic                                                 infos_second_read_i,
     input  logic                        [INFO_W-1:0]             infos_second_i,
     input  logic                        [ AddrW-1:0]             infos_wr_i,
     input  logic                        [ AddrW-1:0]             infos_rd_i,
@@ -132,14 +134,16 @@ module row_store_ring #(
       rises && ends_count == 32'(owed_i) && (owed_i != '0) == (beats_i != '0) &&
       32'(ends_wr_i) < DEPTH && 32'(ends_rd_i) < DEPTH &&
       (ends_queued_i || ends_wr_i == ends_rd_i) &&
-      (ends_head_valid_i || !ends_second_valid_i) && (ends_second_valid_i || !ends_queued_i));
+      (ends_head_valid_i || !ends_second_valid_i) &&
+      (ends_second_valid_i || !(ends_queued_i || ends_second_read_i)));
   a_infos :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       infos_count == 32'(infos_i) && owed_i == infos_i + waiting_i &&
       32'(infos_i) <= DEPTH && 32'(waiting_i) <= DEPTH &&
       32'(infos_wr_i) < DEPTH && 32'(infos_rd_i) < DEPTH &&
       (infos_queued_i || infos_wr_i == infos_rd_i) &&
-      (infos_head_valid_i || !infos_second_valid_i) && (infos_second_valid_i || !infos_queued_i));
+      (infos_head_valid_i || !infos_second_valid_i) &&
+      (infos_second_valid_i || !(infos_queued_i || infos_second_read_i)));
   a_picked :
   assert property (@(posedge clk_i) disable iff (!rst_ni) !picked_i || (
       32'(ahead_i) < 32'(beats_i) + 32'(open_i) && whole_i == (ahead_i < beats_i) &&

@@ -31,13 +31,12 @@ module fall_through_fifo #(
   endfunction
 
   logic [AddrW-1:0] wr_q, rd_q;
-  logic [W-1:0] head_q, behind_q, read, second;
+  logic [W-1:0] head_q, behind_q, read;
   logic head_valid_q, second_valid_q, second_read_q, queued_q;
   logic store, load, last_queued;
 
   assign valid_o = head_valid_q || (FALL_THROUGH && push_i);
   assign data_o = (head_valid_q || !FALL_THROUGH) ? head_q : data_i;
-  assign second = second_read_q ? read : behind_q;
 
   // A word stays in the memory when both places before it stay taken; from there it moves up.
   assign store = push_i && second_valid_q && (queued_q || !pop_i);
@@ -57,12 +56,12 @@ module fall_through_fifo #(
       .rdata_o(read)
   );
 
+  // What the memory reads comes late: it is chosen last.
   always_ff @(posedge clk_i) begin
-    if (pop_i || !head_valid_q) head_q <= second_valid_q ? second : data_i;
-    if (pop_i || !second_valid_q) begin
-      behind_q <= data_i;
-      second_read_q <= queued_q;
+    if (pop_i || !head_valid_q) begin
+      head_q <= second_read_q ? read : second_valid_q ? behind_q : data_i;
     end
+    if (pop_i || !second_valid_q) behind_q <= data_i;
   end
 
   always_ff @(posedge clk_i) begin
@@ -71,12 +70,14 @@ module fall_through_fifo #(
       rd_q           <= '0;
       head_valid_q   <= 1'b0;
       second_valid_q <= 1'b0;
+      second_read_q  <= 1'b0;
       queued_q       <= 1'b0;
     end else begin
       if (store) wr_q <= next(wr_q);
       if (load) rd_q <= next(rd_q);
       if (store) queued_q <= 1'b1;
       else if (load && last_queued) queued_q <= 1'b0;
+      if (pop_i || !second_valid_q) second_read_q <= queued_q;
       if (push_i != pop_i) begin
         head_valid_q   <= push_i || second_valid_q;
         second_valid_q <= push_i ? head_valid_q : queued_q;

@@ -92,7 +92,7 @@ MUTANTS = {
     ),
     "an old row after reset": Mutant(
         "fall_through_fifo.sv",
-        "head_valid_q <= 1'b0;",
+        "head_valid_q   <= 1'b0;",
         "head_valid_q <= head_valid_q;",
         "reset.in_flight/stalls=none",
         "",

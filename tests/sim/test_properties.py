@@ -72,8 +72,8 @@ MUTANTS = {
     ),
     "rows overtaken": Mutant(
         "fall_through_fifo.sv",
-        "second_valid_q ? second :",
-        "queued_q ? read :",
+        "second_valid_q ? behind_q :",
+        "1'b0 ? behind_q :",
         "streams.lengths/length=mixed",
         "u_row_props.a_row_shape",
         draw="zeros",
