@@ -52,14 +52,12 @@ def passes(cfg: Config) -> Passes:
     select = 1
     if cfg.method == "split":
         newton = bool(split.form(cfg).newton)
-        # At int16 up to 8 lanes leave a cycle: to log2(e), or else to the product.
-        spare = newton and cfg.lanes <= 8
-        octave = 2 if not cfg.base2 and (spare or not newton) else 1  # softmax_octave
+        octave = 1 if cfg.base2 or newton else 2  # softmax_octave
         power = 2
         carry = split.octaves(cfg).columns > 1
         total = 1 + _tree_stages((cfg.lanes + 1) // 2) + 1 + carry  # softmax_total
         reciprocal = 5 if newton else 4
-        scale = 4 if cfg.base2 and spare else 3  # softmax_scale
+        scale = 4 if cfg.base2 and newton and cfg.lanes <= 8 else 3  # softmax_scale
         return Passes((ingress + octave + power + total + reciprocal,), pop + scale)
     tree = _tree_stages(cfg.lanes)
     register = 1  # a block RAM's output comes too late in the cycle for more

@@ -126,11 +126,12 @@ module softmax_reciprocal #(
 
     assign gap = ProductW'(Form.unity) - ProductW'({1'b1, line_s_q}) * ProductW'(line_q);
     assign error_d = ErrorW'($signed(gap) >>> ErrorShift);
+    // A half of what is dropped lies below the start's last bit.
     assign refined = $signed(
-        RefinedW'({start_q, Form.newton'(0)})
+        {1'b0, start_q, Form.newton'(1 << (Drop - 1))}
     ) + $signed(
         RefinedW'(start_q)
-    ) * RefinedW'(error_q) + RefinedW'(1 << (Drop - 1));
+    ) * RefinedW'(error_q);
 
     always_ff @(posedge clk_i) begin
       line_s_q <= s_q;
