@@ -69,7 +69,7 @@ module fall_through_fifo_proof #(
   logic [W-1:0] there;
   always_comb begin
     queued = 32'(u_fifo.wr_q) + ((u_fifo.wr_q > u_fifo.rd_q) ? 0 : DEPTH) - 32'(u_fifo.rd_q);
-    if (!u_fifo.queued) queued = 0;
+    if (!u_fifo.queued_q) queued = 0;
     place = 32'(u_fifo.rd_q) + 32'(ahead_q) - 2;
     if (place >= DEPTH) place = place - DEPTH;
     if (ahead_q == '0) there = u_fifo.head_q;
@@ -90,7 +90,8 @@ module fall_through_fifo_proof #(
       32'(count_q) == queued + 32'(u_fifo.second_valid_q) + 32'(u_fifo.head_valid_q) &&
       32'(count_q) <= DEPTH &&
       (u_fifo.head_valid_q || !u_fifo.second_valid_q) &&
-      (u_fifo.second_valid_q || !(u_fifo.queued || u_fifo.second_read_q)) &&
+      (u_fifo.second_valid_q || !(u_fifo.queued_q || u_fifo.second_read_q)) &&
+      (u_fifo.queued_q || u_fifo.wr_q == u_fifo.rd_q) &&
       32'(u_fifo.wr_q) < DEPTH && 32'(u_fifo.rd_q) < DEPTH);
   a_place :
   assert property (@(posedge clk_i) disable iff (!rst_ni)

@@ -133,6 +133,7 @@ module row_store_ring #(
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       rises && ends_count == 32'(owed_i) && (owed_i != '0) == (beats_i != '0) &&
       32'(ends_wr_i) < DEPTH && 32'(ends_rd_i) < DEPTH &&
+      (ends_queued_i || ends_wr_i == ends_rd_i) &&
       (ends_head_valid_i || !ends_second_valid_i) &&
       (ends_second_valid_i || !(ends_queued_i || ends_second_read_i)));
   a_infos :
@@ -140,6 +141,7 @@ module row_store_ring #(
       infos_count == 32'(infos_i) && owed_i == infos_i + waiting_i &&
       32'(infos_i) <= DEPTH && 32'(waiting_i) <= DEPTH &&
       32'(infos_wr_i) < DEPTH && 32'(infos_rd_i) < DEPTH &&
+      (infos_queued_i || infos_wr_i == infos_rd_i) &&
       (infos_head_valid_i || !infos_second_valid_i) &&
       (infos_second_valid_i || !(infos_queued_i || infos_second_read_i)));
   a_picked :

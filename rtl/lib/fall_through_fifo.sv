@@ -32,16 +32,16 @@ module fall_through_fifo #(
 
   logic [AddrW-1:0] wr_q, rd_q;
   logic [W-1:0] head_q, behind_q, read;
-  logic head_valid_q, second_valid_q, second_read_q;
-  logic store, load, queued;
+  logic head_valid_q, second_valid_q, second_read_q, queued_q;
+  logic store, load, last_queued;
 
   assign valid_o = head_valid_q || (FALL_THROUGH && push_i);
   assign data_o = (head_valid_q || !FALL_THROUGH) ? head_q : data_i;
 
   // A word stays in the memory when both places before it stay taken; from there it moves up.
-  assign store = push_i && second_valid_q && (queued || !pop_i);
-  assign load = queued && pop_i;
-  assign queued = wr_q != rd_q;
+  assign store = push_i && second_valid_q && (queued_q || !pop_i);
+  assign load = queued_q && pop_i;
+  assign last_queued = next(rd_q) == wr_q;
 
   ram_1r1w #(
       .W(W),
@@ -71,13 +71,16 @@ module fall_through_fifo #(
       head_valid_q   <= 1'b0;
       second_valid_q <= 1'b0;
       second_read_q  <= 1'b0;
+      queued_q       <= 1'b0;
     end else begin
       if (store) wr_q <= next(wr_q);
       if (load) rd_q <= next(rd_q);
-      if (pop_i || !second_valid_q) second_read_q <= queued;
+      if (store) queued_q <= 1'b1;
+      else if (load && last_queued) queued_q <= 1'b0;
+      if (pop_i || !second_valid_q) second_read_q <= queued_q;
       if (push_i != pop_i) begin
         head_valid_q   <= push_i || second_valid_q;
-        second_valid_q <= push_i ? head_valid_q : queued;
+        second_valid_q <= push_i ? head_valid_q : queued_q;
       end
     end
   end
@@ -86,6 +89,7 @@ module fall_through_fifo #(
   a_pop_has_word :
   assert property (@(posedge clk_i) disable iff (!rst_ni) !pop_i || valid_o);
   a_push_has_room :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) !(store && !load) || next(wr_q) != rd_q);
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      !(store && !load) || !queued_q || wr_q != rd_q);
 
 endmodule
