@@ -165,7 +165,8 @@ def _assignment(text: bytes) -> bytes:
 def _port(plain: bytes, mutants: Sequence[tuple[int, bytes]]) -> bytes:
     name, value = _connection(plain)
     for n, text in mutants:
-        value = f"({_chosen(n)}\n) ? (".encode() + _connection(text)[1] + b") : (" + value + b")"
+        guard = f"({_chosen(n)}) ?\n(".encode()  # each on a line, by which it is blamed
+        value = guard + _connection(text)[1] + b") :\n(" + value + b")"
     return b"." + name + b"(" + value + b")"
 
 
