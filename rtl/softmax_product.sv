@@ -3,7 +3,7 @@
 ///
 /// Two bits of the power pick 0, r, 2r or 3r, and 3r comes in: it is added up once a row, not once
 /// a lane. What each of them has below the cut is not added at all; one for every two digits that
-/// lose something makes up for half of it. FROM and TO choose digits, of which the first ones carry that:
+/// lose something makes up for half of it, and comes with the first digit. FROM and TO choose digits:
 /// the product is the sum of its parts.
 ///
 /// Worked value: mantissa 9'd256, r = 10'd679: 768 = 3 << 8, so 3r << 8 = 521472; with CUT = 6
