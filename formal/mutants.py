@@ -59,25 +59,40 @@ MUTANTS = {
     "a row given before its info": Mutant(
         "row_store",
         "a_info",
-        Change("row_store.sv", "issue = row_valid &&", "issue = end_valid &&"),
+        Change("row_store.sv", "read_q && row_valid", "read_q && end_valid"),
         10,
     ),
     "a row given before it is whole": Mutant(
         "row_store",
         "a_whole",
-        Change("row_store.sv", "issue = row_valid &&", "issue = (used_q != '0) &&"),
+        Change("row_store.sv", "read_q && row_valid", "read_q"),
         10,
     ),
     "the last beat a beat late": Mutant(
         "row_store",
         "a_beat",
-        Change("row_store.sv", "rd_q == row_end", "rd_q == next(row_end)"),
+        Change("row_store.sv", "rd_q == row_next", "rd_q == next(row_next)"),
         12,
     ),
     "a bad row's room kept": Mutant(
         "row_store",
         "a_room",
-        Change("row_store.sv", "used_q - open_q + FillW'(!issue_q)", "used_q"),
+        Change("row_store.sv", "used_q - open_q + FillW'(!pop_q)", "used_q"),
+        12,
+    ),
+    "a beat read before it is there": Mutant(
+        "row_store", "a_data", Change("row_store.sv", "more = rd_q != wr_q", "more = 1'b1"), 10
+    ),
+    "a beat that waits overwritten": Mutant(
+        "row_store",
+        "a_data",
+        Change("row_store.sv", "read = more && (!read_q || pop)", "read = more"),
+        10,
+    ),
+    "a row that waits for nothing": Mutant(
+        "row_store",
+        "a_offers",
+        Change("row_store.sv", "read_q <= more;", "read_q <= more && !pop;"),
         12,
     ),
     "a beat too many": Mutant(
@@ -110,13 +125,13 @@ MUTANTS = {
     "a row cut short": Mutant(
         "flow of rexp, two passes",
         "a_row_shape",
-        Change("row_store.sv", "rd_q == row_end", "1'b1"),
+        Change("row_store.sv", "rd_q == row_next", "1'b1"),
         24,
     ),
     "a result before its row": Mutant(
         "flow of rexp, two passes",
         "a_row_is_in",
-        Change("row_store.sv", "issue = row_valid &&", "issue = (used_q != '0) &&"),
+        Change("row_store.sv", "read_q && row_valid", "read_q"),
         20,
     ),
     "a hole in tkeep taken": Mutant(

@@ -39,7 +39,7 @@ class Proof(NamedTuple):
 
 #: A row store of a few beats is full within a few cycles; how many makes no other difference.
 _SMALL = (
-    Change("softmax_pkg.sv", "IN_FLIGHT = 13;", "IN_FLIGHT = 2;"),
+    Change("softmax_pkg.sv", "IN_FLIGHT = 14;", "IN_FLIGHT = 2;"),
     Change("softmax_split.sv", "/ LANES + InfoLatency + 1;", "/ LANES + 2;"),
 )
 #: What holds by induction speaks of the words in a memory, which Yosys allows of a vector alone.

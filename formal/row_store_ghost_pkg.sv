@@ -18,7 +18,7 @@ package row_store_ghost_pkg;
     logic        last;     // it is the last of its row
     logic        bad;      // it stands for a bad row
     count_t      ahead;    // beats before it
-    logic        leaves;   // it leaves the memory in this cycle
+    logic        leaves;   // it leaves the store in this cycle
     logic [31:0] word;
   } view_t;
 

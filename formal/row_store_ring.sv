@@ -17,10 +17,12 @@ module row_store_ring #(
     input  logic                        [ AddrW-1:0]             wr_i,
     input  logic                        [ AddrW-1:0]             start_i,
     input  logic                        [ AddrW-1:0]             rd_i,
+    input  logic                                                 read_i,
+    input  logic                        [DATA_W-1:0]             read_data_i,
     input  logic                        [ FillW-1:0]             store_open_i,
     input  logic                        [ FillW-1:0]             used_i,
     input  logic                                                 full_i,
-    input  logic                                                 issue_q_i,
+    input  logic                                                 pop_q_i,
     input  logic                                                 ends_queued_i,
     input  logic                                                 ends_head_valid_i,
     input  logic                        [   AddrW:0]             ends_head_i,
@@ -57,12 +59,13 @@ module row_store_ring #(
     output row_store_ghost_pkg::count_t                          head_o
 );
 
-  // The ring: entry i of u_ends says where the i-th complete row ends, counted from rd_q.
+  // The ring: entry i of u_ends says where the row behind the i-th complete one starts. All is
+  // counted from the oldest beat that has not left, which stands before rd_q once it has been read.
   int unsigned entry[DEPTH+1];
   int unsigned offset[DEPTH+1];
   logic entry_bad[DEPTH+1];
   logic [INFO_W-1:0] entry_info[DEPTH+1];
-  int unsigned ends_count, infos_count, picked_at;
+  int unsigned ends_count, infos_count, oldest, picked_at;
 
   function automatic int unsigned wrap(int unsigned n);
     return (n >= DEPTH) ? n - DEPTH : n;
@@ -90,10 +93,11 @@ module row_store_ring #(
       entry_bad[i] = ends_mem_i[wrap(32'(ends_rd_i)+i-2)][0];
       entry_info[i] = infos_mem_i[wrap(32'(infos_rd_i)+i-2)];
     end
+    oldest = wrap(32'(rd_i) + (read_i ? DEPTH - 1 : 0));
     for (int unsigned i = 0; i <= DEPTH; i++) begin
-      offset[i] = wrap(entry[i] + DEPTH - 32'(rd_i));
+      offset[i] = wrap(wrap(entry[i] + 2 * DEPTH - 1 - oldest));
     end
-    picked_at = wrap(32'(rd_i) + 32'(ahead_i));
+    picked_at = wrap(oldest + 32'(ahead_i));
   end
 
   logic ring, rises;
@@ -113,11 +117,12 @@ module row_store_ring #(
     end
     ring = 32'(beats_i) + 32'(open_i) <= DEPTH && 32'(open_i) <= DEPTH - 2 &&
         32'(store_open_i) == 32'(open_i) &&
-        32'(used_i) == 32'(beats_i) + 32'(open_i) + 32'(issue_q_i) &&
+        32'(used_i) == 32'(beats_i) + 32'(open_i) + 32'(pop_q_i) &&
         32'(used_i) <= DEPTH &&
         full_i == (32'(used_i) == DEPTH) &&
         32'(rd_i) < DEPTH &&
-        32'(start_i) == wrap(32'(rd_i) + 32'(beats_i)) &&
+        (read_i ? beats_i != '0 || open_i != '0 : 32'(beats_i) + 32'(open_i) <= 1) &&
+        32'(start_i) == wrap(oldest + 32'(beats_i)) &&
         32'(wr_i) == wrap(32'(start_i) + 32'(open_i));
   end
 
@@ -147,7 +152,8 @@ module row_store_ring #(
   a_picked :
   assert property (@(posedge clk_i) disable iff (!rst_ni) !picked_i || (
       32'(ahead_i) < 32'(beats_i) + 32'(open_i) && whole_i == (ahead_i < beats_i) &&
-      (bad_i || ram_i[picked_at] == word_i)));
+      (bad_i || ram_i[picked_at] == word_i) &&
+      (bad_i || !read_i || ahead_i != '0 || read_data_i == word_i)));
   a_picked_row :
   assert property (@(posedge clk_i) disable iff (!rst_ni) !picked_i || (
       (whole_i || (!last_i && !bad_i && rows_i == owed_i)) &&

@@ -23,9 +23,9 @@ module softmax_flow_lut2d_proof #(
 
   localparam int unsigned Front = 1;
   localparam int unsigned InfoA = 2;
-  localparam int unsigned Middle = 5;
+  localparam int unsigned Middle = 4;
   localparam int unsigned InfoB = 4;
-  localparam int unsigned Tail = 3;
+  localparam int unsigned Tail = 2;
 
   softmax_flow_pkg::stage_t [ Front-1:0] front;
   softmax_flow_pkg::stage_t [Middle-1:0] middle;
@@ -89,16 +89,6 @@ module softmax_flow_lut2d_proof #(
     assume (a_pick == u_flow.u_top.gen_lut2d.u_core.u_exponents.u_store.u_ghost.pick);
   end
 
-  softmax_flow_pkg::stage_t pop_stage;
-  assign pop_stage = '{
-          valid: u_flow.u_top.gen_lut2d.u_core.u_exponents.pop_valid,
-          last: u_flow.u_top.gen_lut2d.u_core.u_exponents.pop_last,
-          bad: u_flow.u_top.gen_lut2d.u_core.u_exponents.pop_bad,
-          skip: 1'b0,
-          moves: u_flow.u_top.gen_lut2d.u_core.u_exponents.pop_ready,
-          keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_lut2d.u_core.u_exponents.pop_keep)
-      };
-
   softmax_flow_pkg::stage_t idx_stage;
   assign idx_stage = '{
           valid: u_flow.u_top.gen_lut2d.u_core.u_exponents.idx_valid,
@@ -139,7 +129,7 @@ module softmax_flow_lut2d_proof #(
           keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_lut2d.u_core.tenth_keep)
       };
 
-  assign middle = {core_tenth_stage, core_exp_stage, exp_stage, idx_stage, pop_stage};
+  assign middle = {core_tenth_stage, core_exp_stage, exp_stage, idx_stage};
 
   assign b_view = u_flow.u_top.gen_lut2d.u_core.u_code_store.u_ghost.view_o;
   assign b_keep = b_view.word[LANES+:LANES];
@@ -153,15 +143,7 @@ module softmax_flow_lut2d_proof #(
     assume (b_pick == u_flow.u_top.gen_lut2d.u_core.u_code_store.u_ghost.pick);
   end
 
-  softmax_flow_pkg::stage_t fin_stage, sel_stage;
-  assign fin_stage = '{
-          valid: u_flow.u_top.gen_lut2d.u_core.fin_valid,
-          last: u_flow.u_top.gen_lut2d.u_core.fin_last,
-          bad: u_flow.u_top.gen_lut2d.u_core.fin_bad,
-          skip: 1'b0,
-          moves: u_flow.u_top.gen_lut2d.u_core.fin_ready,
-          keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_lut2d.u_core.fin_keep)
-      };
+  softmax_flow_pkg::stage_t sel_stage;
   assign sel_stage = '{
           valid: u_flow.u_top.gen_lut2d.u_core.sel_valid,
           last: u_flow.u_top.gen_lut2d.u_core.sel_last,
@@ -173,7 +155,7 @@ module softmax_flow_lut2d_proof #(
 
   // What stands for a malformed row loses its lanes in the last stage.
   always_comb begin
-    tail = {leaving, sel_stage, fin_stage};
+    tail = {leaving, sel_stage};
     for (int unsigned i = 0; i + 1 < Tail; i++) if (tail[i].bad) tail[i].keep = '0;
   end
 

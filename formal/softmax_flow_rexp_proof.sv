@@ -23,9 +23,9 @@ module softmax_flow_rexp_proof #(
 
   localparam int unsigned Front = 1;
   localparam int unsigned InfoA = 2;
-  localparam int unsigned Middle = 4;
-  localparam int unsigned InfoB = 4;
-  localparam int unsigned Tail = 4;
+  localparam int unsigned Middle = 3;
+  localparam int unsigned InfoB = 5;
+  localparam int unsigned Tail = 3;
 
   softmax_flow_pkg::stage_t [ Front-1:0] front;
   softmax_flow_pkg::stage_t [Middle-1:0] middle;
@@ -89,16 +89,6 @@ module softmax_flow_rexp_proof #(
     assume (a_pick == u_flow.u_top.gen_rexp.u_core.u_exponents.u_store.u_ghost.pick);
   end
 
-  softmax_flow_pkg::stage_t pop_stage;
-  assign pop_stage = '{
-          valid: u_flow.u_top.gen_rexp.u_core.u_exponents.pop_valid,
-          last: u_flow.u_top.gen_rexp.u_core.u_exponents.pop_last,
-          bad: u_flow.u_top.gen_rexp.u_core.u_exponents.pop_bad,
-          skip: 1'b0,
-          moves: u_flow.u_top.gen_rexp.u_core.u_exponents.pop_ready,
-          keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_rexp.u_core.u_exponents.pop_keep)
-      };
-
   softmax_flow_pkg::stage_t idx_stage;
   assign idx_stage = '{
           valid: u_flow.u_top.gen_rexp.u_core.u_exponents.idx_valid,
@@ -129,11 +119,12 @@ module softmax_flow_rexp_proof #(
           keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_rexp.u_core.exp_keep)
       };
 
-  assign middle = {core_exp_stage, exp_stage, idx_stage, pop_stage};
+  assign middle = {core_exp_stage, exp_stage, idx_stage};
 
   assign b_view = u_flow.u_top.gen_rexp.u_core.u_code_store.u_ghost.view_o;
   assign b_keep = b_view.word[LANES+:LANES];
   assign b_info = {
+    u_flow.u_top.gen_rexp.u_core.alpha_valid,
     u_flow.u_top.gen_rexp.u_core.u_sum_index.u_valid.gen_line.line_q[1],
     u_flow.u_top.gen_rexp.u_core.u_sum_index.u_valid.gen_line.line_q[0],
     u_flow.u_top.gen_rexp.u_core.u_sum.valid_o,
@@ -143,15 +134,7 @@ module softmax_flow_rexp_proof #(
     assume (b_pick == u_flow.u_top.gen_rexp.u_core.u_code_store.u_ghost.pick);
   end
 
-  softmax_flow_pkg::stage_t fin_stage, out_stage, sel_stage;
-  assign fin_stage = '{
-          valid: u_flow.u_top.gen_rexp.u_core.fin_valid,
-          last: u_flow.u_top.gen_rexp.u_core.fin_last,
-          bad: u_flow.u_top.gen_rexp.u_core.fin_bad,
-          skip: 1'b0,
-          moves: u_flow.u_top.gen_rexp.u_core.fin_ready,
-          keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_rexp.u_core.fin_keep)
-      };
+  softmax_flow_pkg::stage_t out_stage, sel_stage;
   assign out_stage = '{
           valid: u_flow.u_top.gen_rexp.u_core.out_valid,
           last: u_flow.u_top.gen_rexp.u_core.out_last,
@@ -171,7 +154,7 @@ module softmax_flow_rexp_proof #(
 
   // What stands for a malformed row loses its lanes in the last stage.
   always_comb begin
-    tail = {leaving, sel_stage, out_stage, fin_stage};
+    tail = {leaving, sel_stage, out_stage};
     for (int unsigned i = 0; i + 1 < Tail; i++) if (tail[i].bad) tail[i].keep = '0;
   end
 

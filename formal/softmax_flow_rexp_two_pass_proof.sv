@@ -22,10 +22,10 @@ module softmax_flow_rexp_two_pass_proof #(
 );
 
   localparam int unsigned Front = 1;
-  localparam int unsigned InfoA = 9;
+  localparam int unsigned InfoA = 10;
   localparam int unsigned Middle = 1;
   localparam int unsigned InfoB = 1;
-  localparam int unsigned Tail = 4;
+  localparam int unsigned Tail = 3;
 
   softmax_flow_pkg::stage_t [ Front-1:0] front;
   softmax_flow_pkg::stage_t [Middle-1:0] middle;
@@ -83,6 +83,7 @@ module softmax_flow_rexp_two_pass_proof #(
   assign a_view = u_flow.u_top.gen_rexp_two_pass.u_core.u_store.u_ghost.view_o;
   assign a_keep = a_view.word[LANES+:LANES];
   assign a_info = {
+    u_flow.u_top.gen_rexp_two_pass.u_core.alpha_valid,
     u_flow.u_top.gen_rexp_two_pass.u_core.u_sum_index.u_valid.gen_line.line_q[1],
     u_flow.u_top.gen_rexp_two_pass.u_core.u_sum_index.u_valid.gen_line.line_q[0],
     u_flow.u_top.gen_rexp_two_pass.u_core.u_count.u_valid.gen_line.line_q[1],
@@ -97,15 +98,7 @@ module softmax_flow_rexp_two_pass_proof #(
   always_ff @(posedge clk_i) begin
     assume (a_pick == u_flow.u_top.gen_rexp_two_pass.u_core.u_store.u_ghost.pick);
   end
-  softmax_flow_pkg::stage_t pop_stage, out_stage, sel_stage;
-  assign pop_stage = '{
-          valid: u_flow.u_top.gen_rexp_two_pass.u_core.pop_valid,
-          last: u_flow.u_top.gen_rexp_two_pass.u_core.pop_last,
-          bad: u_flow.u_top.gen_rexp_two_pass.u_core.pop_bad,
-          skip: 1'b0,
-          moves: u_flow.u_top.gen_rexp_two_pass.u_core.pop_ready,
-          keep: softmax_flow_pkg::MAX_LANES'(u_flow.u_top.gen_rexp_two_pass.u_core.pop_keep)
-      };
+  softmax_flow_pkg::stage_t out_stage, sel_stage;
   assign out_stage = '{
           valid: u_flow.u_top.gen_rexp_two_pass.u_core.out_valid,
           last: u_flow.u_top.gen_rexp_two_pass.u_core.out_last,
@@ -125,7 +118,7 @@ module softmax_flow_rexp_two_pass_proof #(
 
   // What stands for a malformed row loses its lanes in the last stage.
   always_comb begin
-    tail = {leaving, sel_stage, out_stage, pop_stage};
+    tail = {leaving, sel_stage, out_stage};
     for (int unsigned i = 0; i + 1 < Tail; i++) if (tail[i].bad) tail[i].keep = '0;
   end
 

@@ -25,7 +25,7 @@ module softmax_flow_split_proof #(
   localparam int unsigned InfoA = 6;
   localparam int unsigned Middle = 1;
   localparam int unsigned InfoB = 1;
-  localparam int unsigned Tail = 4;
+  localparam int unsigned Tail = 3;
 
   softmax_flow_pkg::stage_t [ Front-1:0] front;
   softmax_flow_pkg::stage_t [Middle-1:0] middle;
@@ -83,7 +83,7 @@ module softmax_flow_split_proof #(
   localparam int unsigned OctW = $clog2(Scale.last + 1);
 
   // A lane that is kept has an octave, or else the mantissa's low bit.
-  logic [LANES-1:0] half_keep, octave_keep, line_keep, term_keep, out_keep, fetch_keep;
+  logic [LANES-1:0] half_keep, octave_keep, line_keep, term_keep, fetch_keep;
 
   for (genvar i = 0; i < LANES; i++) begin : gen_keep
     assign half_keep[i] = u_flow.u_top.gen_split.u_core.u_octave.side[3+i]
@@ -95,8 +95,6 @@ module softmax_flow_split_proof #(
     assign term_keep[i] = u_flow.u_top.gen_split.u_core.term_octave[i] != '0
         || u_flow.u_top.gen_split.u_core.term_mantissa[i][0];
     assign a_keep[i] = a_view.word[LANES*Mant+i*OctW+:OctW] != '0 || a_view.word[i*Mant];
-    assign out_keep[i] = u_flow.u_top.gen_split.u_core.out_octave[i] != '0
-        || u_flow.u_top.gen_split.u_core.out_mantissa[i][0];
     assign fetch_keep[i] = u_flow.u_top.gen_split.u_core.u_scale.fetch_octave[i] != '0
         || u_flow.u_top.gen_split.u_core.u_scale.fetch_mantissa[i][0];
   end
@@ -157,15 +155,7 @@ module softmax_flow_split_proof #(
     assume (a_pick == u_flow.u_top.gen_split.u_core.u_store.u_ghost.pick);
   end
 
-  softmax_flow_pkg::stage_t out, fetch, place;
-  assign out = '{
-          valid: u_flow.u_top.gen_split.u_core.out_valid,
-          last: u_flow.u_top.gen_split.u_core.out_last,
-          bad: u_flow.u_top.gen_split.u_core.out_bad,
-          skip: 1'b0,
-          moves: u_flow.u_top.gen_split.u_core.out_ready,
-          keep: softmax_flow_pkg::MAX_LANES'(out_keep)
-      };
+  softmax_flow_pkg::stage_t fetch, place;
   assign fetch = '{
           valid: u_flow.u_top.gen_split.u_core.u_scale.fetch_valid,
           last: u_flow.u_top.gen_split.u_core.u_scale.fetch_last,
@@ -185,7 +175,7 @@ module softmax_flow_split_proof #(
 
   // What stands for a malformed row loses its lanes in the last two stages.
   always_comb begin
-    tail = {leaving, place, fetch, out};
+    tail = {leaving, place, fetch};
     for (int unsigned i = 0; i + 2 < Tail; i++) if (tail[i].bad) tail[i].keep = '0;
   end
 

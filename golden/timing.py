@@ -48,27 +48,27 @@ def passes(cfg: Config) -> Passes:
     ingress = 1
     index = 1
     sum_index = 2
-    pop = 1
     select = 1
     if cfg.method == "split":
         newton = bool(split.form(cfg).newton)
-        octave = 1 if cfg.base2 or newton else 2  # softmax_octave
+        octave = 1 if cfg.base2 or (newton and cfg.lanes > 8) else 2  # softmax_octave
         power = 2
         carry = split.octaves(cfg).columns > 1
         total = 1 + _tree_stages((cfg.lanes + 1) // 2) + 1 + carry  # softmax_total
         reciprocal = 5 if newton else 4
-        scale = 4 if cfg.base2 and newton and cfg.lanes <= 8 else 3  # softmax_scale
-        return Passes((ingress + octave + power + total + reciprocal,), pop + scale)
+        scale = 4 if cfg.row_exp or newton else 3  # softmax_scale
+        return Passes((ingress + octave + power + total + reciprocal,), scale)
     tree = _tree_stages(cfg.lanes)
     register = 1  # a block RAM's output comes too late in the cycle for more
+    alpha = 1 if cfg.method == "rexp" else 0  # softmax_alpha
     if cfg.two_pass:
         count = tree + 1 + 4 + _tree_stages(len(lut_1e(cfg.w)) - 1)  # softmax_count
-        return Passes((ingress + count + sum_index,), pop + register + index + select)
+        return Passes((ingress + count + sum_index + alpha,), register + index + select)
     exponent = 1 if cfg.method == "rexp" else 2  # softmax_exp, softmax_tenth
-    maximum = ingress + tree + 1
-    total = pop + register + index + exponent + tree + 1 + sum_index
+    maximum = ingress + max(tree, 1) + 1  # softmax_exponents
+    total = register + index + exponent + tree + 1 + sum_index + alpha
     divide = 1 if cfg.method == "rexp" else 0  # softmax_divide
-    return Passes((maximum, total), pop + register + divide + select)
+    return Passes((maximum, total), register + divide + select)
 
 
 def is_known(cfg: Config) -> bool:

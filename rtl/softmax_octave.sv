@@ -9,8 +9,8 @@
 /// Worked value, w = 8, F = 4, 8-bit scores: q = 16 (1.0): c is 1.4427 octaves above that of 0:
 /// 12.4590 + 1.4427 + 1, as -128 is -11.541.
 ///
-/// Latency: 2 cycles (two halves of the additions, their sum), 1 with BASE2 and where a Newton step
-/// has taken the cycle (softmax_reciprocal.sv); valid/ready.
+/// Latency: 2 cycles (two halves of the additions, their sum), 1 with BASE2, and at int16 with more than
+/// 8 lanes, where their sum (softmax_total.sv) has taken the cycle; valid/ready.
 module softmax_octave #(
     parameter int unsigned W = 8,
     parameter bit ROW_EXP = 1'b0,
@@ -44,7 +44,7 @@ module softmax_octave #(
   localparam int unsigned Digits = 32;
   localparam logic [Digits-1:0] Plus = (32'd3 * Scale.factor & ~Scale.factor) >> 1;
   localparam logic [Digits-1:0] Minus = (~(32'd3 * Scale.factor) & Scale.factor) >> 1;
-  localparam bit Halves = !BASE2 && Form.newton == 0;
+  localparam bit Halves = !BASE2 && (Form.newton == 0 || LANES <= 8);
   localparam int unsigned Half = Halves ? $clog2(Scale.factor) / 2 : Digits;
 
   logic [LANES-1:0][ProductW-1:0] low_d, low, high_d, high;

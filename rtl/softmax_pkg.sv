@@ -13,8 +13,8 @@ package softmax_pkg;
   localparam int unsigned TENTHS = 11;
   localparam int unsigned USER_W = 5;
   /// Beats that may come in between a row's last and its first of the next pass (row_store.sv): the
-  /// most is that of two passes at int16 and 32 lanes, 12 to the row's info.
-  localparam int unsigned IN_FLIGHT = 13;
+  /// most is that of two passes at int16 and 32 lanes, 13 to the row's info.
+  localparam int unsigned IN_FLIGHT = 14;
 
   /// Row `j` of LUT_sigma takes 2^SIGMA_STRIDE_W words of address space.
   localparam int unsigned SIGMA_STRIDE_W = $clog2(softmax_regs_pkg::LUT_SIGMA_STRIDE);

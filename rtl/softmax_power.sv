@@ -56,12 +56,15 @@ module softmax_power #(
   // The slope is below 2 units a step, so that a segment rises by less than two of itself.
   localparam int unsigned SlopeW = Form.mant + Form.p_shift - Form.g + 1;
   localparam int unsigned RiseW = SlopeW + RestW;
+  // Its additions in as many parts as leave the table time before them.
+  localparam int unsigned Parts = (RestW > 8) ? 4 : 2;
 
   logic [LANES-1:0][OCT_W-1:0] octave_d, octave_q;
   logic [LANES-1:0][Form.p_seg-1:0] segment_d, segment_q;
   logic [LANES-1:0][Form.mant-1:0] entry, mantissa;
   logic [LANES-1:0][SlopeW-1:0] slope;
-  logic [LANES-1:0][1:0][RiseW-1:0] rise_d, rise_q;
+  logic [LANES-1:0][Parts-1:0][RiseW-1:0] rise_d, rise_q;
+  logic [LANES-1:0][RiseW-1:0] rise;
   logic [LANES-1:0] keep_q;
   logic [WIN_W-1:0] window, top;
   logic [COLUMNS-1:0] falls, rises;
@@ -75,13 +78,13 @@ module softmax_power #(
       slope[i]    = SlopeW'(Slope[segment_d[i]]);
       rise_d[i]   = '0;
       for (int unsigned n = 0; n < RestW; n++) begin
-        rise_d[i][n%2] = rise_d[i][n%2] + (RiseW'(slope[i] & {SlopeW{c_i[i][n]}}) << n);
+        rise_d[i][n%Parts] = rise_d[i][n%Parts] + (RiseW'(slope[i] & {SlopeW{c_i[i][n]}}) << n);
       end
     end
   end
 
   stream_reg #(
-      .W(LANES * (OCT_W + Form.p_seg + 2 * RiseW + 1) + 1 + SIDE_W)
+      .W(LANES * (OCT_W + Form.p_seg + Parts * RiseW + 1) + 1 + SIDE_W)
   ) u_line (
       .clk_i,
       .rst_ni,
@@ -115,7 +118,9 @@ module softmax_power #(
   always_comb begin
     for (int unsigned i = 0; i < LANES; i++) begin
       entry[i] = Form.mant'(Entry[segment_q[i]]);
-      mantissa[i] = entry[i] + Form.mant'((rise_q[i][0] + rise_q[i][1]) >> Form.p_shift);
+      rise[i]  = '0;
+      for (int unsigned n = 0; n < Parts; n++) rise[i] = rise[i] + rise_q[i][n];
+      mantissa[i] = entry[i] + Form.mant'(rise[i] >> Form.p_shift);
       if (octave_q[i] == '0) mantissa[i] = Form.mant'(keep_q[i]);
     end
   end

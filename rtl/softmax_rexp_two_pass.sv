@@ -48,8 +48,8 @@ module softmax_rexp_two_pass #(
   localparam int unsigned Depth = (MAX_LEN + LANES - 1) / LANES + softmax_pkg::IN_FLIGHT;
 
   // Pass 1: beats in, stored; maximum and sum learnt on the way, and LUT_alpha's entry for it.
-  logic sum_valid, j_valid;
-  logic [QW-1:0] sum_max, j_max;
+  logic sum_valid, j_valid, alpha_valid;
+  logic [QW-1:0] sum_max, alpha_max;
   logic [SumW-1:0] sum;
   logic [JW-1:0] j;
   logic [W-1:0] alpha;
@@ -87,15 +87,15 @@ module softmax_rexp_two_pass #(
       .j_o    (j)
   );
 
-  // The maximum waits for its row's index: as long as softmax_sum_index takes.
+  // The maximum waits for its row's reciprocal: as long as softmax_sum_index and softmax_alpha take.
   delay_line #(
       .W(QW),
-      .STAGES(2)
+      .STAGES(3)
   ) u_max (
       .clk_i,
       .rst_ni,
       .data_i(sum_max),
-      .data_o(j_max)
+      .data_o(alpha_max)
   );
 
   softmax_alpha #(
@@ -106,7 +106,9 @@ module softmax_rexp_two_pass #(
       .clk_i,
       .rst_ni,
       .load_i,
+      .valid_i(j_valid),
       .j_i    (j),
+      .valid_o(alpha_valid),
       .alpha_o(alpha)
   );
 
@@ -129,8 +131,8 @@ module softmax_rexp_two_pass #(
       .push_last_i (last_i),
       .push_bad_i  (bad_i),
       .push_skip_i (skip_i),
-      .info_valid_i(j_valid),
-      .info_i      ({j_max, alpha}),
+      .info_valid_i(alpha_valid),
+      .info_i      ({alpha_max, alpha}),
       .pop_valid_o (pop_valid),
       .pop_ready_i (pop_ready),
       .pop_data_o  ({pop_q, pop_keep, pop_live}),

@@ -9,7 +9,11 @@
 /// of lengths: at any time the ring holds at most one incomplete row and what arrived while the
 /// info was under way. Two row-sized banks would cost more and stall on short rows.
 ///
-/// Latency: 1 cycle from info to the row's first beat on an idle output, then one beat a cycle.
+/// A beat is read ahead, while its row's info is still to come: the memory's output register is the
+/// place where it waits.
+///
+/// Latency: 0 cycles from info to the row's first beat, if that was pushed two cycles before; then
+/// one beat a cycle.
 module row_store #(
     parameter int unsigned DATA_W = 8,
     parameter int unsigned INFO_W = 8,
@@ -41,10 +45,10 @@ module row_store #(
   endfunction
 
   // Write side: `open` beats of the row coming in, `used` those and the beats of complete rows.
-  // Room counts as free the cycle after a beat is read, so that no ready waits for another.
+  // Room counts as free the cycle after a beat has left, so that no ready waits for another.
   logic [AddrW-1:0] wr_q, start_q, write_addr, next_wr;
   logic [FillW-1:0] open_q, used_d, used_q;
-  logic push, store, close, issue, issue_q, full_q;
+  logic push, store, close, pop, pop_q, full_q;
 
   assign push_ready_o = !full_q;
   assign push = push_valid_i && push_ready_o;
@@ -56,9 +60,9 @@ module row_store #(
 
   always_comb begin
     used_d = used_q;
-    if (close && push_bad_i) used_d = used_q - open_q + FillW'(!issue_q);
-    else if (store && !issue_q) used_d = used_q + FillW'(1);
-    else if (!store && issue_q) used_d = used_q - FillW'(1);
+    if (close && push_bad_i) used_d = used_q - open_q + FillW'(!pop_q);
+    else if (store && !pop_q) used_d = used_q + FillW'(1);
+    else if (!store && pop_q) used_d = used_q - FillW'(1);
   end
 
   always_ff @(posedge clk_i) begin
@@ -68,7 +72,7 @@ module row_store #(
       open_q  <= '0;
       used_q  <= '0;
       full_q  <= 1'b0;
-      issue_q <= 1'b0;
+      pop_q   <= 1'b0;
     end else begin
       if (store || close) wr_q <= next_wr;
       if (close) start_q <= next_wr;
@@ -76,14 +80,13 @@ module row_store #(
       else if (store) open_q <= open_q + FillW'(1);
       used_q  <= used_d;
       full_q  <= used_d == FillW'(DEPTH);
-      issue_q <= issue;
+      pop_q   <= pop;
     end
   end
 
-  // One descriptor a row: where it ends, whether it is bad, and its info.
-  logic row_valid, row_last, row_bad, end_valid;
-  logic [ AddrW-1:0] row_end;
-  logic [INFO_W-1:0] row_info;
+  // One descriptor a row: where the one behind it starts, whether it is bad, and its info.
+  logic row_valid, end_valid;
+  logic [AddrW-1:0] row_next;
 
   fall_through_fifo #(
       .W(AddrW + 1),
@@ -93,10 +96,10 @@ module row_store #(
       .clk_i,
       .rst_ni,
       .push_i (close),
-      .data_i ({write_addr, push_bad_i}),
+      .data_i ({next_wr, push_bad_i}),
       .valid_o(end_valid),
-      .data_o ({row_end, row_bad}),
-      .pop_i  (issue && row_last)
+      .data_o ({row_next, pop_bad_o}),
+      .pop_i  (pop && pop_last_o)
   );
 
   fall_through_fifo #(
@@ -108,31 +111,28 @@ module row_store #(
       .push_i (info_valid_i),
       .data_i (info_i),
       .valid_o(row_valid),
-      .data_o (row_info),
-      .pop_i  (issue && row_last)
+      .data_o (pop_info_o),
+      .pop_i  (pop && pop_last_o)
   );
 
-  // Read side: the memory's output register is the output stage.
+  // Read side: rd_q is behind the beat that waits. Of the row coming in only the first beat can be
+  // read, the one that a bad row keeps.
   logic [AddrW-1:0] rd_q;
+  logic read, read_q, more;
 
-  assign row_last = rd_q == row_end;
-  assign issue = row_valid && (pop_ready_i || !pop_valid_o);
+  assign pop_valid_o = read_q && row_valid;
+  assign pop_last_o = rd_q == row_next;
+  assign pop = pop_valid_o && pop_ready_i;
+  assign more = rd_q != wr_q;
+  assign read = more && (!read_q || pop);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      rd_q        <= '0;
-      pop_valid_o <= 1'b0;
+      rd_q   <= '0;
+      read_q <= 1'b0;
     end else begin
-      if (issue) rd_q <= next(rd_q);
-      if (pop_ready_i || !pop_valid_o) pop_valid_o <= issue;
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (issue) begin
-      pop_info_o <= row_info;
-      pop_last_o <= row_last;
-      pop_bad_o  <= row_bad;
+      if (read) rd_q <= next(rd_q);
+      if (!read_q || pop) read_q <= more;
     end
   end
 
@@ -144,7 +144,7 @@ module row_store #(
       .we_i   (store),
       .waddr_i(write_addr),
       .wdata_i(push_data_i),
-      .re_i   (issue),
+      .re_i   (read),
       .raddr_i(rd_q),
       .rdata_o(pop_data_o)
   );

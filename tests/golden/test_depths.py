@@ -20,8 +20,8 @@ def test_beats_in_flight_are_as_many_as_the_slowest_core_needs() -> None:
         ingress = 1
         passes = timing.passes(Config("c", "rexp", precision, lanes=lanes, index=index))
         slowest = max(slowest, passes.gaps[0] - ingress)
-        if passes.count == 3:  # the second store is behind pop, register, index and exponent
-            slowest = max(slowest, passes.gaps[1] - 4)
+        if passes.count == 3:  # the second store is behind register, index and exponent
+            slowest = max(slowest, passes.gaps[1] - 3)
         passes = timing.passes(Config("c", "lut2d", precision, lanes=lanes))
-        slowest = max(slowest, passes.gaps[0] - ingress, passes.gaps[1] - 5)
+        slowest = max(slowest, passes.gaps[0] - ingress, passes.gaps[1] - 4)
     assert int(stated) == slowest + 1
