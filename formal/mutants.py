@@ -59,19 +59,21 @@ MUTANTS = {
     "a row given before its info": Mutant(
         "row_store",
         "a_info",
-        Change("row_store.sv", "read_q && row_valid", "read_q && end_valid"),
+        Change("row_store.sv", "read_q && row_valid", "read_q"),
         10,
     ),
     "a row given before it is whole": Mutant(
         "row_store",
         "a_whole",
-        Change("row_store.sv", "read_q && row_valid", "read_q"),
+        Change("row_store.sv", "more = rd_q != start_q", "more = rd_q != wr_q"),
         10,
     ),
-    "the last beat a beat late": Mutant(
+    "a last beat not marked as such": Mutant(
         "row_store",
         "a_beat",
-        Change("row_store.sv", "rd_q == row_next", "rd_q == next(row_next)"),
+        Change(
+            "row_store.sv", "{push_last_i, push_last_i &&", "{push_last_i && !store, push_last_i &&"
+        ),
         12,
     ),
     "a bad row's room kept": Mutant(
@@ -81,7 +83,7 @@ MUTANTS = {
         12,
     ),
     "a beat read before it is there": Mutant(
-        "row_store", "a_data", Change("row_store.sv", "more = rd_q != wr_q", "more = 1'b1"), 10
+        "row_store", "a_data", Change("row_store.sv", "more = rd_q != start_q", "more = 1'b1"), 10
     ),
     "a beat that waits overwritten": Mutant(
         "row_store",
@@ -125,13 +127,18 @@ MUTANTS = {
     "a row cut short": Mutant(
         "flow of rexp, two passes",
         "a_row_shape",
-        Change("row_store.sv", "rd_q == row_next", "1'b1"),
+        Change("row_store.sv", "{push_last_i, push_last_i", "{1'b1, push_last_i"),
         24,
     ),
     "a result before its row": Mutant(
         "flow of rexp, two passes",
         "a_row_is_in",
-        Change("row_store.sv", "read_q && row_valid", "read_q"),
+        Change(
+            "row_store.sv",
+            "read_q && row_valid;\n  assign pop = pop_valid_o && pop_ready_i;\n"
+            "  assign more = rd_q != start_q",
+            "read_q;\n  assign pop = pop_valid_o && pop_ready_i;\n  assign more = rd_q != wr_q",
+        ),
         20,
     ),
     "a hole in tkeep taken": Mutant(

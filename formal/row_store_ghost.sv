@@ -58,7 +58,7 @@ module row_store_ghost #(
   logic [CountW-1:0] ahead_q, rows_q;
   logic shows, leaves;
 
-  assign shows = picked_q && pop_valid_i && ahead_q == '0;
+  assign shows  = picked_q && pop_valid_i && ahead_q == '0;
   assign leaves = shows && pop_ready_i;
 
   always_ff @(posedge clk_i) begin

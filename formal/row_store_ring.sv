@@ -14,24 +14,17 @@ module row_store_ring #(
     input  logic                                                 clk_i,
     input  logic                                                 rst_ni,
     input  logic                        [ DEPTH-1:0][DATA_W-1:0] ram_i,
+    input  logic                        [ DEPTH-1:0][       1:0] flags_i,
     input  logic                        [ AddrW-1:0]             wr_i,
     input  logic                        [ AddrW-1:0]             start_i,
     input  logic                        [ AddrW-1:0]             rd_i,
     input  logic                                                 read_i,
     input  logic                        [DATA_W-1:0]             read_data_i,
+    input  logic                        [       1:0]             read_flags_i,
     input  logic                        [ FillW-1:0]             store_open_i,
     input  logic                        [ FillW-1:0]             used_i,
     input  logic                                                 full_i,
     input  logic                                                 pop_q_i,
-    input  logic                                                 ends_queued_i,
-    input  logic                                                 ends_head_valid_i,
-    input  logic                        [   AddrW:0]             ends_head_i,
-    input  logic                                                 ends_second_valid_i,
-    input  logic                                                 ends_second_read_i,
-    input  logic                        [   AddrW:0]             ends_second_i,
-    input  logic                        [ AddrW-1:0]             ends_wr_i,
-    input  logic                        [ AddrW-1:0]             ends_rd_i,
-    input  logic                        [ DEPTH-1:0][   AddrW:0] ends_mem_i,
     input  logic                                                 infos_queued_i,
     input  logic                                                 infos_head_valid_i,
     input  logic                        [INFO_W-1:0]             infos_head_i,
@@ -59,45 +52,49 @@ module row_store_ring #(
     output row_store_ghost_pkg::count_t                          head_o
 );
 
-  // The ring: entry i of u_ends says where the row behind the i-th complete one starts. All is
-  // counted from the oldest beat that has not left, which stands before rd_q once it has been read.
-  int unsigned entry[DEPTH+1];
+  // The ring, counted from the oldest beat that has not left, which stands before rd_q once it has
+  // been read: where the i-th complete row ends, whether it is bad, and its info.
   int unsigned offset[DEPTH+1];
   logic entry_bad[DEPTH+1];
   logic [INFO_W-1:0] entry_info[DEPTH+1];
   int unsigned ends_count, infos_count, oldest, picked_at;
+  logic [1:0] flags;
+  logic tidy;
 
   function automatic int unsigned wrap(int unsigned n);
     return (n >= DEPTH) ? n - DEPTH : n;
   endfunction
 
   always_comb begin
-    ends_count = 32'(ends_head_valid_i) + 32'(ends_second_valid_i);
-    if (ends_queued_i) begin
-      ends_count = ends_count + 32'(ends_wr_i) - 32'(ends_rd_i);
-      if (ends_wr_i <= ends_rd_i) ends_count = ends_count + DEPTH;
+    oldest = wrap(32'(rd_i) + (read_i ? DEPTH - 1 : 0));
+    picked_at = wrap(oldest + 32'(ahead_i));
+    ends_count = 0;
+    tidy = 1'b1;
+    for (int unsigned i = 0; i <= DEPTH; i++) begin
+      offset[i] = 0;
+      entry_bad[i] = 1'b0;
+    end
+    for (int unsigned n = 0; n < DEPTH; n++) begin
+      flags = flags_i[wrap(oldest+n)];
+      if (n < 32'(beats_i) ? flags == 2'b01 : n < 32'(beats_i) + 32'(open_i) && flags != '0) begin
+        tidy = 1'b0;
+      end
+      if (n < 32'(beats_i) && flags[1]) begin
+        offset[ends_count] = n;
+        entry_bad[ends_count] = flags[0];
+        ends_count = ends_count + 1;
+      end
     end
     infos_count = 32'(infos_head_valid_i) + 32'(infos_second_valid_i);
     if (infos_queued_i) begin
       infos_count = infos_count + 32'(infos_wr_i) - 32'(infos_rd_i);
       if (infos_wr_i <= infos_rd_i) infos_count = infos_count + DEPTH;
     end
-    entry[0] = 32'(ends_head_i >> 1);
-    entry_bad[0] = ends_head_i[0];
     entry_info[0] = infos_head_i;
-    entry[1] = 32'(ends_second_i >> 1);
-    entry_bad[1] = ends_second_i[0];
     entry_info[1] = infos_second_i;
     for (int unsigned i = 2; i <= DEPTH; i++) begin
-      entry[i] = 32'(ends_mem_i[wrap(32'(ends_rd_i)+i-2)] >> 1);
-      entry_bad[i] = ends_mem_i[wrap(32'(ends_rd_i)+i-2)][0];
       entry_info[i] = infos_mem_i[wrap(32'(infos_rd_i)+i-2)];
     end
-    oldest = wrap(32'(rd_i) + (read_i ? DEPTH - 1 : 0));
-    for (int unsigned i = 0; i <= DEPTH; i++) begin
-      offset[i] = wrap(wrap(entry[i] + 2 * DEPTH - 1 - oldest));
-    end
-    picked_at = wrap(oldest + 32'(ahead_i));
   end
 
   logic ring, rises;
@@ -105,8 +102,6 @@ module row_store_ring #(
     rises = 1'b1;
     for (int unsigned i = 0; i <= DEPTH; i++) begin
       if (i < ends_count) begin
-        if (entry[i] >= DEPTH) rises = 1'b0;
-        if (i > 0 && offset[i] <= offset[(i>0)?i-1 : 0]) rises = 1'b0;
         if (offset[i] - ((i > 0) ? offset[(i>0)?i-1 : 0] + 1 : 0) >= DEPTH - 2) rises = 1'b0;
         // A bad row has one beat.
         if (entry_bad[i] && offset[i] != ((i > 0) ? offset[(i>0)?i-1 : 0] + 1 : 0)) begin
@@ -121,7 +116,7 @@ module row_store_ring #(
         32'(used_i) <= DEPTH &&
         full_i == (32'(used_i) == DEPTH) &&
         32'(rd_i) < DEPTH &&
-        (read_i ? beats_i != '0 || open_i != '0 : 32'(beats_i) + 32'(open_i) <= 1) &&
+        (read_i || waiting_i == owed_i && owed_i <= CountW'(1)) &&
         32'(start_i) == wrap(oldest + 32'(beats_i)) &&
         32'(wr_i) == wrap(32'(start_i) + 32'(open_i));
   end
@@ -136,11 +131,11 @@ module row_store_ring #(
   assert property (@(posedge clk_i) disable iff (!rst_ni) ring);
   a_ends :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      rises && ends_count == 32'(owed_i) && (owed_i != '0) == (beats_i != '0) &&
-      32'(ends_wr_i) < DEPTH && 32'(ends_rd_i) < DEPTH &&
-      (ends_queued_i || ends_wr_i == ends_rd_i) &&
-      (ends_head_valid_i || !ends_second_valid_i) &&
-      (ends_second_valid_i || !(ends_queued_i || ends_second_read_i)));
+      rises && tidy && ends_count == 32'(owed_i) && (owed_i != '0) == (beats_i != '0));
+  // What waits is what the memory holds, and of a complete row.
+  a_read :
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      !read_i || (beats_i != '0 && read_flags_i == flags_i[oldest]));
   a_infos :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       infos_count == 32'(infos_i) && owed_i == infos_i + waiting_i &&

@@ -3,14 +3,13 @@
 ///   n = top - octave                      how far below the sum's leading one the element stands
 ///   y = round(p * r * 2^(W - n + x))
 ///
-/// With ROW_EXP the row's largest element goes through a product of its own beside the lanes', from
-/// which the row exponent follows, golden `x`: the largest of 0..15 at which the row does not saturate.
+/// With ROW_EXP the row's largest element goes through a product of its own, from which the row exponent follows, golden `x`: the largest of 0..15 at which the row does not saturate.
 ///
 /// Worked value, uint8: p = 1.0, r = .6632, n = 1: 256 * .6632 / 2 = 84.9: y = 85; with a row
 /// exponent, if it is the largest: x = 1, y = 170.
 ///
 /// Latency: 3 cycles (fetch, product, place); 4 with ROW_EXP and at int16, where the product takes two,
-/// for halves of its digits and their sum; valid/ready. The fetch is there because a block RAM's
+/// for parts of its digits and their sum; valid/ready. The fetch is there because a block RAM's
 /// output comes too late in the cycle for a product.
 module softmax_scale #(
     parameter int unsigned W = 8,
@@ -56,123 +55,56 @@ module softmax_scale #(
   localparam int unsigned Limit = W + 1 + Lift;
   localparam int unsigned NW = TOP_W + 1;
 
-  // Fetch.
+  // A product in two cycles is added up in parts of at most four digits.
+  localparam bit TwoCycles = ROW_EXP || Form.newton != 0;
+  localparam int unsigned Digits = (Mant + 2) / 2;
+  localparam int unsigned Parts = TwoCycles ? (Digits + 3) / 4 : 1;
+
+  // Fetch: the lanes wait, the row's largest element is ahead of them by a cycle.
   logic fetch_valid, fetch_ready, fetch_last, fetch_bad;
   logic [LANES-1:0][OCT_W-1:0] fetch_octave;
   logic [LANES-1:0][Mant-1:0] fetch_mantissa;
-  logic [OCT_W-1:0] fetch_max_octave;
-  logic [Mant-1:0] fetch_max_mantissa;
   logic [TOP_W-1:0] fetch_top;
   logic [R-1:0] fetch_r;
   logic [R+1:0] r3, fetch_r3;
+  logic [Parts-1:0][ProductW-1:0] max_part_d, max_part;
+  logic [NW-1:0] max_below_d, max_below;
+  logic max_dead_d, max_dead;
 
   assign r3 = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
 
   stream_reg #(
-      .W((LANES + 1) * (OCT_W + Mant) + TOP_W + 2 * R + 4)
+      .W(LANES * (OCT_W + Mant) + TOP_W + 2 * R + 4 + Parts * ProductW + NW + 1)
   ) u_fetch (
       .clk_i,
       .rst_ni,
       .valid_i,
       .ready_o,
       .data_i({
-        octave_i, mantissa_i, max_octave_i, max_mantissa_i, top_i, r_i, r3, last_i, bad_i
+        octave_i, mantissa_i, top_i, r_i, r3, max_part_d, max_below_d, max_dead_d, last_i, bad_i
       }),
       .valid_o(fetch_valid),
       .ready_i(fetch_ready),
       .data_o({
         fetch_octave,
         fetch_mantissa,
-        fetch_max_octave,
-        fetch_max_mantissa,
         fetch_top,
         fetch_r,
         fetch_r3,
+        max_part,
+        max_below,
+        max_dead,
         fetch_last,
         fetch_bad
       })
   );
 
-  // Product, in two halves or one, and how far it is to be shifted; the last one is that of the row's
-  // largest element.
-  localparam bit Halves = ROW_EXP || Form.newton != 0;
-  localparam int unsigned Digits = (Mant + 2) / 2;
-  localparam int unsigned Half = Halves ? Digits / 2 : Digits;
-
-  logic [LANES:0][Mant-1:0] mantissa;
-  logic [LANES:0][OCT_W-1:0] octave;
-  logic [LANES:0][ProductW-1:0] low_d, low, high_d, high, product_d;
-  logic [LANES:0][NW-1:0] below_d, below;
-  logic [LANES:0] dead_d, half_dead;
-  logic [LANES-1:0] keep_d, half_keep, dead, keep;
-  logic [LANES-1:0][ProductW-1:0] placed;
-  logic [LANES-1:0][NW-1:0] n_d, n;
-  logic
-      half_valid, half_ready, half_last, half_bad, place_valid, place_ready, place_last, place_bad;
-  logic [ExpW-1:0] x, exponent;
-
-  assign mantissa = {fetch_max_mantissa, fetch_mantissa};
-  assign octave   = {fetch_max_octave, fetch_octave};
-
-  for (genvar i = 0; i <= LANES; i++) begin : gen_product
-    softmax_product #(
-        .MANT(Mant),
-        .R(R),
-        .CUT(Form.cut),
-        .TO(Half)
-    ) u_low (
-        .mantissa_i(mantissa[i]),
-        .r_i(fetch_r),
-        .r3_i(fetch_r3),
-        .product_o(low_d[i])
-    );
-
-    softmax_product #(
-        .MANT(Mant),
-        .R(R),
-        .CUT(Form.cut),
-        .FROM(Half)
-    ) u_high (
-        .mantissa_i(mantissa[i]),
-        .r_i(fetch_r),
-        .r3_i(fetch_r3),
-        .product_o(high_d[i])
-    );
-
-    assign product_d[i] = low[i] + high[i];
-    assign below_d[i] = NW'(fetch_top) - NW'(octave[i]);
-    assign dead_d[i] = octave[i] == '0 || fetch_bad;
-  end
-
-  always_comb begin
-    for (int unsigned i = 0; i < LANES; i++) begin
-      keep_d[i] = (octave[i] != '0 || mantissa[i][0]) && !fetch_bad;
-    end
-  end
-
-  if (Halves) begin : gen_halves
-    stream_reg #(
-        .W((LANES + 1) * (2 * ProductW + NW + 1) + LANES + 2)
-    ) u_half (
-        .clk_i,
-        .rst_ni,
-        .valid_i(fetch_valid),
-        .ready_o(fetch_ready),
-        .data_i ({low_d, high_d, below_d, dead_d, keep_d, fetch_last, fetch_bad}),
-        .valid_o(half_valid),
-        .ready_i(half_ready),
-        .data_o ({low, high, below, half_dead, half_keep, half_last, half_bad})
-    );
-  end else begin : gen_whole
-    assign half_valid = fetch_valid;
-    assign fetch_ready = half_ready;
-    assign {low, high, below, half_dead, half_keep} = {low_d, high_d, below_d, dead_d, keep_d};
-    assign {half_last, half_bad} = {fetch_last, fetch_bad};
-  end
+  logic [ExpW-1:0] x_d, x, exponent;
 
   if (ROW_EXP) begin : gen_exponent
     // The row exponent if the largest element's product is a small one, saturates, or neither.
     logic [ExpW-1:0] x_small, x_neither, x_large;
+    logic [ProductW-1:0] max_product;
 
     // round(product >> Drop) > M: not below 2^(Drop + W) - 2^(Drop - 1).
     function automatic logic saturates(logic [ProductW:0] product);
@@ -183,24 +115,103 @@ module softmax_scale #(
       return ((octaves >> ExpW) != '0) ? '1 : ExpW'(octaves);
     endfunction
 
-    assign x_small = held(below[LANES] + NW'(1));
-    assign x_neither = held(below[LANES]);
-    assign x_large = held(below[LANES] - NW'(1));
+    for (genvar p = 0; p < Parts; p++) begin : gen_part
+      softmax_product #(
+          .MANT(Mant),
+          .R(R),
+          .CUT(Form.cut),
+          .FROM(p * Digits / Parts),
+          .TO((p + 1) * Digits / Parts)
+      ) u_max (
+          .mantissa_i(max_mantissa_i),
+          .r_i,
+          .r3_i(r3),
+          .product_o(max_part_d[p])
+      );
+    end
+
+    assign max_below_d = NW'(top_i) - NW'(max_octave_i);
+    assign max_dead_d  = max_octave_i == '0 || bad_i;
 
     always_comb begin
-      x = x_neither;
-      if (half_dead[LANES]) x = '0;
-      else if (!saturates({product_d[LANES], 1'b0})) x = x_small;
-      else if (saturates({1'b0, product_d[LANES]})) x = x_large;
+      max_product = '0;
+      for (int unsigned p = 0; p < Parts; p++) max_product = max_product + max_part[p];
+    end
+
+    assign x_small   = held(max_below + NW'(1));
+    assign x_neither = held(max_below);
+    assign x_large   = held(max_below - NW'(1));
+
+    always_comb begin
+      x_d = x_neither;
+      if (max_dead) x_d = '0;
+      else if (!saturates({max_product, 1'b0})) x_d = x_small;
+      else if (saturates({1'b0, max_product})) x_d = x_large;
     end
   end else begin : gen_plain
     logic unused_max;
-    assign unused_max = ^{below[LANES], half_dead[LANES], product_d[LANES]};
-    assign x = '0;
+    assign unused_max = ^{max_octave_i, max_mantissa_i, max_part, max_below, max_dead};
+    assign {max_part_d, max_below_d, max_dead_d} = '0;
+    assign x_d = '0;
+  end
+
+  // Product, and how far it is to be shifted.
+  logic [LANES-1:0][Parts-1:0][ProductW-1:0] part_d, part;
+  logic [LANES-1:0][ProductW-1:0] product_d, placed;
+  logic [LANES-1:0][NW-1:0] below_d, below, n_d, n;
+  logic [LANES-1:0] dead_d, part_dead, dead, keep_d, part_keep, keep;
+  logic
+      part_valid, part_ready, part_last, part_bad, place_valid, place_ready, place_last, place_bad;
+
+  for (genvar i = 0; i < LANES; i++) begin : gen_product
+    for (genvar p = 0; p < Parts; p++) begin : gen_part
+      softmax_product #(
+          .MANT(Mant),
+          .R(R),
+          .CUT(Form.cut),
+          .FROM(p * Digits / Parts),
+          .TO((p + 1) * Digits / Parts)
+      ) u_part (
+          .mantissa_i(fetch_mantissa[i]),
+          .r_i(fetch_r),
+          .r3_i(fetch_r3),
+          .product_o(part_d[i][p])
+      );
+    end
+
+    always_comb begin
+      product_d[i] = '0;
+      for (int unsigned p = 0; p < Parts; p++) product_d[i] = product_d[i] + part[i][p];
+    end
   end
 
   always_comb begin
-    for (int unsigned i = 0; i < LANES; i++) n_d[i] = below[i] - NW'(x) + NW'(Lift);
+    for (int unsigned i = 0; i < LANES; i++) begin
+      below_d[i] = NW'(fetch_top) - NW'(fetch_octave[i]);
+      n_d[i] = below[i] - NW'(x) + NW'(Lift);
+      dead_d[i] = fetch_octave[i] == '0 || fetch_bad;
+      keep_d[i] = (fetch_octave[i] != '0 || fetch_mantissa[i][0]) && !fetch_bad;
+    end
+  end
+
+  if (TwoCycles) begin : gen_parts
+    stream_reg #(
+        .W(LANES * (Parts * ProductW + NW + 2) + ExpW + 2)
+    ) u_part (
+        .clk_i,
+        .rst_ni,
+        .valid_i(fetch_valid),
+        .ready_o(fetch_ready),
+        .data_i ({part_d, below_d, dead_d, keep_d, x_d, fetch_last, fetch_bad}),
+        .valid_o(part_valid),
+        .ready_i(part_ready),
+        .data_o ({part, below, part_dead, part_keep, x, part_last, part_bad})
+    );
+  end else begin : gen_whole
+    assign part_valid = fetch_valid;
+    assign fetch_ready = part_ready;
+    assign {part, below, part_dead, part_keep} = {part_d, below_d, dead_d, keep_d};
+    assign {x, part_last, part_bad} = {x_d, fetch_last, fetch_bad};
   end
 
   stream_reg #(
@@ -208,11 +219,9 @@ module softmax_scale #(
   ) u_product (
       .clk_i,
       .rst_ni,
-      .valid_i(half_valid),
-      .ready_o(half_ready),
-      .data_i ({
-        product_d[LANES-1:0], n_d, half_dead[LANES-1:0], half_keep, x, half_last, half_bad
-      }),
+      .valid_i(part_valid),
+      .ready_o(part_ready),
+      .data_i ({product_d, n_d, part_dead, part_keep, x, part_last, part_bad}),
       .valid_o(place_valid),
       .ready_i(place_ready),
       .data_o ({placed, n, dead, keep, exponent, place_last, place_bad})

@@ -78,29 +78,14 @@ module row_store #(
       if (close) start_q <= next_wr;
       if (close) open_q <= '0;
       else if (store) open_q <= open_q + FillW'(1);
-      used_q  <= used_d;
-      full_q  <= used_d == FillW'(DEPTH);
-      pop_q   <= pop;
+      used_q <= used_d;
+      full_q <= used_d == FillW'(DEPTH);
+      pop_q  <= pop;
     end
   end
 
-  // One descriptor a row: where the one behind it starts, whether it is bad, and its info.
-  logic row_valid, end_valid;
-  logic [AddrW-1:0] row_next;
-
-  fall_through_fifo #(
-      .W(AddrW + 1),
-      .DEPTH(DEPTH),
-      .FALL_THROUGH(1'b0)
-  ) u_ends (
-      .clk_i,
-      .rst_ni,
-      .push_i (close),
-      .data_i ({next_wr, push_bad_i}),
-      .valid_o(end_valid),
-      .data_o ({row_next, pop_bad_o}),
-      .pop_i  (pop && pop_last_o)
-  );
+  // One word a row.
+  logic row_valid;
 
   fall_through_fifo #(
       .W(INFO_W),
@@ -115,15 +100,13 @@ module row_store #(
       .pop_i  (pop && pop_last_o)
   );
 
-  // Read side: rd_q is behind the beat that waits. Of the row coming in only the first beat can be
-  // read, the one that a bad row keeps.
+  // Read side: rd_q is behind the beat that waits, which is one of a complete row.
   logic [AddrW-1:0] rd_q;
   logic read, read_q, more;
 
   assign pop_valid_o = read_q && row_valid;
-  assign pop_last_o = rd_q == row_next;
   assign pop = pop_valid_o && pop_ready_i;
-  assign more = rd_q != wr_q;
+  assign more = rd_q != start_q;
   assign read = more && (!read_q || pop);
 
   always_ff @(posedge clk_i) begin
@@ -149,7 +132,22 @@ module row_store #(
       .rdata_o(pop_data_o)
   );
 
+  // Apart from the data, for the end of a row must be known early in the cycle.
+  ram_1r1w #(
+      .W(2),
+      .DEPTH(DEPTH),
+      .STYLE("distributed")
+  ) u_flags (
+      .clk_i,
+      .we_i   (store || close),
+      .waddr_i(write_addr),
+      .wdata_i({push_last_i, push_last_i && push_bad_i}),
+      .re_i   (read),
+      .raddr_i(rd_q),
+      .rdata_o({pop_last_o, pop_bad_o})
+  );
+
   a_info_has_row :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) !row_valid || end_valid);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) !row_valid || read_q || more);
 
 endmodule

@@ -379,7 +379,7 @@ def test_through_the_rtl(tmp_path):
     (cell,) = results(tmp_path)["tasks"][0]["cells"]
     assert (cell["rows"], cell["mismatches"]) == (40, 0)
     # A row of 8 is one beat on 8 lanes; each row is a batch of its own and waits for nobody.
-    assert cell["cycles"] == 40 * (2 * 1 + 15 + 1)
+    assert cell["cycles"] == 40 * (2 * 1 + 14 + 1)
     text = (tmp_path / "out" / "results.md").read_text()
     assert "Exact: every one of 40 rows through the RTL" in text
     assert "| mismatches | cycles |" in text
