@@ -90,6 +90,11 @@ class StallProfile:
     source: Pattern
     sink: Pattern
 
+    @functools.cached_property
+    def words(self) -> tuple[int, ...]:
+        """:attr:`.Pattern.words` of both."""
+        return (*self.source.words, *self.sink.words)
+
 
 @functools.cache
 def profile(name: str) -> StallProfile:

@@ -65,6 +65,7 @@ class Exchange:
             place.name: np.frombuffer(buffer, place.code, place.length, place.start)
             for place in places(rows, elements, raw)
         }
+        self._questions = [self._arrays[name] for name in ROWS]
         self._answers = [self._arrays[name] for name in RESULTS]
 
     @functools.cached_property
@@ -79,8 +80,8 @@ class Exchange:
 
     def write_rows(self, rows: Rows) -> None:
         """Copy a batch in."""
-        for name in ROWS:
-            self._arrays[name][:] = getattr(rows, name)
+        q, keep, offsets = self._questions
+        q[:], keep[:], offsets[:] = rows.q, rows.keep, rows.offsets
 
     def write_results(self, results: Results) -> None:
         """Copy the results of the batch in."""

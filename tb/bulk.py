@@ -2,7 +2,8 @@
 
 The transactors read the rows and write the results in place. Who drives the clock depends on the
 simulator's main program: with cocotb's own it is cocotb, with the project's (``tb/dpi/main.cpp``)
-one call runs it in C++ until the batch is over. Everything else is the same, to the cycle.
+one call runs it in C++ until the batch is over. Everything else is the same, to the cycle. That
+call also answers, and goes on with batches of that shape, until one has another or goes wrong.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Batch(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_void_p) for name in (*ROWS, *RESULTS)),
         ("rows", ctypes.c_int64),
+        ("elements", ctypes.c_int64),
         ("seed", ctypes.c_uint64),
         ("source_pattern", ctypes.c_uint32 * 4),
         ("sink_pattern", ctypes.c_uint32 * 4),
@@ -42,6 +44,7 @@ class Batch(ctypes.Structure):
         ("out_w", ctypes.c_int32),
         ("status", ctypes.c_int32),
         ("edges", ctypes.c_int64),
+        ("all_edges", ctypes.c_int64),
         ("row_in", ctypes.c_int64),
         ("beat_in", ctypes.c_int64),
         ("row_out", ctypes.c_int64),
@@ -64,18 +67,28 @@ class Bulk:
         self._pin, self._done = clock, done
         library = ctypes.CDLL(None)
         self._begin = library.softmax_begin
-        self._run_ahead = getattr(library, "softmax_run_ahead", None)
+        self._serve = getattr(library, "softmax_serve", None)
         self._end = getattr(library, "softmax_end", None)
         self._clock = Clock(clock, PERIOD_NS, "ns")
         self._half_period = get_sim_steps(PERIOD_NS, "ns") // 2
         self._setup = setup
         self._memory: mmap.mmap | None = None
-        self._last: tuple[tuple[int, int], Batch] | None = None
-        self.edges = 0
-        """Rising clock edges of all batches so far, resets included."""
+        self._batch = Batch(
+            patience=setup["patience"],
+            half_period=self._half_period,
+            lanes=setup["lanes"],
+            in_w=setup["in_w"],
+            out_w=setup["out_w"],
+        )
 
-    async def run(self, rows: int, elements: int, seed: int, stalls: tuple[int, ...]) -> None:
-        """Reset the design, play the rows of a batch, fill in every result.
+    @property
+    def edges(self) -> int:
+        """Rising clock edges of all batches so far, resets included."""
+        edges: int = self._batch.all_edges
+        return edges
+
+    async def run(self, rows: int, elements: int, seed: int, stalls: tuple[int, ...]) -> bool:
+        """See :class:`.tb.server.Transport`.
 
         Cycle 0 is the first rising edge that sees reset released.
 
@@ -83,25 +96,24 @@ class Bulk:
             NoProgress: ``patience`` cycles went by without a beat in either direction.
             Broken: an output beat came that no row of input accounts for.
         """
-        batch = self._placed(rows, elements)
+        batch = self._batch
+        self._place(rows, elements)
         batch.seed = seed
         batch.source_pattern, batch.sink_pattern = stalls[:4], stalls[4:]
         if self.edges == 0:
             # The pin may have woken up high, which would count as an edge of this batch.
             self._pin.value = 0
             await ReadWrite()
-        self._begin(ctypes.byref(batch))
-        self._last = (rows, elements), batch  # the transactors look at it until the next one
-        if self._run_ahead:
-            self._run_ahead()
+        if self._serve:
+            self._serve(ctypes.byref(batch), self._setup["socket"])
         else:
+            self._begin(ctypes.byref(batch))
             self._clock.start(start_high=False)
         while batch.status == _UNDER_WAY:  # after running ahead: only if the design called $finish
             await ValueChange(self._done)
-        if not self._run_ahead:
+        if not self._serve:
             self._clock.stop()
             await Timer(self._half_period, "step")  # the last cycle's high half
-        self.edges += batch.edges
         if batch.status == _NO_PROGRESS:
             message = describe(
                 batch.patience,
@@ -115,6 +127,7 @@ class Bulk:
         if batch.status == _SURPLUS:
             message = f"row {batch.row_out}: output that no input row accounts for"
             raise Broken(message)
+        return self._serve is not None
 
     def end(self) -> None:
         """End the process, where that can be done faster than by returning."""
@@ -122,20 +135,12 @@ class Bulk:
             sys.stdout.flush()
             self._end()
 
-    def _placed(self, rows: int, elements: int) -> Batch:
-        """A batch of what lies in the memory; the same again for the same numbers."""
-        if self._last and self._last[0] == (rows, elements):
-            return self._last[1]
+    def _place(self, rows: int, elements: int) -> None:
+        """Have the batch be what lies in the memory."""
         raw = self._setup["raw"]
         if self._memory is None or len(self._memory) < size(rows, elements, raw):
             self._memory = mmap.mmap(self._setup["memory"], 0)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
-        return Batch(
-            **{place.name: start + place.start for place in places(rows, elements, raw)},
-            rows=rows,
-            patience=self._setup["patience"],
-            half_period=self._half_period,
-            lanes=self._setup["lanes"],
-            in_w=self._setup["in_w"],
-            out_w=self._setup["out_w"],
-        )
+        for place in places(rows, elements, raw):
+            setattr(self._batch, place.name, start + place.start)
+        self._batch.rows, self._batch.elements = rows, elements

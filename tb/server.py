@@ -40,10 +40,11 @@ class Transport(Protocol):
     def __init__(self, dut: HierarchyObject, setup: dict[str, Any]) -> None:
         """``setup`` is what ``COSIM_SERVER`` says."""
 
-    async def run(self, rows: int, elements: int, seed: int, stalls: tuple[int, ...]) -> None:
+    async def run(self, rows: int, elements: int, seed: int, stalls: tuple[int, ...]) -> bool:
         """Reset the design, play the rows of a batch in the memory, fill in every result.
 
         ``stalls`` are four numbers each of source and sink, as :attr:`.Pattern.words` has them.
+        Returns whether the other side has got its answer.
 
         Raises:
             NoProgress: the design stopped taking or giving data; the results hold what came before.
@@ -64,8 +65,7 @@ async def serve(dut: HierarchyObject) -> None:
     with socket.socket(fileno=setup["socket"]) as channel:
         answer = ANSWER.pack(0, 0, 0)
         while command := _asked(channel, answer):
-            wrong = await _play(transport, *COMMAND.unpack(command))
-            answer = ANSWER.pack(get_sim_time("step"), transport.edges, len(wrong)) + wrong
+            answer = await _play(transport, *COMMAND.unpack(command))
     transport.end()
 
 
@@ -90,11 +90,14 @@ def _die_with(lifeline: int) -> None:
 
 
 async def _play(transport: Transport, rows: int, elements: int, seed: int, *stalls: int) -> bytes:
-    """Play one batch in place; returns what went wrong, as JSON, or nothing."""
+    """Play one batch in place; returns its answer, or nothing if that was given."""
+    wrong = {}
     try:
-        await transport.run(rows, elements, seed, stalls)
+        if await transport.run(rows, elements, seed, stalls):
+            return b""
     except Broken as broken:
-        return json.dumps({"broken": type(broken).__name__, "message": str(broken)}).encode()
+        wrong = {"broken": type(broken).__name__, "message": str(broken)}
     except Exception:
-        return json.dumps({"failed": traceback.format_exc()}).encode()
-    return b""
+        wrong = {"failed": traceback.format_exc()}
+    text = json.dumps(wrong).encode() if wrong else b""
+    return ANSWER.pack(get_sim_time("step"), transport.edges, len(text)) + text

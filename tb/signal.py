@@ -402,7 +402,7 @@ class Served:
         self._signal = Signal(dut, config, setup["patience"])
         self._memory = Memory(setup["memory"], config.raw)
 
-    async def run(self, rows: int, elements: int, seed: int, stalls: tuple[int, ...]) -> None:
+    async def run(self, rows: int, elements: int, seed: int, stalls: tuple[int, ...]) -> bool:
         """Play a batch in place; raises what :meth:`Signal.play` does."""
         batch = self._memory.exchange(rows, elements)
         pairs = list(zip(stalls[::2], stalls[1::2], strict=True))
@@ -413,6 +413,7 @@ class Served:
         except Broken as broken:
             batch.write_results(broken.results)
             raise
+        return False
 
     def end(self) -> None:
         """The simulation ends as any does."""

@@ -174,11 +174,14 @@ class Pool:
             Broken: the first shard that went wrong; its rows count from the shard's first.
             SimulatorCrash: a process died.
         """
-        shards = [self.submit(shard, stalls, seed) for shard in _shards(rows)]
+        shards = list(_shards(rows))
+        if len(shards) == 1:  # nothing goes on meanwhile: it needs no other thread
+            return self._play(self.turn(), rows, stalls, seed)
+        played = [self.submit(shard, stalls, seed) for shard in shards]
         try:
-            parts = [shard.result() for shard in shards]
+            parts = [shard.result() for shard in played]
         finally:
-            for shard in shards:
+            for shard in played:
                 shard.cancel()
         return Results(
             **{

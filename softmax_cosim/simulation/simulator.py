@@ -124,6 +124,7 @@ class Simulator:
             raise UsageError(f"unknown transport {transport!r}; choose bulk or signal")
         self.config = config
         self.transport = transport
+        self._framed = framing.is_framed(config)
         self.patience = patience
         self.timeout = timeout
         self.time = 0
@@ -184,7 +185,7 @@ class Simulator:
         except BaseException:
             self._end(kill=True)
             raise
-        self._receive(_START_SECONDS)
+        self._asked(b"", _START_SECONDS)
 
     def _launch(self) -> None:
         self._seen = 0
@@ -259,7 +260,7 @@ class Simulator:
         """
         stalling = self._checked(stalls)
         self.start()
-        if framing.is_framed(self.config):
+        if self._framed:
             framed = framing.frame(self.config, rows)
             try:
                 return framed.results(self._play(framed.driven, stalling, seed))
@@ -270,20 +271,16 @@ class Simulator:
 
     def _play(self, rows: Rows, stalls: StallProfile, seed: int) -> Results:
         """Play rows as they are to be driven."""
-        assert self._channel is not None
         shape = len(rows), len(rows.q)
         batch = self._memory.known(*shape)
         if batch is None:
             with self._resources():
                 batch = self._memory.exchange(*shape)
         batch.write_rows(rows)
-        batch.results.last_out[:] = -1  # should nobody get so far as to say so
-        patterns = (*stalls.source.words, *stalls.sink.words)
-        command = COMMAND.pack(*shape, seed % 2**64, *patterns)
-        with contextlib.suppress(ConnectionError):  # the answer will be missing, and say why
-            self._channel.sendall(command)
+        batch.results.last_out.fill(-1)  # should nobody get so far as to say so
+        command = COMMAND.pack(*shape, seed % 2**64, *stalls.words)
         try:
-            wrong = self._receive(self.timeout)
+            wrong = self._asked(command, self.timeout)
         except SimulatorCrash as crash:
             if why := autopsy.verdict(crash.log):
                 message = f"the design ended the simulation {why}"
@@ -344,12 +341,13 @@ class Simulator:
             self._end(kill=True)
             os.close(self._memory_fd)
 
-    def _receive(self, timeout: float | None) -> dict[str, str]:
-        """The simulator's next answer: what went wrong, if anything."""
+    def _asked(self, command: bytes, timeout: float | None) -> dict[str, str]:
+        """The simulator's answer, at first that it is ready: what went wrong, if anything."""
         assert self._channel is not None
         if self._channel.gettimeout() != timeout:
             self._channel.settimeout(timeout)
         try:
+            self._channel.sendall(command)
             self.time, self.edges, length = ANSWER.unpack(self._read(ANSWER.size))
             wrong: dict[str, str] = json.loads(self._read(length)) if length else {}
         except TimeoutError:
@@ -371,11 +369,11 @@ class Simulator:
     def _printed(self) -> str:
         """What the simulator printed since the last time."""
         assert self._log is not None
-        size = os.fstat(self._log.fileno()).st_size
-        start, self._seen = self._seen, size
-        if start == size:
+        log, start = self._log.fileno(), self._seen
+        if not os.pread(log, 1, start):  # most often; to ask for its size takes longer
             return ""
-        text = os.pread(self._log.fileno(), size - start, start).decode(errors="replace")
+        self._seen = os.fstat(log).st_size
+        text = os.pread(log, self._seen - start, start).decode(errors="replace")
         for warning in autopsy.warnings(text):
             known = warning in self.warnings or len(self.warnings) < _WARNINGS
             self.warnings[warning if known else "others"] += 1

@@ -7,13 +7,14 @@
 /// tb.bulk, itself called by the loop between two evaluations, calls back: the clock advances here,
 /// without the loop's callbacks, until the batch is over. It ends by itself even if the design hangs
 /// (Batch::patience). Afterwards the time stands where a clock driven from outside would have left
-/// it, and the loop goes on as after any time step.
+/// it, and the loop goes on as after any time step. Python is not asked for a batch like the last.
 ///
 /// It is part of the design's library, which host.cpp loads and calls.
 ///
 /// Built with --trace-saif, it writes the activity of a batch instead of a waveform: from the end of
 /// its reset to its end, in a file that each batch writes anew.
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -127,20 +128,8 @@ void end_of_simulation(void*) {
 
 int exit_code() { return Verilated::threadContextp()->errorCount() > 0 ? 1 : 0; }
 
-}  // namespace
-
-/// Called by tb.bulk when all is played: ends the process without taking Python apart, which takes
-/// longer than most batches.
-extern "C" EXPORTED void softmax_end() {
-  model->final();
-  close_trace();
-  std::fflush(nullptr);
-  _exit(exit_code());
-}
-
-/// Called by tb.bulk: clock cycles, the low half first, until the batch is over.
-extern "C" EXPORTED void softmax_run_ahead() {
-  const bulk::Batch& batch = *bulk::current();
+/// Clock cycles, the low half first, until the batch is over.
+void run_ahead(const bulk::Batch& batch) {
   const VerilatedContext& context = *model->contextp();
   while (batch.status == bulk::kUnderWay && !context.gotFinish()) {
     model->clk_i = 0;
@@ -154,6 +143,46 @@ extern "C" EXPORTED void softmax_run_ahead() {
     softmax_now += batch.half_period;
   }
   end_activity();
+}
+
+/// Tells the calling process that all went well.
+bool answered(int channel, const bulk::Batch& batch) {
+  const bulk::Answer answer{static_cast<int64_t>(softmax_now), batch.all_edges, 0};
+  return send(channel, &answer, sizeof answer, MSG_NOSIGNAL) == sizeof answer;
+}
+
+/// Makes the batch the one that is asked for next, if that has the same shape; anything else is
+/// left for Python to receive.
+bool asked_again(int channel, bulk::Batch& batch) {
+  bulk::Command next;
+  if (recv(channel, &next, sizeof next, MSG_PEEK) != sizeof next) return false;
+  if (next.rows != batch.rows || next.elements != batch.elements) return false;
+  recv(channel, &next, sizeof next, 0);
+  batch.seed = next.seed;
+  std::copy_n(next.source_pattern, 4, batch.source_pattern);
+  std::copy_n(next.sink_pattern, 4, batch.sink_pattern);
+  return true;
+}
+
+}  // namespace
+
+/// Called by tb.bulk: plays a batch. If it ends well, says so, and plays the next one likewise, as
+/// long as they are of one shape: to wake Python up for each would cost more than to play a row.
+extern "C" EXPORTED void softmax_serve(bulk::Batch* batch, int channel) {
+  do {
+    softmax_begin(batch);
+    run_ahead(*batch);
+  } while (batch->status == bulk::kDone && answered(channel, *batch) &&
+           asked_again(channel, *batch));
+}
+
+/// Called by tb.bulk when all is played: ends the process without taking Python apart, which takes
+/// longer than most batches.
+extern "C" EXPORTED void softmax_end() {
+  model->final();
+  close_trace();
+  std::fflush(nullptr);
+  _exit(exit_code());
 }
 
 /// Called by the host: the simulation, from start to end; returns the exit code.

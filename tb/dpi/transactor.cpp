@@ -171,6 +171,7 @@ void Player::finish(Status status, const Seen& seen) {
   // Half a row is no result.
   if (batch_.beat_in > 0) batch_.first_in[batch_.row_in] = -1;
   if (batch_.row_out < batch_.rows && batch_.beat_out > 0) lose(batch_.row_out);
+  batch_.all_edges += batch_.edges;
   batch_.status = status;
   driven_ = Driven{};
   driven_.reset_n = true;
@@ -188,9 +189,7 @@ bool over = false;  // changes with every batch that ends
 
 }  // namespace
 
-const bulk::Batch* bulk::current() { return batch; }
-
-/// Called by Python before it lets the clock run.
+/// Called by whoever lets the clock run, before that.
 extern "C" EXPORTED void softmax_begin(bulk::Batch* next) {
   batch = next;
   player.emplace(*next);

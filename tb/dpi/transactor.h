@@ -23,6 +23,16 @@ constexpr int kMaxWords = kMaxLanes;       // widest tdata: a lane has 32 bits a
 /// How a batch stands.
 enum Status : int32_t { kUnderWay = 0, kDone = 1, kNoProgress = 2, kSurplus = 3 };
 
+/// What the calling process asks for, and its answer if all went well: as in golden/protocol.py.
+struct Command {
+  int64_t rows, elements;
+  uint64_t seed;
+  uint32_t source_pattern[4], sink_pattern[4];
+};
+struct Answer {
+  int64_t time, edges, length;
+};
+
 /// A batch of rows and where its results go. `tb/bulk.py` mirrors this layout.
 struct Batch {
   // Given: the rows as in softmax_cosim.golden.rows.Rows, the result arrays as in softmax_cosim.golden.rows.Results.
@@ -36,7 +46,7 @@ struct Batch {
   int64_t* last_in;
   int64_t* first_out;
   int64_t* last_out;
-  int64_t rows;
+  int64_t rows, elements;
   uint64_t seed;
   uint32_t source_pattern[4];  // open low, open high, shut low, shut high
   uint32_t sink_pattern[4];
@@ -47,11 +57,12 @@ struct Batch {
   int32_t out_w;  // 2, 4, 8, 16 or 32
   // Returned, once `status` is not kUnderWay.
   int32_t status;
-  int64_t edges;     // rising clock edges the batch took, reset included
-  int64_t row_in;    // row whose beat the source offers next
-  int64_t beat_in;   // and which beat of it
-  int64_t row_out;   // row whose beat the sink expects next
-  int64_t beat_out;  // and which beat of it
+  int64_t edges;      // rising clock edges the batch took, reset included
+  int64_t all_edges;  // likewise all batches that ended, this one among them
+  int64_t row_in;     // row whose beat the source offers next
+  int64_t beat_in;    // and which beat of it
+  int64_t row_out;    // row whose beat the sink expects next
+  int64_t beat_out;   // and which beat of it
   uint8_t s_valid, s_ready, m_valid, m_ready;  // handshakes at the last edge
 };
 
@@ -141,9 +152,6 @@ class Player {
   int64_t filled_ = 0;    // element the sink expects next
   bool whole_ = true;     // the row the sink is in has kept its shape so far
 };
-
-/// The batch that the simulation's testbench plays, or null; for mains that run ahead.
-const Batch* current();
 
 }  // namespace bulk
 

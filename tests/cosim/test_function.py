@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.golden.softmax import softmax as golden
 from softmax_cosim.simulation import pool as pools
 from softmax_cosim.simulation.pool import Pool
-from softmax_cosim.simulation.simulator import NoProgress, SimulatorCrash
+from softmax_cosim.simulation.simulator import NoProgress, Simulator, SimulatorCrash
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
 HANGING = [Path(__file__).parents[1] / "sim" / "designs" / "hanging_top.sv"]
@@ -113,6 +115,24 @@ def test_any_number_of_jobs_gives_the_same_results(monkeypatch: pytest.MonkeyPat
         one, three = (getattr(result, field.name) for result in results)
         np.testing.assert_array_equal(one, three, field.name)
     np.testing.assert_array_equal(results[0].y, golden(CONFIG, rows).y)
+
+
+def test_one_shard_is_played_by_the_calling_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = Rows.of([[5] * 40, [1] * 3])
+    monkeypatch.setattr(pools, "SHARD_ELEMENTS", 43)
+    who = []
+
+    def play(simulator: Simulator, *batch: Any) -> Results:
+        who.append(threading.current_thread())
+        return simulator.run(*batch)
+
+    with Pool(CONFIG, 2, optimise="test", play=play) as pool:
+        whole = pool.run(rows)
+        assert who == [threading.current_thread()]
+        monkeypatch.setattr(pools, "SHARD_ELEMENTS", 40)
+        np.testing.assert_array_equal(pool.run(rows).y, whole.y)
+        assert len(who) == 3
+        assert threading.current_thread() not in who[1:]
 
 
 def test_a_hang_in_one_shard_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:

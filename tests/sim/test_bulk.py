@@ -70,11 +70,12 @@ def test_time_is_cycles_times_period_after_any_number_of_batches(
     modes: dict[str, Simulator],
 ) -> None:
     for name in ("stock main", "run-ahead"):
-        simulator = modes[name]
-        for count in (1, 7, 2):
+        simulator, edges = modes[name], modes[name].edges
+        for count in (1, 7, 7, 7, 2):
             simulator.run(batch(simulator.config, count, seed=count), "light", seed=count)
-            assert simulator.edges > 0
+            assert simulator.edges > edges
             assert simulator.time == simulator.edges * PERIOD_STEPS, name
+            edges = simulator.edges
     # A waiting Python sees the same time in both.
     spans = []
     for name in ("stock main", "run-ahead"):
@@ -93,6 +94,12 @@ def test_a_batch_depends_on_itself_alone(modes: dict[str, Simulator]) -> None:
     other = simulator.run(rows, "heavy", seed=5)
     assert (other.last_out != first.last_out).any()
     np.testing.assert_array_equal(other.y, first.y)
+
+
+def test_batches_of_one_shape_have_a_seed_and_stalls_each(modes: dict[str, Simulator]) -> None:
+    rows = batch(modes["run-ahead"].config, 6, seed=3)
+    for stalls, seed in (("none", 0), ("heavy", 1), ("heavy", 2), ("source-only", 2)):
+        same(*(modes[name].run(rows, stalls, seed) for name in ("stock main", "run-ahead")))
 
 
 def test_row_exponents_of_every_size() -> None:

@@ -60,7 +60,7 @@ def rows(code: int, row: int, beat: int) -> Rows:
 def test_hang_names_row_direction_and_handshakes_and_keeps_results(
     simulators: dict[str, Simulator], mode: str, code: int, row: int, beat: int, where: str
 ) -> None:
-    batch = rows(code, row, beat)
+    batch, good = rows(code, row, beat), rows(0, row, beat)
     for _ in range(2):  # the simulator goes on: the next batch starts from reset
         with pytest.raises(NoProgress, match=f"no progress for {PATIENCE} cycles") as caught:
             simulators[mode].run(batch)
@@ -74,6 +74,7 @@ def test_hang_names_row_direction_and_handshakes_and_keeps_results(
         assert not results.y[end:].any()
         for stamps in (results.first_out, results.last_out):
             np.testing.assert_array_equal(stamps >= 0, ~results.lost)
+        np.testing.assert_array_equal(simulators[mode].run(good).y, good.q)
 
 
 @pytest.mark.parametrize("mode", MODES)

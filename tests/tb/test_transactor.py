@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from softmax_cosim import configs
 from softmax_cosim.configs.stalls import PATTERNS, SINK, SOURCE, Gate
-from softmax_cosim.golden.protocol import RESULTS, ROWS
+from softmax_cosim.golden.protocol import ANSWER, COMMAND, RESULTS, ROWS
 from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.paths import ROOT
 from softmax_cosim.tb import pack
@@ -525,8 +525,9 @@ def test_no_progress_counts_from_the_last_beat(library: Any) -> None:
     assert (results.last_in >= 0).all()
 
 
-def test_layout_of_the_batch_is_the_compilers(tmp_path: Path) -> None:
+def test_layouts_are_the_compilers(tmp_path: Path) -> None:
     lines = [f'printf("%zu\\n", offsetof(bulk::Batch, {name}));' for name, *_ in Batch._fields_]
+    lines += [f'printf("%zu\\n", sizeof(bulk::{name}));' for name in ("Command", "Answer")]
     source = tmp_path / "layout.cpp"
     source.write_text(
         f'#include "{ROOT}/tb/dpi/transactor.h"\n#include <cstddef>\n#include <cstdio>\n'
@@ -536,4 +537,5 @@ def test_layout_of_the_batch_is_the_compilers(tmp_path: Path) -> None:
     subprocess.run(["g++", "-std=c++17", source, "-o", program], check=True)
     printed = subprocess.run([program], capture_output=True, text=True, check=True).stdout
     ours = [getattr(Batch, name).offset for name, *_ in Batch._fields_]
-    assert list(map(int, printed.split())) == [*ours, ctypes.sizeof(Batch)]
+    messages = [COMMAND.size, ANSWER.size]
+    assert list(map(int, printed.split())) == [*ours, *messages, ctypes.sizeof(Batch)]
