@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
+from softmax_cosim.configs import Config
 from softmax_cosim.golden.exchange import Broken
-from softmax_cosim.golden.rows import Results
+from softmax_cosim.golden.rows import Results, Rows
 from softmax_cosim.measure import Measured, Slice
 from softmax_cosim.simulation.build import Build
 from softmax_cosim.simulation.pool import Pool, waited
 
-__all__ = ["Field", "Here", "Outcome", "Playing", "Shard"]
+__all__ = ["Field", "Here", "Measurers", "Outcome", "Playing", "Shard"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Shard:
     """The timing model is to say when each row leaves."""
     errors: bool
     """Measure how far from float it is; else bit accuracy and cycles alone."""
+    whole: bool = True
+    """It will be measured; else only if it does not come out as from another draw."""
 
     def outcome(self, results: Results, broken: str = "") -> Outcome:
         """What it gave."""
@@ -123,13 +126,59 @@ class Field(Protocol):
         ...
 
 
+class Measurers:
+    """Threads that read and measure, while the calling one keeps what was measured before.
+
+    What they call lets other threads run: compiled functions and numpy. One reads, which takes
+    least. What a design of somebody's own consists of is called by the calling thread alone: nobody
+    may have thought of several.
+    """
+
+    def __init__(self, cfg: Config, count: int) -> None:
+        """So many threads that measure; they start when they are needed."""
+        self.ahead = 2 * count
+        """Shards that are worth to be under way at a time: each thread has the next one."""
+        self._shared = cfg.design is None
+        self._reading, self._measuring = ThreadPoolExecutor(1), ThreadPoolExecutor(count)
+
+    def read(self, shard: Shard) -> Future[Rows]:
+        """Have its rows quantised."""
+        return self._reading.submit(lambda: shard.part.rows)
+
+    def begin(self, finish: Callable[[], Outcome]) -> Playing:
+        """Have a shard waited for and measured; ``finish`` does it."""
+        if not self._shared:
+            return Playing(finish)
+        return Playing(partial(waited, self._measuring.submit(finish)))
+
+    def score(self, shard: Shard) -> Playing:
+        """Have the golden model alone measured."""
+        return self.begin(partial(_scored, shard, self.read(shard)))
+
+    def drop(self) -> None:
+        """Begin nothing more."""
+        for threads in (self._reading, self._measuring):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Drop what is queued, and wait for what is under way."""
+        self.drop()
+        for threads in (self._reading, self._measuring):
+            threads.shutdown()
+
+
 class Here(Pool):
-    """Simulators of this machine; this process measures while they play what follows."""
+    """Simulators of this machine, and for each of them that plays at a time one who measures."""
+
+    def __init__(self, config: Config, jobs: int, **options: Any) -> None:
+        """Arguments as of :class:`Pool`."""
+        super().__init__(config, jobs, **options)
+        self._measurers = Measurers(config, jobs)
 
     @property
     def ahead(self) -> int:
-        """One more than play at a time would be measured too late."""
-        return self.jobs
+        """As many are measured as play."""
+        return self._measurers.ahead
 
     def start(self) -> None:
         """Have every process start. Nobody waits: of one that cannot, the first batch says why."""
@@ -137,12 +186,26 @@ class Here(Pool):
 
     def play(self, shard: Shard, place: int) -> Playing:
         """Have a shard played; errors as of :meth:`submit`."""
-        played = self.submit(shard.part.rows, shard.stalls, shard.seed, place=place)
-        return Playing(partial(_outcome, shard, played))
+        rows = self._measurers.read(shard)
+        played = self.submit(rows, shard.stalls, shard.seed, place=place)
+        finish = partial(_played, shard, played)
+        return self._measurers.begin(finish) if shard.whole else Playing(finish)
+
+    def close(self, *, kill: bool = False) -> None:
+        """As of :class:`Pool`; what was not measured by now, will not be."""
+        self._measurers.drop()
+        super().close(kill=kill)
+        self._measurers.close()
 
 
-def _outcome(shard: Shard, played: Future[Results]) -> Outcome:
+def _scored(shard: Shard, rows: Future[Rows]) -> Outcome:
+    rows.result()
+    return Outcome.of(shard.measure(None))
+
+
+def _played(shard: Shard, played: Future[Results]) -> Outcome:
     try:
-        return shard.outcome(waited(played))
+        outcome = shard.outcome(waited(played))
     except Broken as error:
-        return shard.outcome(error.results, str(error))
+        outcome = shard.outcome(error.results, str(error))
+    return Outcome.of(outcome.measure(), outcome.broken) if shard.whole else outcome
