@@ -32,7 +32,7 @@ from softmax_cosim.replay.journal import Journal
 from softmax_cosim.replay.picture import Picture
 from softmax_cosim.replay.remote import There
 from softmax_cosim.replay.reproduce import Reproducer
-from softmax_cosim.replay.shard import Field, Here, Measurers, Outcome, Playing, Shard
+from softmax_cosim.replay.shard import Field, Here, Outcome, Playing, Shard
 from softmax_cosim.simulation import power_up
 from softmax_cosim.simulation.build import Build
 from softmax_cosim.simulation.fork_server import ForkServer
@@ -125,11 +125,11 @@ class Player:
     def play(self) -> Generator[int]:
         """Play every planned row; yields the rows of each slice when it is done.
 
-        Threads measure while simulators play the next slices; what comes of it is kept in order.
+        What was measured of a slice is kept while the next ones are played and measured.
         """
         if not self._simulate:
-            with closing(Measurers(self._cfg, default_jobs())) as measurers:
-                yield from _in_turn(self._scored(measurers), measurers.ahead)
+            for part in self._slices():
+                yield self._keep(part, Outcome.of(self._shard(part).measure(None)))
             self._check_own()
             return
         waiting, self._waiting = self._waiting, None
@@ -137,7 +137,13 @@ class Player:
         with waiting as field, closing(self._again):
             self._tally.built(field.build.warnings, str(field.build.log))
             self._begun = time.perf_counter()
-            yield from _in_turn(self._submitted(field), field.ahead)
+            ahead: deque[Callable[[], int]] = deque()
+            for finish in self._submitted(field):
+                ahead.append(finish)
+                while len(ahead) > field.ahead:
+                    yield ahead.popleft()()
+            while ahead:
+                yield ahead.popleft()()
         self._tally.warned(field.warnings)
         self._check_own()
 
@@ -207,11 +213,6 @@ class Player:
                     played = trial[trials.index(place)]
             played = played or field.play(self._shard(part), place)
             yield partial(self._finish, part, played, field.draws[place])
-
-    def _scored(self, measurers: Measurers) -> Iterator[Callable[[], int]]:
-        """Likewise of the golden model alone."""
-        for part in self._slices():
-            yield partial(self._finish, part, measurers.score(self._shard(part)), "")
 
     def _slices(self) -> Iterator[Slice]:
         """Everything that is planned, in bounded pieces."""
@@ -309,17 +310,6 @@ class Player:
             return
         place = int(np.flatnonzero(batch.row == failure.row)[0])
         self._tally.fail(self._again(failure, part, place, [draw], fails))
-
-
-def _in_turn(under_way: Iterator[Callable[[], int]], ahead: int) -> Iterator[int]:
-    """What each finishes with, when so many more are under way."""
-    waiting: deque[Callable[[], int]] = deque()
-    for finish in under_way:
-        waiting.append(finish)
-        while len(waiting) > ahead:
-            yield waiting.popleft()()
-    while waiting:
-        yield waiting.popleft()()
 
 
 def _own(design: Design) -> report.OwnDesign | None:

@@ -12,12 +12,12 @@ from typing import Any, Protocol, Self
 
 from softmax_cosim.configs import Config
 from softmax_cosim.golden.exchange import Broken
-from softmax_cosim.golden.rows import Results, Rows
+from softmax_cosim.golden.rows import Results
 from softmax_cosim.measure import Measured, Slice
 from softmax_cosim.simulation.build import Build
 from softmax_cosim.simulation.pool import Pool, waited
 
-__all__ = ["Field", "Here", "Measurers", "Outcome", "Playing", "Shard"]
+__all__ = ["Field", "Here", "Outcome", "Playing", "Shard"]
 
 
 @dataclass(frozen=True)
@@ -126,59 +126,24 @@ class Field(Protocol):
         ...
 
 
-class Measurers:
-    """Threads that read and measure, while the calling one keeps what was measured before.
-
-    What they call lets other threads run: compiled functions and numpy. One reads, which takes
-    least. What a design of somebody's own consists of is called by the calling thread alone: nobody
-    may have thought of several.
-    """
-
-    def __init__(self, cfg: Config, count: int) -> None:
-        """So many threads that measure; they start when they are needed."""
-        self.ahead = 2 * count
-        """Shards that are worth to be under way at a time: each thread has the next one."""
-        self._shared = cfg.design is None
-        self._reading, self._measuring = ThreadPoolExecutor(1), ThreadPoolExecutor(count)
-
-    def read(self, shard: Shard) -> Future[Rows]:
-        """Have its rows quantised."""
-        return self._reading.submit(lambda: shard.part.rows)
-
-    def begin(self, finish: Callable[[], Outcome]) -> Playing:
-        """Have a shard waited for and measured; ``finish`` does it."""
-        if not self._shared:
-            return Playing(finish)
-        return Playing(partial(waited, self._measuring.submit(finish)))
-
-    def score(self, shard: Shard) -> Playing:
-        """Have the golden model alone measured."""
-        return self.begin(partial(_scored, shard, self.read(shard)))
-
-    def drop(self) -> None:
-        """Begin nothing more."""
-        for threads in (self._reading, self._measuring):
-            threads.shutdown(wait=False, cancel_futures=True)
-
-    def close(self) -> None:
-        """Drop what is queued, and wait for what is under way."""
-        self.drop()
-        for threads in (self._reading, self._measuring):
-            threads.shutdown()
-
-
 class Here(Pool):
-    """Simulators of this machine, and for each of them that plays at a time one who measures."""
+    """Simulators of this machine, and threads that read and measure beside them.
+
+    What these call lets other threads run: compiled functions, numpy and Arrow. One reads, which
+    takes least; as many measure as play. What a design of somebody's own consists of is called by
+    the calling thread alone: nobody may have thought of several.
+    """
 
     def __init__(self, config: Config, jobs: int, **options: Any) -> None:
         """Arguments as of :class:`Pool`."""
         super().__init__(config, jobs, **options)
-        self._measurers = Measurers(config, jobs)
+        self._reading, self._measuring = ThreadPoolExecutor(1), ThreadPoolExecutor(jobs)
+        self._shared = config.design is None
 
     @property
     def ahead(self) -> int:
-        """As many are measured as play."""
-        return self._measurers.ahead
+        """One that plays and one that is measured, for each job."""
+        return 2 * self.jobs if self._shared else self.jobs
 
     def start(self) -> None:
         """Have every process start. Nobody waits: of one that cannot, the first batch says why."""
@@ -186,24 +151,23 @@ class Here(Pool):
 
     def play(self, shard: Shard, place: int) -> Playing:
         """Have a shard played; errors as of :meth:`submit`."""
-        rows = self._measurers.read(shard)
+        rows = self._reading.submit(lambda: shard.part.rows)
         played = self.submit(rows, shard.stalls, shard.seed, place=place)
-        finish = partial(_played, shard, played)
-        return self._measurers.begin(finish) if shard.whole else Playing(finish)
+        finish = partial(_outcome, shard, played)
+        if self._shared and shard.whole:
+            finish = partial(waited, self._measuring.submit(finish))
+        return Playing(finish)
 
     def close(self, *, kill: bool = False) -> None:
         """As of :class:`Pool`; what was not measured by now, will not be."""
-        self._measurers.drop()
+        for threads in (self._reading, self._measuring):
+            threads.shutdown(wait=False, cancel_futures=True)
         super().close(kill=kill)
-        self._measurers.close()
+        for threads in (self._reading, self._measuring):
+            threads.shutdown()
 
 
-def _scored(shard: Shard, rows: Future[Rows]) -> Outcome:
-    rows.result()
-    return Outcome.of(shard.measure(None))
-
-
-def _played(shard: Shard, played: Future[Results]) -> Outcome:
+def _outcome(shard: Shard, played: Future[Results]) -> Outcome:
     try:
         outcome = shard.outcome(waited(played))
     except Broken as error:

@@ -49,7 +49,8 @@ class RowsWriter:
     """Appends batches to a Parquet file, a row group at a time; memory stays bounded.
 
     A thread writes a row group while the next one is collected; what goes wrong with it is raised
-    by the next call."""
+    by the next call.
+    """
 
     def __init__(
         self,
