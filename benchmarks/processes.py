@@ -30,13 +30,21 @@ def own_seconds(pid: int) -> float:
     return sum(_ticks(pid)[:2]) / _TICK
 
 
+def busiest_thread(pid: int) -> float:
+    """What the thread of a process has had that had most; 0 if the process is not there."""
+    with contextlib.suppress(OSError):
+        threads = [f"{pid}/task/{thread.name}" for thread in Path(f"/proc/{pid}/task").iterdir()]
+        return max(sum(_ticks(thread)[:2]) for thread in threads) / _TICK
+    return 0.0
+
+
 def family_seconds(pid: int) -> float:
     """Of a process, its children and theirs, those that ended included."""
     return sum(_ticks(pid)) / _TICK + sum(map(family_seconds, children_of(pid)))
 
 
-def _ticks(pid: int) -> list[int]:
-    """User and system time of a process, and of its children that ended."""
+def _ticks(pid: int | str) -> list[int]:
+    """User and system time of a process or thread, and of its children that ended."""
     try:
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.scaling`` plays the committed traces, repeated to a million rows, through one
 configuration with ``--jobs`` of each number, in turns, and prints wall time and the processor time
-of the calling process, of its simulators together, and of the busiest one, medians of the rounds.
+of the calling process, of its busiest thread, of the simulators together, and of the busiest one,
+medians of the rounds.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.processes import family, own_seconds
+from benchmarks.processes import busiest_thread, family, own_seconds
 from benchmarks.replay import repeated
 
 JOBS = (1, 2, 4, 8)
 _POLL_SECONDS = 0.02
 
-Account = tuple[float, float, float, float]
+Account = tuple[float, float, float, float, float]
 
 
 def account(traces: Sequence[Path], config: str, jobs: int, out: Path) -> Account:
-    """Wall seconds; processor seconds of the caller, of all simulators, and of the busiest."""
+    """Wall seconds; of processor: the caller, its busiest thread, all simulators, the busiest."""
     words = ["replay", *map(str, traces), "--config", config, "--jobs", str(jobs)]
     begun = time.monotonic()
     process = subprocess.Popen(
@@ -36,14 +37,16 @@ def account(traces: Sequence[Path], config: str, jobs: int, out: Path) -> Accoun
         stdout=subprocess.DEVNULL,
     )
     spent: dict[int, float] = {}
+    thread = 0.0
     while process.poll() is None:
         spent |= {pid: seconds for pid in family(process.pid) if (seconds := own_seconds(pid))}
+        thread = max(thread, busiest_thread(process.pid))
         time.sleep(_POLL_SECONDS)
     if process.returncode:
         raise SystemExit(f"replay ended with exit code {process.returncode}")
     wall = time.monotonic() - begun
     caller, simulators = spent.pop(process.pid), spent.values()
-    return wall, caller, sum(simulators), max(simulators)
+    return wall, caller, thread, sum(simulators), max(simulators)
 
 
 def main() -> int:
@@ -60,7 +63,10 @@ def main() -> int:
         for _ in range(arguments.rounds):
             for jobs, accounts in measured.items():
                 accounts.append(account(traces, arguments.config, jobs, out))
-    print(f"{arguments.config}: seconds of wall; of processor: caller, simulators, the busiest one")
+    print(
+        f"{arguments.config}: seconds of wall; of processor: caller, its busiest thread, "
+        "simulators, the busiest one"
+    )
     for jobs, accounts in measured.items():
         print(
             f"{jobs:3}",

@@ -6,6 +6,7 @@ import ctypes
 import functools
 import math
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -49,22 +50,23 @@ class Confirmed:
     the first batch.
 
     A call costs as much as thousands of elements. So it is many of one batch, and then none of
-    the next ones.
+    the next ones. For threads.
     """
 
     _SHARE, _AT_ONCE = 0.01, 1 << 14  # elements
 
     def __init__(self) -> None:
         """There was no batch yet."""
-        self._owed = float(self._AT_ONCE)
+        self._owed, self._lock = float(self._AT_ONCE), Lock()
 
     def of(self, rows: int, elements: int) -> slice:
         """Those of the next batch, of so many rows of together so many elements; perhaps none."""
-        self._owed += self._SHARE * elements
-        if self._owed < self._AT_ONCE or not elements:
-            return slice(0, 0)
-        count = min(rows, math.ceil(self._owed * rows / elements))
-        self._owed -= count * elements / rows
+        with self._lock:
+            self._owed += self._SHARE * elements
+            if self._owed < self._AT_ONCE or not elements:
+                return slice(0, 0)
+            count = min(rows, math.ceil(self._owed * rows / elements))
+            self._owed -= count * elements / rows
         start = (rows - count) // 2
         return slice(start, start + count)
 

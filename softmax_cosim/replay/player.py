@@ -125,7 +125,7 @@ class Player:
     def play(self) -> Generator[int]:
         """Play every planned row; yields the rows of each slice when it is done.
 
-        The simulators play the next slices while this process measures the one before.
+        What was measured of a slice is kept while the next ones are played and measured.
         """
         if not self._simulate:
             for part in self._slices():
@@ -184,7 +184,7 @@ class Player:
         """Rows to play; what is compared alone needs no figures."""
         args = self._args
         errors = whole and args.figures != "exact"
-        return Shard(part, args.stalls, args.seed, whole and self._predictable, errors)
+        return Shard(part, args.stalls, args.seed, whole and self._predictable, errors, whole)
 
     def _submitted(self, field: Field) -> Iterator[Callable[[], int]]:
         """Have everything played; yields what finishes each part, and returns its rows.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
+from softmax_cosim.configs import Config
 from softmax_cosim.golden.exchange import Broken
 from softmax_cosim.golden.rows import Results
 from softmax_cosim.measure import Measured, Slice
@@ -30,6 +31,8 @@ class Shard:
     """The timing model is to say when each row leaves."""
     errors: bool
     """Measure how far from float it is; else bit accuracy and cycles alone."""
+    whole: bool = True
+    """It will be measured; else only if it does not come out as from another draw."""
 
     def outcome(self, results: Results, broken: str = "") -> Outcome:
         """What it gave."""
@@ -124,12 +127,23 @@ class Field(Protocol):
 
 
 class Here(Pool):
-    """Simulators of this machine; this process measures while they play what follows."""
+    """Simulators of this machine, and threads that read and measure beside them.
+
+    What these call lets other threads run: compiled functions, numpy and Arrow. One reads, which
+    takes least; as many measure as play. What a design of somebody's own consists of is called by
+    the calling thread alone: nobody may have thought of several.
+    """
+
+    def __init__(self, config: Config, jobs: int, **options: Any) -> None:
+        """Arguments as of :class:`Pool`."""
+        super().__init__(config, jobs, **options)
+        self._reading, self._measuring = ThreadPoolExecutor(1), ThreadPoolExecutor(jobs)
+        self._shared = config.design is None
 
     @property
     def ahead(self) -> int:
-        """One more than play at a time would be measured too late."""
-        return self.jobs
+        """One that plays and one that is measured, for each job."""
+        return 2 * self.jobs if self._shared else self.jobs
 
     def start(self) -> None:
         """Have every process start. Nobody waits: of one that cannot, the first batch says why."""
@@ -137,12 +151,25 @@ class Here(Pool):
 
     def play(self, shard: Shard, place: int) -> Playing:
         """Have a shard played; errors as of :meth:`submit`."""
-        played = self.submit(shard.part.rows, shard.stalls, shard.seed, place=place)
-        return Playing(partial(_outcome, shard, played))
+        rows = self._reading.submit(lambda: shard.part.rows)
+        played = self.submit(rows, shard.stalls, shard.seed, place=place)
+        finish = partial(_outcome, shard, played)
+        if self._shared and shard.whole:
+            finish = partial(waited, self._measuring.submit(finish))
+        return Playing(finish)
+
+    def close(self, *, kill: bool = False) -> None:
+        """As of :class:`Pool`; what was not measured by now, will not be."""
+        for threads in (self._reading, self._measuring):
+            threads.shutdown(wait=False, cancel_futures=True)
+        super().close(kill=kill)
+        for threads in (self._reading, self._measuring):
+            threads.shutdown()
 
 
 def _outcome(shard: Shard, played: Future[Results]) -> Outcome:
     try:
-        return shard.outcome(waited(played))
+        outcome = shard.outcome(waited(played))
     except Broken as error:
-        return shard.outcome(error.results, str(error))
+        outcome = shard.outcome(error.results, str(error))
+    return Outcome.of(outcome.measure(), outcome.broken) if shard.whole else outcome

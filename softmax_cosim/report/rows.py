@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -45,7 +46,11 @@ FURTHER = pa.schema(
 
 
 class RowsWriter:
-    """Appends batches to a Parquet file, a row group at a time; memory stays bounded."""
+    """Appends batches to a Parquet file, a row group at a time; memory stays bounded.
+
+    A thread writes a row group while the next one is collected; what goes wrong with it is raised
+    by the next call.
+    """
 
     def __init__(
         self,
@@ -83,6 +88,8 @@ class RowsWriter:
         )
         self._waiting: list[dict[str, Any]] = []
         self._rows = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._under_way: Future[None] | None = None
 
     def write(self, config: str, batch: RowBatch) -> None:
         """Append the rows of ``batch``, run with the configuration named ``config``."""
@@ -97,7 +104,11 @@ class RowsWriter:
 
     def close(self) -> None:
         """Write what is still buffered, and the footer."""
-        self._flush()
+        try:
+            self._flush()
+            self._wait()
+        finally:
+            self._thread.shutdown()
         with self._writing():
             self._writer.close()
 
@@ -115,11 +126,19 @@ class RowsWriter:
         self.close()
 
     def _flush(self) -> None:
+        """Have a thread write what is buffered; one row group at a time."""
+        self._wait()
         if self._waiting:
-            with self._writing():
-                table = _table(self._waiting, self._written)
-                self._writer.write_table(table, row_group_size=self._rows)
+            self._under_way = self._thread.submit(self._group, self._waiting, self._rows)
         self._waiting, self._rows = [], 0
+
+    def _wait(self) -> None:
+        if self._under_way is not None:
+            self._under_way.result()
+
+    def _group(self, batches: Sequence[Mapping[str, Any]], rows: int) -> None:
+        with self._writing():
+            self._writer.write_table(_table(batches, self._written), row_group_size=rows)
 
 
 def _table(batches: Sequence[Mapping[str, Any]], schema: Any) -> Any:

@@ -146,9 +146,13 @@ class Pool:
         return next(self._turns)
 
     def submit(
-        self, rows: Rows, stalls: str = "none", seed: int = 0, place: int | None = None
+        self,
+        rows: Rows | Future[Rows],
+        stalls: str = "none",
+        seed: int = 0,
+        place: int | None = None,
     ) -> Future[Results]:
-        """Queue a batch; its result raises what :meth:`Simulator.run` does.
+        """Queue a batch; its result raises what :meth:`Simulator.run` does, or who makes the rows.
 
         ``place`` is the process that is to play it; each in turn when not given.
 
@@ -227,9 +231,10 @@ class Pool:
         with self._locks[place]:
             self._simulators[place].start()
 
-    def _play(self, place: int, rows: Rows, stalls: str, seed: int) -> Results:
+    def _play(self, place: int, rows: Rows | Future[Rows], stalls: str, seed: int) -> Results:
         with self._locks[place]:
-            return self._how(self._simulators[place], rows, stalls, seed)
+            batch = rows.result() if isinstance(rows, Future) else rows
+            return self._how(self._simulators[place], batch, stalls, seed)
 
 
 def _shards(rows: Rows) -> Iterator[Rows]:

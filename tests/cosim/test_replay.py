@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Event, Thread, current_thread, main_thread
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -20,6 +22,7 @@ from softmax_cosim import cli, configs
 from softmax_cosim.configs import Config
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.golden.softmax import Outputs, softmax
+from softmax_cosim.measure import Measured, Slice
 from softmax_cosim.paths import ROOT
 from softmax_cosim.trace import Layer, Trace, write
 
@@ -161,6 +164,43 @@ def test_the_number_of_jobs_changes_nothing(tmp_path: Path):
         assert cli.main([*words, "--jobs", jobs, "--out", str(tmp_path / jobs)]) == 0
     one, three = (pq.read_table(tmp_path / jobs / "rows.parquet") for jobs in ("1", "3"))
     assert one.equals(three)
+
+
+def test_batches_are_measured_side_by_side_and_kept_in_order(
+    trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The first one is not done before the second one is."""
+    measure, second_is_done = Slice.measure, Event()
+
+    def measured(part: Slice, *args: Any, **options: Any) -> Measured:
+        if part.layer.index == 0:
+            assert second_is_done.wait(30)
+        found = measure(part, *args, **options)
+        if part.layer.index == 4:
+            second_is_done.set()
+        return found
+
+    monkeypatch.setattr(Slice, "measure", measured)
+    words = ["replay", str(trace), "--config", "rexp_uint8", "--jobs", "2", "--out", str(tmp_path)]
+    assert cli.main(words) == 0
+    tensors = pq.read_table(tmp_path / "rows.parquet")["tensor"].to_pylist()
+    assert tensors == ["layer.0.scores"] * 30 + ["layer.4.scores"] * 15
+
+
+def test_what_is_of_ones_own_is_called_by_one_thread(
+    trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Nobody may have thought of several."""
+    measure, threads = Slice.measure, set[Thread]()
+
+    def measured(part: Slice, *args: Any, **options: Any) -> Measured:
+        threads.add(current_thread())
+        return measure(part, *args, **options)
+
+    monkeypatch.setattr(Slice, "measure", measured)
+    words = ["replay", str(trace), "--config", str(ROOT / "examples/base2/base2.toml")]
+    assert cli.main([*words, "--jobs", "2", "--out", str(tmp_path)]) == 0
+    assert threads == {main_thread()}
 
 
 def test_score_measures_what_replay_measures(tmp_path: Path):

@@ -558,6 +558,22 @@ def test_rows_are_all_there_and_typed(tmp_path: Path, monkeypatch: pytest.Monkey
     assert table["latency"][11] == whole[0].last_out[11] - whole[0].first_in[11]
 
 
+@pytest.mark.parametrize("following", ["write", "close"])
+def test_what_keeps_rows_from_being_written_is_told_by_the_next_call(
+    following: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("softmax_cosim.report.rows.ROW_GROUP", 1)
+
+    def refused() -> contextlib.AbstractContextManager[None]:
+        raise UsageError("the disk is full")
+
+    batch = next(batches(configs.load("rexp_uint8")))
+    writer = RowsWriter(tmp_path / "rows.parquet", refused)
+    writer.write("c", batch)
+    with pytest.raises(UsageError, match="the disk is full"):
+        writer.write("c", batch) if following == "write" else writer.close()
+
+
 def test_rows_with_nothing_kept_are_no_perfect_rows(tmp_path: Path) -> None:
     """They have no distribution to be near to."""
     config = configs.load("rexp_uint8")
