@@ -203,6 +203,11 @@ package softmax_pkg;
     endcase
   endfunction
 
+  /// Base-4 digits of a power, its leading one included.
+  function automatic int unsigned digits(int unsigned mant);
+    return (mant + 2) / 2;
+  endfunction
+
   /// How scores become octaves, golden `Octaves`: (score * factor + bias) >> shift.
   typedef struct packed {
     logic [31:0] factor;

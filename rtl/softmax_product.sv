@@ -3,8 +3,8 @@
 ///
 /// Two bits of the power pick 0, r, 2r or 3r, and 3r comes in: it is added up once a row, not once
 /// a lane. What each of them has below the cut is not added at all; one for every two digits that
-/// lose something makes up for half of it, and comes with the first digit. FROM and TO choose digits:
-/// the product is the sum of its parts.
+/// lose something makes up for half of it, and comes with the first digit. The product is the sum of
+/// PARTS, which share its digits; PART is one of them.
 ///
 /// Worked value: mantissa 9'd256, r = 10'd679: 768 = 3 << 8, so 3r << 8 = 521472; with CUT = 6
 /// (521472 >> 6) + 1 = 8149.
@@ -14,9 +14,8 @@ module softmax_product #(
     parameter int unsigned MANT = 9,
     parameter int unsigned R = 10,
     parameter int unsigned CUT = 0,
-    localparam int unsigned Digits = (MANT + 2) / 2,
-    parameter int unsigned FROM = 0,
-    parameter int unsigned TO = Digits,
+    parameter int unsigned PARTS = 1,
+    parameter int unsigned PART = 0,
     localparam int unsigned ProductW = MANT + 1 + R - CUT
 ) (
     input  logic [    MANT-1:0] mantissa_i,
@@ -26,7 +25,8 @@ module softmax_product #(
 );
 
   localparam int unsigned RowW = R + 2;
-  localparam int unsigned Added = (FROM == 0) ? (CUT + 1) / 4 : 0;
+  localparam int unsigned Digits = softmax_pkg::digits(MANT);
+  localparam int unsigned Added = (PART == 0) ? (CUT + 1) / 4 : 0;
 
   logic [Digits-1:0][1:0] digits;
   logic [Digits-1:0][RowW-1:0] rows;
@@ -36,7 +36,7 @@ module softmax_product #(
   always_comb begin
     product_o = ProductW'(Added);
     rows = '0;
-    for (int unsigned i = FROM; i < TO; i++) begin
+    for (int unsigned i = PART * Digits / PARTS; i < (PART + 1) * Digits / PARTS; i++) begin
       case (digits[i])
         2'd0: rows[i] = '0;
         2'd1: rows[i] = RowW'(r_i);

@@ -57,8 +57,7 @@ module softmax_scale #(
 
   // A product in two cycles is added up in parts of at most four digits.
   localparam bit TwoCycles = ROW_EXP || Form.newton != 0;
-  localparam int unsigned Digits = (Mant + 2) / 2;
-  localparam int unsigned Parts = TwoCycles ? (Digits + 3) / 4 : 1;
+  localparam int unsigned Parts = TwoCycles ? (softmax_pkg::digits(Mant) + 3) / 4 : 1;
 
   // Fetch: the lanes wait, the row's largest element is ahead of them by a cycle.
   logic fetch_valid, fetch_ready, fetch_last, fetch_bad;
@@ -120,8 +119,8 @@ module softmax_scale #(
           .MANT(Mant),
           .R(R),
           .CUT(Form.cut),
-          .FROM(p * Digits / Parts),
-          .TO((p + 1) * Digits / Parts)
+          .PARTS(Parts),
+          .PART(p)
       ) u_max (
           .mantissa_i(max_mantissa_i),
           .r_i,
@@ -169,8 +168,8 @@ module softmax_scale #(
           .MANT(Mant),
           .R(R),
           .CUT(Form.cut),
-          .FROM(p * Digits / Parts),
-          .TO((p + 1) * Digits / Parts)
+          .PARTS(Parts),
+          .PART(p)
       ) u_part (
           .mantissa_i(fetch_mantissa[i]),
           .r_i(fetch_r),
