@@ -91,9 +91,9 @@ MUTANTS = {
         "",
     ),
     "an old row after reset": Mutant(
-        "fall_through_fifo.sv",
-        "head_valid_q   <= 1'b0;",
-        "head_valid_q <= head_valid_q;",
+        "stream_reg.sv",
+        "if (!rst_ni) valid_q <= 1'b0;\n    else if (ready_o)",
+        "if (ready_o)",
         "reset.in_flight/stalls=none",
         "",
     ),
@@ -113,8 +113,8 @@ MUTANTS = {
     ),
     "a cycle lost between rows": Mutant(
         "row_store.sv",
-        "read_q <= more;",
-        "read_q <= more && !(pop && pop_last_o);",
+        "more = rd_q != start_q",
+        "more = rd_q != start_q && !(pop && pop_last_o)",
         "protocol.no_lost_cycle",
         "",
     ),
