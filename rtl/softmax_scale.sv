@@ -33,6 +33,7 @@ module softmax_scale #(
     input  logic [              LANES-1:0][ Mant-1:0] mantissa_i,
     input  logic [              OCT_W-1:0]            max_octave_i,
     input  logic [               Mant-1:0]            max_mantissa_i,
+    input  logic [                  R+1:0]            max_r3_i,
     input  logic [              TOP_W-1:0]            top_i,
     input  logic [                  R-1:0]            r_i,
     input  logic                                      last_i,
@@ -69,8 +70,6 @@ module softmax_scale #(
   logic [Parts-1:0][ProductW-1:0] max_part_d, max_part;
   logic [NW-1:0] max_below_d, max_below;
   logic max_dead_d, max_dead;
-
-  assign r3 = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
 
   stream_reg #(
       .W(LANES * (OCT_W + Mant) + TOP_W + 2 * R + 4 + Parts * ProductW + NW + 1)
@@ -129,8 +128,9 @@ module softmax_scale #(
       );
     end
 
+    assign r3 = max_r3_i;
     assign max_below_d = NW'(top_i) - NW'(max_octave_i);
-    assign max_dead_d  = max_octave_i == '0 || bad_i;
+    assign max_dead_d = max_octave_i == '0 || bad_i;
 
     always_comb begin
       max_product = '0;
@@ -149,7 +149,8 @@ module softmax_scale #(
     end
   end else begin : gen_plain
     logic unused_max;
-    assign unused_max = ^{max_octave_i, max_mantissa_i, max_part, max_below, max_dead};
+    assign unused_max = ^{max_octave_i, max_mantissa_i, max_r3_i, max_part, max_below, max_dead};
+    assign r3 = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
     assign {max_part_d, max_below_d, max_dead_d} = '0;
     assign x_d = '0;
   end
