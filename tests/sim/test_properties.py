@@ -29,8 +29,6 @@ class Mutant(NamedTuple):
     case: str
     property: str
     config: configs.Config = CONFIG
-    draw: str | None = None
-    """What memories hold at first, where that decides which property is the first."""
 
 
 MUTANTS = {
@@ -70,13 +68,12 @@ MUTANTS = {
         "latency.idle_core",
         "u_row_props.a_result_has_row",
     ),
-    "rows overtaken": Mutant(
-        "fall_through_fifo.sv",
-        "second_valid_q ? behind_q :",
-        "1'b0 ? behind_q :",
+    "a row cut short": Mutant(
+        "row_store.sv",
+        "{push_last_i, push_last_i",
+        "{1'b1, push_last_i",
         "streams.lengths/length=mixed",
         "u_row_props.a_row_shape",
-        draw="zeros",
     ),
     "a last beat filled up": Mutant(
         "softmax_select.sv",
@@ -137,7 +134,7 @@ def test_a_property_fires(name: str, tmp_path: Path) -> None:
     sources = altered(sources, mutant.file, mutant.lines, mutant.become, tmp_path)
     broken = built(mutant.config, name="mutant", sources=sources, profile="once")
     case = f"softmax_cosim.tb.cases.{mutant.case}"
-    outcome = run(broken, mutant.config, [case], draw=mutant.draw)[case]
+    outcome = run(broken, mutant.config, [case])[case]
     assert not outcome.passed
     assert _first(outcome.text) == f"softmax_top.{mutant.property}"
 
