@@ -97,11 +97,15 @@ def _drawing(choice: Choice, name: str, size: tuple[int, int]) -> str:
     for (x, y), (right, below) in itertools.pairwise(steps):
         room.take((x, y - 2, right, y + 2))
         room.take((right - 2, y, right + 2, below))
+    try:
+        names = [part for group in _groups(places) for part in _names(group, room)]
+    except _NoRoom:
+        return _drawing(choice, name, (width, height + 10 * _LINE))
     parts = [
         f'<svg class="{name}" role="img" aria-label="{title}" viewBox="0 0 {width} {height}">',
         *_grid(across, down, end, height, choice.cost.title),
         *_frontier(steps),
-        *(part for group in _groups(places) for part in _names(group, room)),
+        *names,
         *(_mark(point, *places[point]) for point in sorted(places, key=lambda p: p.unbeaten)),
         "</svg>",
     ]
@@ -177,8 +181,10 @@ def _names(group: Sequence[Placed], room: _Room) -> Iterator[str]:
     wide, high = max(map(len, names)) * _LETTER, len(names) * _LINE
     box = room.place(x, y, wide, high)
     if box is None:
-        half = len(group) // 2  # of one name alone: the point's title and the table tell it
-        for part in (group[:half], group[half:]) if half else ():
+        half = len(group) // 2
+        if not half:
+            raise _NoRoom
+        for part in (group[:half], group[half:]):
             yield from _names(part, room)
         return
     near = min(max(x, box[0]), box[2]), min(max(y, box[1] + 4), box[3] - 4)
@@ -192,6 +198,10 @@ def _names(group: Sequence[Placed], room: _Room) -> Iterator[str]:
             f'<text class="name {_kind(point)}" text-anchor="{anchor}" x="{at:.1f}" '
             f'y="{box[1] + 10 + line * _LINE:.1f}">{escape(name)}</text>'
         )
+
+
+class _NoRoom(Exception):
+    """A name has no place: the drawing is to be higher."""
 
 
 class _Room:

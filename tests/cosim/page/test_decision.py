@@ -113,6 +113,17 @@ POINTS = st.lists(
 @settings(deadline=None)
 @given(POINTS)
 @example([(5e-324, 0.0, False, False)])
+@example(
+    [
+        *9 * [(0.0, 0.0, False, False)],
+        (1267.0, 0.0, False, True),
+        *2 * [(0.0, 0.0, False, False)],
+        (0.0, 0.0, False, True),
+        (2253.0, 0.5, False, False),
+        (0.0, 0.0, False, False),
+        (0.0, 1.0, False, True),
+    ]
+)
 def test_names_hide_neither_each_other_nor_points(drawn: list[Any]) -> None:
     points = tuple(
         Point(f"{'long_' * (i % 5)}name_{i}", cost, error, own, good, i % 3 == 0 and good)
