@@ -65,7 +65,7 @@ def passes(cfg: Config) -> Passes:
         count = tree + 1 + 4 + _tree_stages(len(lut_1e(cfg.w)) - 1)  # softmax_count
         return Passes((ingress + count + sum_index + alpha,), register + index + select)
     exponent = 1 if cfg.method == "rexp" else 2  # softmax_exp, softmax_tenth
-    maximum = ingress + max(tree, 1) + 1  # softmax_exponents
+    maximum = ingress + max(tree + 1, 2)  # row_store reads a row once it is complete
     total = register + index + exponent + tree + 1 + sum_index + alpha
     divide = 1 if cfg.method == "rexp" else 0  # softmax_divide
     return Passes((maximum, total), register + divide + select)

@@ -73,31 +73,6 @@ module softmax_exponents #(
       .rise_o (unused_rise)
   );
 
-  // With one lane it comes before the row's only beat has been read, and waits for that.
-  logic info_valid;
-  logic [QW-1:0] info;
-
-  delay_line #(
-      .W(1),
-      .STAGES((LANES == 1) ? 1 : 0),
-      .RESET(1'b1)
-  ) u_info_valid (
-      .clk_i,
-      .rst_ni,
-      .data_i(max_valid && max_last),
-      .data_o(info_valid)
-  );
-
-  delay_line #(
-      .W(QW),
-      .STAGES((LANES == 1) ? 1 : 0)
-  ) u_info (
-      .clk_i,
-      .rst_ni,
-      .data_i(max),
-      .data_o(info)
-  );
-
   row_store #(
       .DATA_W(LANES * (QW + 2)),
       .INFO_W(QW),
@@ -111,8 +86,8 @@ module softmax_exponents #(
       .push_last_i (last_i),
       .push_bad_i  (bad_i),
       .push_skip_i (skip_i),
-      .info_valid_i(info_valid),
-      .info_i      (info),
+      .info_valid_i(max_valid && max_last),
+      .info_i      (max),
       .pop_valid_o (pop_valid),
       .pop_ready_i (pop_ready),
       .pop_data_o  ({pop_q, pop_keep, pop_live}),

@@ -4,7 +4,7 @@
 /// Two bits of the power pick 0, r, 2r or 3r, and 3r comes in: it is added up once a row, not once
 /// a lane. What each of them has below the cut is not added at all; one for every two digits that
 /// lose something makes up for half of it, and comes with the first digit. The product is the sum of
-/// PARTS, which share its digits; PART is one of them.
+/// its parts, which share its digits.
 ///
 /// Worked value: mantissa 9'd256, r = 10'd679: 768 = 3 << 8, so 3r << 8 = 521472; with CUT = 6
 /// (521472 >> 6) + 1 = 8149.
@@ -15,18 +15,17 @@ module softmax_product #(
     parameter int unsigned R = 10,
     parameter int unsigned CUT = 0,
     parameter int unsigned PARTS = 1,
-    parameter int unsigned PART = 0,
     localparam int unsigned ProductW = MANT + 1 + R - CUT
 ) (
-    input  logic [    MANT-1:0] mantissa_i,
-    input  logic [       R-1:0] r_i,
-    input  logic [       R+1:0] r3_i,
-    output logic [ProductW-1:0] product_o
+    input  logic [ MANT-1:0]               mantissa_i,
+    input  logic [    R-1:0]               r_i,
+    input  logic [    R+1:0]               r3_i,
+    output logic [PARTS-1:0][ProductW-1:0] part_o
 );
 
   localparam int unsigned RowW = R + 2;
   localparam int unsigned Digits = softmax_pkg::digits(MANT);
-  localparam int unsigned Added = (PART == 0) ? (CUT + 1) / 4 : 0;
+  localparam int unsigned Added = (CUT + 1) / 4;
 
   logic [Digits-1:0][1:0] digits;
   logic [Digits-1:0][RowW-1:0] rows;
@@ -34,16 +33,19 @@ module softmax_product #(
   assign digits = (2 * Digits)'({1'b1, mantissa_i});
 
   always_comb begin
-    product_o = ProductW'(Added);
     rows = '0;
-    for (int unsigned i = PART * Digits / PARTS; i < (PART + 1) * Digits / PARTS; i++) begin
-      case (digits[i])
-        2'd0: rows[i] = '0;
-        2'd1: rows[i] = RowW'(r_i);
-        2'd2: rows[i] = RowW'(r_i) << 1;
-        default: rows[i] = r3_i;
-      endcase
-      product_o = product_o + ProductW'(((ProductW + CUT)'(rows[i]) << (2 * i)) >> CUT);
+    part_o = '0;
+    part_o[0] = ProductW'(Added);
+    for (int unsigned p = 0; p < PARTS; p++) begin
+      for (int unsigned i = p * Digits / PARTS; i < (p + 1) * Digits / PARTS; i++) begin
+        case (digits[i])
+          2'd0: rows[i] = '0;
+          2'd1: rows[i] = RowW'(r_i);
+          2'd2: rows[i] = RowW'(r_i) << 1;
+          default: rows[i] = r3_i;
+        endcase
+        part_o[p] = part_o[p] + ProductW'(((ProductW + CUT)'(rows[i]) << (2 * i)) >> CUT);
+      end
     end
   end
 

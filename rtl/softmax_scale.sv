@@ -113,20 +113,17 @@ module softmax_scale #(
       return ((octaves >> ExpW) != '0) ? '1 : ExpW'(octaves);
     endfunction
 
-    for (genvar p = 0; p < Parts; p++) begin : gen_part
-      softmax_product #(
-          .MANT(Mant),
-          .R(R),
-          .CUT(Form.cut),
-          .PARTS(Parts),
-          .PART(p)
-      ) u_max (
-          .mantissa_i(max_mantissa_i),
-          .r_i,
-          .r3_i(r3),
-          .product_o(max_part_d[p])
-      );
-    end
+    softmax_product #(
+        .MANT (Mant),
+        .R    (R),
+        .CUT  (Form.cut),
+        .PARTS(Parts)
+    ) u_max (
+        .mantissa_i(max_mantissa_i),
+        .r_i,
+        .r3_i(r3),
+        .part_o(max_part_d)
+    );
 
     assign r3 = max_r3_i;
     assign max_below_d = NW'(top_i) - NW'(max_octave_i);
@@ -164,20 +161,17 @@ module softmax_scale #(
       part_valid, part_ready, part_last, part_bad, place_valid, place_ready, place_last, place_bad;
 
   for (genvar i = 0; i < LANES; i++) begin : gen_product
-    for (genvar p = 0; p < Parts; p++) begin : gen_part
-      softmax_product #(
-          .MANT(Mant),
-          .R(R),
-          .CUT(Form.cut),
-          .PARTS(Parts),
-          .PART(p)
-      ) u_part (
-          .mantissa_i(fetch_mantissa[i]),
-          .r_i(fetch_r),
-          .r3_i(fetch_r3),
-          .product_o(part_d[i][p])
-      );
-    end
+    softmax_product #(
+        .MANT (Mant),
+        .R    (R),
+        .CUT  (Form.cut),
+        .PARTS(Parts)
+    ) u_lane (
+        .mantissa_i(fetch_mantissa[i]),
+        .r_i(fetch_r),
+        .r3_i(fetch_r3),
+        .part_o(part_d[i])
+    );
 
     always_comb begin
       product_d[i] = '0;

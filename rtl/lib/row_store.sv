@@ -9,11 +9,11 @@
 /// of lengths: at any time the ring holds at most one incomplete row and what arrived while the
 /// info was under way. Two row-sized banks would cost more and stall on short rows.
 ///
-/// A beat is read ahead, while its row's info is still to come: the memory's output register is the
-/// place where it waits.
+/// A beat of a complete row is read ahead, while the row's info is still to come: it waits in the
+/// memory's output register.
 ///
-/// Latency: 0 cycles from info to the row's first beat, if that was pushed two cycles before; then
-/// one beat a cycle.
+/// Latency: 0 cycles from info to the row's first beat, but two at least from the row's last push;
+/// then one beat a cycle.
 module row_store #(
     parameter int unsigned DATA_W = 8,
     parameter int unsigned INFO_W = 8,
