@@ -162,7 +162,11 @@ MUTANTS = {
     "rows overtaken": Mutant(
         "flow of rexp, three passes",
         "a_row_shape",
-        Change("fall_through_fifo.sv", "second_valid_q ? behind_q :", "1'b0 ? behind_q :"),
+        Change(
+            "row_store.sv",
+            "rd_q <= next(rd_q)",
+            "rd_q <= (pop && pop_last_o) ? start_q : next(rd_q)",
+        ),
         30,
     ),
     "a row swallowed": Mutant(
