@@ -35,6 +35,7 @@ softmax_total.sv
 softmax_reciprocal.sv
 softmax_product.sv
 softmax_round.sv
+softmax_row_exp.sv
 softmax_scale.sv
 softmax_split.sv
 softmax_top.sv

@@ -3,14 +3,15 @@
 ///   n = top - octave                      how far below the sum's leading one the element stands
 ///   y = round(p * r * 2^(W - n + x))
 ///
-/// With ROW_EXP the row's largest element goes through a product of its own, from which the row exponent follows, golden `x`: the largest of 0..15 at which the row does not saturate.
+/// With ROW_EXP the row's largest element says by how much all of them are shifted less
+/// (softmax_row_exp.sv).
 ///
 /// Worked value, uint8: p = 1.0, r = .6632, n = 1: 256 * .6632 / 2 = 84.9: y = 85; with a row
 /// exponent, if it is the largest: x = 1, y = 170.
 ///
-/// Latency: 3 cycles (fetch, product, place); 4 with ROW_EXP and at int16, where the product takes two,
-/// for parts of its digits and their sum; valid/ready. The fetch is there because a block RAM's
-/// output comes too late in the cycle for a product.
+/// Latency: 3 cycles (fetch, product, place); 4 at int16, where the product takes two, for parts of its
+/// digits and their sum, and with ROW_EXP, where the exponent follows the product; valid/ready. The
+/// fetch is there because a block RAM's output comes too late in the cycle for a product.
 module softmax_scale #(
     parameter int unsigned W = 8,
     parameter int unsigned OUT_W = 8,
@@ -57,106 +58,67 @@ module softmax_scale #(
   localparam int unsigned NW = TOP_W + 1;
 
   // A product in two cycles is added up in parts of at most four digits.
-  localparam bit TwoCycles = ROW_EXP || Form.newton != 0;
-  localparam int unsigned Parts = TwoCycles ? (softmax_pkg::digits(Mant) + 3) / 4 : 1;
+  localparam int unsigned Parts = (Form.newton != 0) ? (softmax_pkg::digits(Mant) + 3) / 4 : 1;
 
-  // Fetch: the lanes wait, the row's largest element is ahead of them by a cycle.
   logic fetch_valid, fetch_ready, fetch_last, fetch_bad;
   logic [LANES-1:0][OCT_W-1:0] fetch_octave;
   logic [LANES-1:0][Mant-1:0] fetch_mantissa;
   logic [TOP_W-1:0] fetch_top;
   logic [R-1:0] fetch_r;
   logic [R+1:0] r3, fetch_r3;
-  logic [Parts-1:0][ProductW-1:0] max_part_d, max_part;
-  logic [NW-1:0] max_below_d, max_below;
-  logic max_dead_d, max_dead;
 
   stream_reg #(
-      .W(LANES * (OCT_W + Mant) + TOP_W + 2 * R + 4 + Parts * ProductW + NW + 1)
+      .W(LANES * (OCT_W + Mant) + TOP_W + 2 * R + 4)
   ) u_fetch (
       .clk_i,
       .rst_ni,
       .valid_i,
       .ready_o,
-      .data_i({
-        octave_i, mantissa_i, top_i, r_i, r3, max_part_d, max_below_d, max_dead_d, last_i, bad_i
-      }),
+      .data_i ({octave_i, mantissa_i, top_i, r_i, r3, last_i, bad_i}),
       .valid_o(fetch_valid),
       .ready_i(fetch_ready),
-      .data_o({
-        fetch_octave,
-        fetch_mantissa,
-        fetch_top,
-        fetch_r,
-        fetch_r3,
-        max_part,
-        max_below,
-        max_dead,
-        fetch_last,
-        fetch_bad
-      })
+      .data_o ({fetch_octave, fetch_mantissa, fetch_top, fetch_r, fetch_r3, fetch_last, fetch_bad})
   );
 
-  logic [ExpW-1:0] x_d, x, exponent;
+  logic [ExpW-1:0] near, x;
+  logic rises, falls;
 
-  if (ROW_EXP) begin : gen_exponent
-    // The row exponent if the largest element's product is a small one, saturates, or neither.
-    logic [ExpW-1:0] x_small, x_neither, x_large;
-    logic [ProductW-1:0] max_product;
+  if (ROW_EXP) begin : gen_row_exp
+    assign r3 = max_r3_i;
 
-    // round(product >> Drop) > M: not below 2^(Drop + W) - 2^(Drop - 1).
-    function automatic logic saturates(logic [ProductW:0] product);
-      return (product >> (Drop + W)) != '0 || &product[Drop+W-1:Drop-1];
-    endfunction
-
-    function automatic logic [ExpW-1:0] held(logic [NW-1:0] octaves);
-      return ((octaves >> ExpW) != '0) ? '1 : ExpW'(octaves);
-    endfunction
-
-    softmax_product #(
-        .MANT (Mant),
-        .R    (R),
-        .CUT  (Form.cut),
-        .PARTS(Parts)
-    ) u_max (
+    softmax_row_exp #(
+        .W(W),
+        .BASE2(BASE2),
+        .OCT_W(OCT_W),
+        .TOP_W(TOP_W)
+    ) u_row_exp (
+        .clk_i,
+        .move_i(ready_o),
+        .octave_i(max_octave_i),
         .mantissa_i(max_mantissa_i),
+        .top_i,
         .r_i,
         .r3_i(r3),
-        .part_o(max_part_d)
+        .bad_i,
+        .near_o(near),
+        .x_o(x),
+        .rises_o(rises),
+        .falls_o(falls)
     );
-
-    assign r3 = max_r3_i;
-    assign max_below_d = NW'(top_i) - NW'(max_octave_i);
-    assign max_dead_d = max_octave_i == '0 || bad_i;
-
-    always_comb begin
-      max_product = '0;
-      for (int unsigned p = 0; p < Parts; p++) max_product = max_product + max_part[p];
-    end
-
-    assign x_small   = held(max_below + NW'(1));
-    assign x_neither = held(max_below);
-    assign x_large   = held(max_below - NW'(1));
-
-    always_comb begin
-      x_d = x_neither;
-      if (max_dead) x_d = '0;
-      else if (!saturates({max_product, 1'b0})) x_d = x_small;
-      else if (saturates({1'b0, max_product})) x_d = x_large;
-    end
-  end else begin : gen_plain
-    logic unused_max;
-    assign unused_max = ^{max_octave_i, max_mantissa_i, max_r3_i, max_part, max_below, max_dead};
+  end else begin : gen_no_row_exp
+    logic unused;
+    assign unused = &{1'b0, max_octave_i, max_mantissa_i, max_r3_i};
     assign r3 = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
-    assign {max_part_d, max_below_d, max_dead_d} = '0;
-    assign x_d = '0;
+    assign {near, x, rises, falls} = '0;
   end
 
   // Product, and how far it is to be shifted.
   logic [LANES-1:0][Parts-1:0][ProductW-1:0] part_d, part;
   logic [LANES-1:0][ProductW-1:0] product_d, placed;
-  logic [LANES-1:0][NW-1:0] below_d, below, n_d, n;
+  logic [NW-1:0] from, step;
+  logic [LANES-1:0][NW-1:0] near_n_d, near_n, n_d, n;
   logic [LANES-1:0] dead_d, part_dead, dead, keep_d, part_keep, keep;
+  logic [ExpW-1:0] exponent;
   logic
       part_valid, part_ready, part_last, part_bad, place_valid, place_ready, place_last, place_bad;
 
@@ -179,33 +141,37 @@ module softmax_scale #(
     end
   end
 
+  // With the row exponent that is near, and then with the one that is.
+  assign from = NW'(fetch_top) - NW'(near) + NW'(Lift);
+  assign step = NW'($signed({rises, rises || falls}));
+
   always_comb begin
     for (int unsigned i = 0; i < LANES; i++) begin
-      below_d[i] = NW'(fetch_top) - NW'(fetch_octave[i]);
-      n_d[i] = below[i] - NW'(x) + NW'(Lift);
+      n_d[i] = near_n[i] + step;
+      near_n_d[i] = from - NW'(fetch_octave[i]);
       dead_d[i] = fetch_octave[i] == '0 || fetch_bad;
       keep_d[i] = (fetch_octave[i] != '0 || fetch_mantissa[i][0]) && !fetch_bad;
     end
   end
 
-  if (TwoCycles) begin : gen_parts
+  if (Parts > 1 || ROW_EXP) begin : gen_parts
     stream_reg #(
-        .W(LANES * (Parts * ProductW + NW + 2) + ExpW + 2)
+        .W(LANES * (Parts * ProductW + NW + 2) + 2)
     ) u_part (
         .clk_i,
         .rst_ni,
         .valid_i(fetch_valid),
         .ready_o(fetch_ready),
-        .data_i ({part_d, below_d, dead_d, keep_d, x_d, fetch_last, fetch_bad}),
+        .data_i ({part_d, near_n_d, dead_d, keep_d, fetch_last, fetch_bad}),
         .valid_o(part_valid),
         .ready_i(part_ready),
-        .data_o ({part, below, part_dead, part_keep, x, part_last, part_bad})
+        .data_o ({part, near_n, part_dead, part_keep, part_last, part_bad})
     );
   end else begin : gen_whole
     assign part_valid = fetch_valid;
     assign fetch_ready = part_ready;
-    assign {part, below, part_dead, part_keep} = {part_d, below_d, dead_d, keep_d};
-    assign {x, part_last, part_bad} = {x_d, fetch_last, fetch_bad};
+    assign {part, near_n, part_dead, part_keep} = {part_d, near_n_d, dead_d, keep_d};
+    assign {part_last, part_bad} = {fetch_last, fetch_bad};
   end
 
   stream_reg #(

@@ -39,8 +39,19 @@ module softmax_window #(
   logic [WIN_W:0] fall;
   logic first_q, rises;
 
-  function automatic logic [WIN_W-1:0] higher(logic [WIN_W-1:0] a, logic [WIN_W-1:0] b);
-    return (a > b) ? a : b;
+  // Of a group every two are compared at once, and the one that loses to none is taken: a tree would
+  // compare twice in the cycle.
+  function automatic logic [WIN_W-1:0] highest(logic [Group-1:0][WIN_W-1:0] of);
+    logic [Group-1:0] wins;
+    wins = '1;
+    for (int unsigned a = 0; a < Group; a++) begin
+      for (int unsigned b = a + 1; b < Group; b++) begin
+        if (of[b] > of[a]) wins[a] = 1'b0;
+        else wins[b] = 1'b0;
+      end
+    end
+    highest = '0;
+    for (int unsigned a = 0; a < Group; a++) highest |= of[a] & {WIN_W{wins[a]}};
   endfunction
 
   always_comb begin
@@ -52,10 +63,7 @@ module softmax_window #(
 
   always_ff @(posedge clk_i) begin
     for (int unsigned g = 0; g < Groups; g++) begin
-      if (move_i) begin
-        group_q[g] <=
-            higher(higher(windows[g][0], windows[g][1]), higher(windows[g][2], windows[g][3]));
-      end
+      if (move_i) group_q[g] <= highest(windows[g]);
     end
   end
 

@@ -48,7 +48,7 @@ module row_store #(
   // Room counts as free the cycle after a beat has left, so that no ready waits for another.
   logic [AddrW-1:0] wr_q, start_q, write_addr, next_wr;
   logic [FillW-1:0] open_q, used_d, used_q;
-  logic push, store, close, pop, pop_q, full_q;
+  logic push, store, close, pop, pop_q, fills, full_q;
 
   assign push_ready_o = !full_q;
   assign push = push_valid_i && push_ready_o;
@@ -65,6 +65,9 @@ module row_store #(
     else if (!store && pop_q) used_d = used_q - FillW'(1);
   end
 
+  // The last place, unless the row gives others back.
+  assign fills = store && (used_q == FillW'(DEPTH - 1)) && !(close && push_bad_i && open_q != '0);
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       wr_q    <= '0;
@@ -79,7 +82,7 @@ module row_store #(
       if (close) open_q <= '0;
       else if (store) open_q <= open_q + FillW'(1);
       used_q <= used_d;
-      full_q <= used_d == FillW'(DEPTH);
+      full_q <= !pop_q && (full_q || fills);
       pop_q  <= pop;
     end
   end

@@ -1,0 +1,119 @@
+/// The row exponent, golden `x`: the largest of 0..15 at which the row does not saturate.
+///
+///   x = top - octave + (one more if the largest element's product is a small one, one less if it
+///   saturates), held to 0..15
+///
+/// Two sums wait for a comparison that way, and the lanes do not: they are shifted by what follows
+/// from the exponent that is near, and at the end by one more or less.
+///
+/// Where lanes add a product up in parts, the largest element's is a cycle ahead of theirs; it
+/// starts behind a queue, late in its cycle, and so has more parts.
+///
+/// Worked value, uint8: of the largest element p * r = .6632, an octave below the sum's leading one:
+/// near 1; .6632 does not saturate, twice as much does: x = 1.
+///
+/// Latency: 1 cycle to `near_o`, 2 to the others, beside registers that take a beat when `move_i`.
+module softmax_row_exp #(
+    parameter int unsigned W = 8,
+    parameter bit BASE2 = 1'b0,
+    parameter int unsigned OCT_W = 5,
+    parameter int unsigned TOP_W = 6,
+    localparam softmax_tables_pkg::split_format_t Form = softmax_pkg::split_format(W, 1'b1, BASE2),
+    localparam int unsigned Mant = Form.mant,
+    localparam int unsigned R = Form.r,
+    localparam int unsigned ExpW = softmax_pkg::USER_W - 1
+) (
+    input  logic             clk_i,
+    input  logic             move_i,
+    input  logic [OCT_W-1:0] octave_i,
+    input  logic [ Mant-1:0] mantissa_i,
+    input  logic [TOP_W-1:0] top_i,
+    input  logic [    R-1:0] r_i,
+    input  logic [    R+1:0] r3_i,
+    input  logic             bad_i,
+    output logic [ ExpW-1:0] near_o,
+    output logic [ ExpW-1:0] x_o,
+    output logic             rises_o,
+    output logic             falls_o
+);
+
+  localparam int unsigned ProductW = Mant + 1 + R - Form.cut;
+  localparam int unsigned Drop = Mant + R - W - Form.cut;
+  localparam int unsigned NW = TOP_W + 1;
+
+  // The exponent if the product neither saturates nor is a small one, and whether it may be one
+  // more or one less.
+  logic [NW-1:0] below_q;
+  logic dead_q, over, may_rise, may_fall, may_rise_q, may_fall_q;
+  logic [ExpW-1:0] near_q;
+
+  assign over = (below_q >> ExpW) != '0;
+  assign near_o = dead_q ? '0 : over ? '1 : ExpW'(below_q);
+  assign may_rise = near_o != '1 && !dead_q;
+  assign may_fall = !over && !dead_q;
+
+  always_ff @(posedge clk_i) begin
+    if (move_i) begin
+      below_q <= NW'(top_i) - NW'(octave_i);
+      dead_q <= octave_i == '0 || bad_i;
+      near_q <= near_o;
+      may_rise_q <= may_rise;
+      may_fall_q <= may_fall;
+    end
+  end
+
+  logic [ProductW-1:0] product_d, product_q;
+
+  if (Form.newton != 0) begin : gen_ahead
+    localparam int unsigned Parts = (softmax_pkg::digits(Mant) + 1) / 2;
+    logic [Parts-1:0][ProductW-1:0] part_d, part_q;
+
+    softmax_product #(
+        .MANT (Mant),
+        .R    (R),
+        .CUT  (Form.cut),
+        .PARTS(Parts)
+    ) u_product (
+        .mantissa_i,
+        .r_i,
+        .r3_i,
+        .part_o(part_d)
+    );
+
+    always_ff @(posedge clk_i) if (move_i) part_q <= part_d;
+
+    always_comb begin
+      product_d = '0;
+      for (int unsigned p = 0; p < Parts; p++) product_d = product_d + part_q[p];
+    end
+  end else begin : gen_beside
+    logic [Mant-1:0] mantissa_q;
+    logic [R-1:0] r_q;
+    logic [R+1:0] r3_q;
+
+    always_ff @(posedge clk_i) if (move_i) {mantissa_q, r_q, r3_q} <= {mantissa_i, r_i, r3_i};
+
+    softmax_product #(
+        .MANT(Mant),
+        .R   (R),
+        .CUT (Form.cut)
+    ) u_product (
+        .mantissa_i(mantissa_q),
+        .r_i(r_q),
+        .r3_i(r3_q),
+        .part_o(product_d)
+    );
+  end
+
+  always_ff @(posedge clk_i) if (move_i) product_q <= product_d;
+
+  // round(product >> Drop) > M: not below 2^(Drop + W) - 2^(Drop - 1).
+  function automatic logic saturates(logic [ProductW:0] product);
+    return (product >> (Drop + W)) != '0 || &product[Drop+W-1:Drop-1];
+  endfunction
+
+  assign rises_o = may_rise_q && !saturates({product_q, 1'b0});
+  assign falls_o = may_fall_q && saturates({1'b0, product_q});
+  assign x_o = near_q + ExpW'(rises_o) - ExpW'(falls_o);
+
+endmodule
