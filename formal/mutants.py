@@ -98,7 +98,10 @@ MUTANTS = {
         12,
     ),
     "a beat too many": Mutant(
-        "row_store", "a_data", Change("row_store.sv", "used_d == FillW'(DEPTH)", "1'b0"), 14
+        "row_store", "a_data", Change("row_store.sv", "!pop_q && (full_q || fills)", "1'b0"), 14
+    ),
+    "a store full unseen, of a bad row": Mutant(
+        "row_store", "a_ring", Change("row_store.sv", " && open_q != '0);", ");"), 14
     ),
     "an input open after reset": Mutant(
         "flow of rexp, two passes",
