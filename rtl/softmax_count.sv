@@ -84,21 +84,25 @@ module softmax_count #(
 
   // How many stand at each.
   logic [Bins-1:0][BeatW-1:0] hits_d, hits_q;
-  logic [1:0][QW-1:0] rise_q;
-  logic [1:0] first_q;
+  logic [QW-1:0] rise_q;
+  logic first_q;
+  // By how much the maximum rises: bit r for r, none in a row's first beat or where no count is left.
+  logic [Bins-1:0] moves_d, moves_q;
 
   always_comb begin
     hits_d = '0;
     for (int unsigned k = 0; k < Bins; k++) begin
       for (int unsigned i = 0; i < LANES; i++) hits_d[k] = hits_d[k] + BeatW'(at_q[k][i]);
+      moves_d[k] = !first_q && 32'(rise_q) == k;
     end
   end
 
   always_ff @(posedge clk_i) begin
     at_q    <= at_d;
     hits_q  <= hits_d;
-    rise_q  <= {rise_q[0], run_rise};
-    first_q <= {first_q[0], run_first};
+    rise_q  <= run_rise;
+    first_q <= run_first;
+    moves_q <= moves_d;
   end
 
   // The counts, moved up when the maximum rises.
@@ -109,7 +113,7 @@ module softmax_count #(
     moved = '0;
     for (int unsigned k = 0; k < Bins; k++) begin
       for (int unsigned r = 0; r <= k; r++) begin
-        if (!first_q[1] && 32'(rise_q[1]) == r) moved[k] = count_q[k-r];
+        moved[k] |= count_q[k-r] & {CountW{moves_q[r]}};
       end
     end
   end
