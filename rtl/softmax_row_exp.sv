@@ -3,8 +3,8 @@
 ///   x = top - octave + (one more if the largest element's product is a small one, one less if it
 ///   saturates), held to 0..15
 ///
-/// Two sums wait for a comparison that way, and the lanes do not: they are shifted by what follows
-/// from the exponent that is near, and at the end by one more or less.
+/// `near_o` is the exponent without that one: lanes find from it how far they are shifted, and when
+/// the product is there, that is one less (`rises_o`), one more (`falls_o`), or what it was.
 ///
 /// Where lanes add a product up in parts, the largest element's is a cycle ahead of theirs; it
 /// starts behind a queue, late in its cycle, and so has more parts.

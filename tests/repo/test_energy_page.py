@@ -9,6 +9,7 @@ import pytest
 from benchmarks import energy
 from benchmarks.field import measured, recorded
 from softmax_cosim import configs
+from softmax_cosim.synth import area
 
 TEXT = energy.PART.page.read_text(encoding="utf-8")
 RECORD = json.loads(energy.RECORD.read_text())
@@ -17,6 +18,24 @@ RECORD = json.loads(energy.RECORD.read_text())
 def test_the_page_is_what_the_generator_writes():
     """If it is not: make energy ARGS=--render; its gates are those of area.json."""
     assert energy.PART.filled(TEXT, energy.page(RECORD)) == TEXT
+
+
+def test_the_middle_of_the_table_by_lanes_is_the_table_of_8_lanes():
+    part = TEXT.partition("## More lanes, fewer lanes\n")[2].partition("\nFrom 8 lanes on")[0]
+    rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in part.splitlines()[5:]]
+    fields = {
+        "NAND + NOR": "nand_nor",
+        "FF, generic": "gate_ff",
+        "memory bits": "memory_bits",
+        "LUT4": "lut4",
+        "FF": "ff",
+        "block RAM": "block_ram",
+        "Fmax, MHz": "fmax_mhz",
+    }
+    assert len(rows) == 3 * len(fields)
+    for title, *cells in rows:
+        name, _, figure = title.partition("`, ")
+        assert cells[2] == f"{getattr(area.committed()[name], fields[figure]):,}", title
 
 
 def test_rows_are_those_of_the_table():

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import field
 from softmax_cosim import configs
+from softmax_cosim.synth import area
 
 TEXT = field.PAGE.read_text(encoding="utf-8")
 WRITTEN = field.PART.of(TEXT)
@@ -60,3 +61,15 @@ def test_a_method_of_ones_own_has_a_row_too(tmp_path, monkeypatch):
     assert field.main() == 0
     line = next(line for line in out.read_text().splitlines() if str(mine) in line)
     assert line.startswith(f"| `{mine}` | mine | q8.8 → uq0.8 | ? | ? | ? | ? | 1.00 | ")
+
+
+@pytest.mark.parametrize("name", ["rexp_uint8", "split_uint8"])
+def test_gates_and_cells_of_ours_are_those_of_the_table(name: str) -> None:
+    one, lanes = area.committed()[name], configs.load(name).lanes
+    (line,) = (line for line in TEXT.splitlines() if line.startswith(f"| `{name}` | {lanes} | "))
+    assert [cell.strip() for cell in line.split("|")[5:-1]] == [
+        f"{one.nand_nor:,}, {round(one.nand_nor / lanes):,}",
+        f"{one.memory_bits:,}",
+        f"{one.lut4:,}, {one.ff:,}, {one.multipliers}",
+        str(one.fmax_mhz),
+    ]

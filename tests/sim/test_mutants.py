@@ -13,6 +13,7 @@ from softmax_cosim.simulation.build import rtl_sources
 from softmax_cosim.simulation.regression import built, run
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
+MSB = configs.load("rexp_uint8_msb").replace(max_len=64)
 LUT2D = configs.load("lut2d_uint8").replace(max_len=64)
 SPLIT = configs.load("split_uint8").replace(max_len=64)
 ROWEXP = configs.load("split_uint8_rowexp").replace(max_len=64)
@@ -189,6 +190,14 @@ MUTANTS = {
         "streams.scores/kind=attention",
         "",
         ROWEXP2,
+    ),
+    "counts of the row before kept": Mutant(
+        "softmax_count.sv",
+        "moves_d[k] = !first_q && 32'(rise_q) == k;",
+        "moves_d[k] = 32'(rise_q) == k;",
+        "streams.scores/kind=attention",
+        "",
+        MSB,
     ),
     "a hole in tkeep taken": Mutant(
         "softmax_ingress.sv",
