@@ -70,10 +70,11 @@ module fall_through_fifo_proof #(
   always_comb begin
     queued = 32'(u_fifo.wr_q) + ((u_fifo.wr_q > u_fifo.rd_q) ? 0 : DEPTH) - 32'(u_fifo.rd_q);
     if (!u_fifo.queued_q) queued = 0;
-    place = 32'(u_fifo.rd_q) + 32'(ahead_q) - 2;
+    place = 32'(u_fifo.rd_q) + 32'(ahead_q) - 3;
     if (place >= DEPTH) place = place - DEPTH;
-    if (ahead_q == '0) there = u_fifo.head_q;
-    else if (32'(ahead_q) == 1) there = u_fifo.second_read_q ? u_fifo.read : u_fifo.behind_q;
+    if (ahead_q == '0) there = u_fifo.first_q;
+    else if (32'(ahead_q) == 1) there = u_fifo.second_q;
+    else if (32'(ahead_q) == 2) there = u_fifo.third_read_q ? u_fifo.read : u_fifo.third_q;
     else there = u_fifo.u_ram.mem[place];
   end
 
@@ -87,10 +88,11 @@ module fall_through_fifo_proof #(
       valid == (count_q != '0 || (FALL_THROUGH && push_i)));
   a_count :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      32'(count_q) == queued + 32'(u_fifo.second_valid_q) + 32'(u_fifo.head_valid_q) &&
-      32'(count_q) <= DEPTH &&
-      (u_fifo.head_valid_q || !u_fifo.second_valid_q) &&
-      (u_fifo.second_valid_q || !(u_fifo.queued_q || u_fifo.second_read_q)) &&
+      32'(count_q) == queued + 32'(u_fifo.third_valid_q) + 32'(u_fifo.second_valid_q) +
+      32'(u_fifo.first_valid_q) && 32'(count_q) <= DEPTH &&
+      (u_fifo.first_valid_q || !u_fifo.second_valid_q) &&
+      (u_fifo.second_valid_q || !u_fifo.third_valid_q) &&
+      (u_fifo.third_valid_q || !(u_fifo.queued_q || u_fifo.third_read_q)) &&
       (u_fifo.queued_q || u_fifo.wr_q == u_fifo.rd_q) &&
       32'(u_fifo.wr_q) < DEPTH && 32'(u_fifo.rd_q) < DEPTH);
   a_place :

@@ -35,14 +35,14 @@ MUTANTS = {
     "words overtaken": Mutant(
         "fall_through_fifo",
         "a_word",
-        Change("fall_through_fifo.sv", "second_valid_q ? behind_q :", "1'b0 ? behind_q :"),
+        Change("fall_through_fifo.sv", "second_valid_q ? second_q :", "1'b0 ? second_q :"),
         10,
     ),
     "a word not shown at once": Mutant(
         "fall_through_fifo",
         "a_through",
         Change(
-            "fall_through_fifo.sv", "(head_valid_q || !FALL_THROUGH) ? head_q : data_i", "head_q"
+            "fall_through_fifo.sv", "(first_valid_q || !FALL_THROUGH) ? first_q : data_i", "first_q"
         ),
         6,
     ),
@@ -197,7 +197,7 @@ MUTANTS = {
         "X of lut2d",
         "a_known_handshakes",
         Change(
-            "fall_through_fifo.sv", "head_valid_q   <= 1'b0;", "head_valid_q   <= head_valid_q;"
+            "fall_through_fifo.sv", "first_valid_q  <= 1'b0;", "first_valid_q  <= first_valid_q;"
         ),
         20,
     ),

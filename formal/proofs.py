@@ -72,6 +72,9 @@ PROOFS = {
         "fall_through_fifo_proof", 3, "induction", {"FALL_THROUGH": 0}, _VECTORS
     ),
     "row_store": Proof("row_store_proof", 2, "induction", {}, _VECTORS),
+    "row_store, registered": Proof(
+        "row_store_proof", 2, "induction", {"FALL_THROUGH": 0}, _VECTORS
+    ),
     "axil_slave": Proof("axil_slave_proof", 3),
     "axil_slave, what can happen": Proof("axil_slave_proof", 10, "cover"),
     "registers of rexp": _registers("rexp_uint8"),

@@ -3,7 +3,8 @@
 module row_store_proof #(
     parameter int unsigned DATA_W = 1,
     parameter int unsigned INFO_W = 1,
-    parameter int unsigned DEPTH  = 4
+    parameter int unsigned DEPTH = 5,
+    parameter bit FALL_THROUGH = 1'b1
 ) (
     input logic              clk_i,
     input logic              rst_ni,
@@ -24,7 +25,8 @@ module row_store_proof #(
   row_store #(
       .DATA_W(DATA_W),
       .INFO_W(INFO_W),
-      .DEPTH (DEPTH)
+      .DEPTH(DEPTH),
+      .FALL_THROUGH(FALL_THROUGH)
   ) u_store (
       .clk_i,
       .rst_ni,

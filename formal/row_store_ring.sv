@@ -1,8 +1,7 @@
 /// Where the beats and rows of row_store_ghost stand inside the store: what makes the properties
 /// outside inductive.
 ///
-/// Names are those of row_store and its two queues, `ends` and `infos`; from `open_i` on, those of
-/// the ghost.
+/// Names are those of row_store and its queue, `infos`; from `open_i` on, those of the ghost.
 module row_store_ring #(
     parameter  int unsigned DATA_W = 1,
     parameter  int unsigned INFO_W = 1,
@@ -26,11 +25,13 @@ module row_store_ring #(
     input  logic                                                 full_i,
     input  logic                                                 pop_q_i,
     input  logic                                                 infos_queued_i,
-    input  logic                                                 infos_head_valid_i,
-    input  logic                        [INFO_W-1:0]             infos_head_i,
+    input  logic                                                 infos_first_valid_i,
+    input  logic                        [INFO_W-1:0]             infos_first_i,
     input  logic                                                 infos_second_valid_i,
-    input  logic                                                 infos_second_read_i,
     input  logic                        [INFO_W-1:0]             infos_second_i,
+    input  logic                                                 infos_third_valid_i,
+    input  logic                                                 infos_third_read_i,
+    input  logic                        [INFO_W-1:0]             infos_third_i,
     input  logic                        [ AddrW-1:0]             infos_wr_i,
     input  logic                        [ AddrW-1:0]             infos_rd_i,
     input  logic                        [ DEPTH-1:0][INFO_W-1:0] infos_mem_i,
@@ -85,15 +86,16 @@ module row_store_ring #(
         ends_count = ends_count + 1;
       end
     end
-    infos_count = 32'(infos_head_valid_i) + 32'(infos_second_valid_i);
+    infos_count = 32'(infos_first_valid_i) + 32'(infos_second_valid_i) + 32'(infos_third_valid_i);
     if (infos_queued_i) begin
       infos_count = infos_count + 32'(infos_wr_i) - 32'(infos_rd_i);
       if (infos_wr_i <= infos_rd_i) infos_count = infos_count + DEPTH;
     end
-    entry_info[0] = infos_head_i;
+    entry_info[0] = infos_first_i;
     entry_info[1] = infos_second_i;
-    for (int unsigned i = 2; i <= DEPTH; i++) begin
-      entry_info[i] = infos_mem_i[wrap(32'(infos_rd_i)+i-2)];
+    entry_info[2] = infos_third_i;
+    for (int unsigned i = 3; i <= DEPTH; i++) begin
+      entry_info[i] = infos_mem_i[wrap(32'(infos_rd_i)+i-3)];
     end
   end
 
@@ -142,8 +144,9 @@ module row_store_ring #(
       32'(infos_i) <= DEPTH && 32'(waiting_i) <= DEPTH &&
       32'(infos_wr_i) < DEPTH && 32'(infos_rd_i) < DEPTH &&
       (infos_queued_i || infos_wr_i == infos_rd_i) &&
-      (infos_head_valid_i || !infos_second_valid_i) &&
-      (infos_second_valid_i || !(infos_queued_i || infos_second_read_i)));
+      (infos_first_valid_i || !infos_second_valid_i) &&
+      (infos_second_valid_i || !infos_third_valid_i) &&
+      (infos_third_valid_i || !(infos_queued_i || infos_third_read_i)));
   a_picked :
   assert property (@(posedge clk_i) disable iff (!rst_ni) !picked_i || (
       32'(ahead_i) < 32'(beats_i) + 32'(open_i) && whole_i == (ahead_i < beats_i) &&

@@ -24,7 +24,7 @@ module softmax_flow_rexp_proof #(
   localparam int unsigned Front = 1;
   localparam int unsigned InfoA = 2;
   localparam int unsigned Middle = 3;
-  localparam int unsigned InfoB = 5;
+  localparam int unsigned InfoB = 4;
   localparam int unsigned Tail = 3;
 
   softmax_flow_pkg::stage_t [ Front-1:0] front;
@@ -124,7 +124,6 @@ module softmax_flow_rexp_proof #(
   assign b_view = u_flow.u_top.gen_rexp.u_core.u_code_store.u_ghost.view_o;
   assign b_keep = b_view.word[LANES+:LANES];
   assign b_info = {
-    u_flow.u_top.gen_rexp.u_core.alpha_valid,
     u_flow.u_top.gen_rexp.u_core.u_sum_index.u_valid.gen_line.line_q[1],
     u_flow.u_top.gen_rexp.u_core.u_sum_index.u_valid.gen_line.line_q[0],
     u_flow.u_top.gen_rexp.u_core.u_sum.valid_o,

@@ -22,7 +22,7 @@ module softmax_flow_rexp_two_pass_proof #(
 );
 
   localparam int unsigned Front = 1;
-  localparam int unsigned InfoA = 10;
+  localparam int unsigned InfoA = 9;
   localparam int unsigned Middle = 1;
   localparam int unsigned InfoB = 1;
   localparam int unsigned Tail = 3;
@@ -83,7 +83,6 @@ module softmax_flow_rexp_two_pass_proof #(
   assign a_view = u_flow.u_top.gen_rexp_two_pass.u_core.u_store.u_ghost.view_o;
   assign a_keep = a_view.word[LANES+:LANES];
   assign a_info = {
-    u_flow.u_top.gen_rexp_two_pass.u_core.alpha_valid,
     u_flow.u_top.gen_rexp_two_pass.u_core.u_sum_index.u_valid.gen_line.line_q[1],
     u_flow.u_top.gen_rexp_two_pass.u_core.u_sum_index.u_valid.gen_line.line_q[0],
     u_flow.u_top.gen_rexp_two_pass.u_core.u_count.u_valid.gen_line.line_q[1],

@@ -60,7 +60,7 @@ def passes(cfg: Config) -> Passes:
         return Passes((ingress + octave + power + total + reciprocal,), scale)
     tree = _tree_stages(cfg.lanes)
     register = 1  # a block RAM's output comes too late in the cycle for more
-    alpha = 1 if cfg.method == "rexp" else 0  # softmax_alpha
+    alpha = 1 if cfg.method == "rexp" else 0  # row_store shows an A[j] a cycle after its index
     if cfg.two_pass:
         count = tree + 1 + 4 + _tree_stages(len(lut_1e(cfg.w)) - 1)  # softmax_count
         return Passes((ingress + count + sum_index + alpha,), register + index + select)

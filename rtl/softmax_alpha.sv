@@ -2,7 +2,7 @@
 ///
 /// Worked value, w = 8: j = 3: floor(255 / 3) = 85.
 ///
-/// Latency: 1 cycle. With LOADABLE, `load_i` writes table entries.
+/// Latency: 0 cycles. With LOADABLE, `load_i` writes table entries.
 module softmax_alpha #(
     parameter int unsigned W = 8,
     parameter int unsigned XS = 256,
@@ -12,15 +12,11 @@ module softmax_alpha #(
     input logic clk_i,
     input logic rst_ni,
     input softmax_pkg::load_t load_i,
-    input logic valid_i,
     input logic [JW-1:0] j_i,
-    output logic valid_o,
     output logic [W-1:0] alpha_o
 );
 
   localparam softmax_pkg::lut_alpha_t Full = softmax_pkg::lut_alpha(W);
-
-  logic [W-1:0] alpha;
 
   lookup_table #(
       .W(W),
@@ -35,15 +31,8 @@ module softmax_alpha #(
       .waddr_i(JW'(load_i.entry)),
       .wdata_i(W'(load_i.data)),
       .raddr_i(j_i),
-      .rdata_o(alpha)
+      .rdata_o(alpha_o)
   );
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) valid_o <= 1'b0;
-    else valid_o <= valid_i;
-  end
-
-  always_ff @(posedge clk_i) alpha_o <= alpha;
 
   logic unused_load;
   assign unused_load = ^load_i;

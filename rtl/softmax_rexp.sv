@@ -85,7 +85,7 @@ module softmax_rexp #(
   );
 
   // The sum, and LUT_alpha's entry for it.
-  logic sum_valid, j_valid, alpha_valid;
+  logic sum_valid, j_valid;
   logic [SumW-1:0] sum;
   logic [JW-1:0] j;
   logic [W-1:0] alpha;
@@ -127,9 +127,7 @@ module softmax_rexp #(
       .clk_i,
       .rst_ni,
       .load_i,
-      .valid_i(j_valid),
       .j_i    (j),
-      .valid_o(alpha_valid),
       .alpha_o(alpha)
   );
 
@@ -141,7 +139,8 @@ module softmax_rexp #(
   row_store #(
       .DATA_W(LANES * (KW + 2)),
       .INFO_W(W),
-      .DEPTH (Depth)
+      .DEPTH(Depth),
+      .FALL_THROUGH(1'b0)
   ) u_code_store (
       .clk_i,
       .rst_ni,
@@ -151,7 +150,7 @@ module softmax_rexp #(
       .push_last_i (exp_last),
       .push_bad_i  (exp_bad),
       .push_skip_i (1'b0),
-      .info_valid_i(alpha_valid),
+      .info_valid_i(j_valid),
       .info_i      (alpha),
       .pop_valid_o (fin_valid),
       .pop_ready_i (fin_ready),

@@ -48,8 +48,8 @@ module softmax_rexp_two_pass #(
   localparam int unsigned Depth = (MAX_LEN + LANES - 1) / LANES + softmax_pkg::IN_FLIGHT;
 
   // Pass 1: beats in, stored; maximum and sum learnt on the way, and LUT_alpha's entry for it.
-  logic sum_valid, j_valid, alpha_valid;
-  logic [QW-1:0] sum_max, alpha_max;
+  logic sum_valid, j_valid;
+  logic [QW-1:0] sum_max, j_max;
   logic [SumW-1:0] sum;
   logic [JW-1:0] j;
   logic [W-1:0] alpha;
@@ -87,15 +87,15 @@ module softmax_rexp_two_pass #(
       .j_o    (j)
   );
 
-  // The maximum waits for its row's reciprocal: as long as softmax_sum_index and softmax_alpha take.
+  // The maximum waits for its row's index: as long as softmax_sum_index takes.
   delay_line #(
       .W(QW),
-      .STAGES(3)
+      .STAGES(2)
   ) u_max (
       .clk_i,
       .rst_ni,
       .data_i(sum_max),
-      .data_o(alpha_max)
+      .data_o(j_max)
   );
 
   softmax_alpha #(
@@ -106,9 +106,7 @@ module softmax_rexp_two_pass #(
       .clk_i,
       .rst_ni,
       .load_i,
-      .valid_i(j_valid),
       .j_i    (j),
-      .valid_o(alpha_valid),
       .alpha_o(alpha)
   );
 
@@ -121,7 +119,8 @@ module softmax_rexp_two_pass #(
   row_store #(
       .DATA_W(LANES * (QW + 2)),
       .INFO_W(QW + W),
-      .DEPTH (Depth)
+      .DEPTH(Depth),
+      .FALL_THROUGH(1'b0)
   ) u_store (
       .clk_i,
       .rst_ni,
@@ -131,8 +130,8 @@ module softmax_rexp_two_pass #(
       .push_last_i (last_i),
       .push_bad_i  (bad_i),
       .push_skip_i (skip_i),
-      .info_valid_i(alpha_valid),
-      .info_i      ({alpha_max, alpha}),
+      .info_valid_i(j_valid),
+      .info_i      ({j_max, alpha}),
       .pop_valid_o (pop_valid),
       .pop_ready_i (pop_ready),
       .pop_data_o  ({pop_q, pop_keep, pop_live}),

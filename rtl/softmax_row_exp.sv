@@ -3,16 +3,17 @@
 ///   x = top - octave + (one more if the largest element's product is a small one, one less if it
 ///   saturates), held to 0..15
 ///
-/// `near_o` is the exponent without that one: lanes find from it how far they are shifted, and when
-/// the product is there, that is one less (`rises_o`), one more (`falls_o`), or what it was.
+/// Lanes first count from `from_o`, top less the exponent without that one: the largest element's
+/// octave, unless the exponent is held. When the product is there, they are shifted by one less
+/// (`rises_o`), one more (`falls_o`), or what it was.
 ///
 /// Where lanes add a product up in parts, the largest element's is a cycle ahead of theirs; it
 /// starts behind a queue, late in its cycle, and so has more parts.
 ///
-/// Worked value, uint8: of the largest element p * r = .6632, an octave below the sum's leading one:
-/// near 1; .6632 does not saturate, twice as much does: x = 1.
+/// Worked value, uint8: of the largest element p * r = .6632, an octave below the sum's leading one,
+/// 24: from 23; .6632 does not saturate, twice as much does: x = 1.
 ///
-/// Latency: 1 cycle to `near_o`, 2 to the others, beside registers that take a beat when `move_i`.
+/// Latency: 1 cycle to `from_o`, 2 to the others, beside registers that take a beat when `move_i`.
 module softmax_row_exp #(
     parameter int unsigned W = 8,
     parameter bit BASE2 = 1'b0,
@@ -31,7 +32,7 @@ module softmax_row_exp #(
     input  logic [    R-1:0] r_i,
     input  logic [    R+1:0] r3_i,
     input  logic             bad_i,
-    output logic [ ExpW-1:0] near_o,
+    output logic [TOP_W-1:0] from_o,
     output logic [ ExpW-1:0] x_o,
     output logic             rises_o,
     output logic             falls_o
@@ -44,21 +45,25 @@ module softmax_row_exp #(
   // The exponent if the product neither saturates nor is a small one, and whether it may be one
   // more or one less.
   logic [NW-1:0] below_q;
-  logic dead_q, over, may_rise, may_fall, may_rise_q, may_fall_q;
-  logic [ExpW-1:0] near_q;
+  logic [TOP_W-1:0] held_q;
+  logic [OCT_W-1:0] octave_q;
+  logic dead, dead_q, over, may_rise_q, may_fall_q;
+  logic [ExpW-1:0] near, near_q;
 
-  assign over = (below_q >> ExpW) != '0;
-  assign near_o = dead_q ? '0 : over ? '1 : ExpW'(below_q);
-  assign may_rise = near_o != '1 && !dead_q;
-  assign may_fall = !over && !dead_q;
+  assign dead   = octave_i == '0 || bad_i;
+  assign over   = (below_q >> ExpW) != '0;
+  assign near   = dead_q ? '0 : over ? '1 : ExpW'(below_q);
+  assign from_o = (dead_q || over) ? held_q : TOP_W'(octave_q);
 
   always_ff @(posedge clk_i) begin
     if (move_i) begin
       below_q <= NW'(top_i) - NW'(octave_i);
-      dead_q <= octave_i == '0 || bad_i;
-      near_q <= near_o;
-      may_rise_q <= may_rise;
-      may_fall_q <= may_fall;
+      held_q <= dead ? top_i : top_i - TOP_W'((1 << ExpW) - 1);
+      octave_q <= octave_i;
+      dead_q <= dead;
+      near_q <= near;
+      may_rise_q <= near != '1 && !dead_q;
+      may_fall_q <= !over && !dead_q;
     end
   end
 

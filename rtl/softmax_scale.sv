@@ -80,10 +80,13 @@ module softmax_scale #(
       .data_o ({fetch_octave, fetch_mantissa, fetch_top, fetch_r, fetch_r3, fetch_last, fetch_bad})
   );
 
-  logic [ExpW-1:0] near, x;
+  logic [TOP_W-1:0] from;
+  logic [ ExpW-1:0] x;
   logic rises, falls;
 
   if (ROW_EXP) begin : gen_row_exp
+    logic unused;
+    assign unused = ^fetch_top;
     assign r3 = max_r3_i;
 
     softmax_row_exp #(
@@ -100,7 +103,7 @@ module softmax_scale #(
         .r_i,
         .r3_i(r3),
         .bad_i,
-        .near_o(near),
+        .from_o(from),
         .x_o(x),
         .rises_o(rises),
         .falls_o(falls)
@@ -109,13 +112,14 @@ module softmax_scale #(
     logic unused;
     assign unused = &{1'b0, max_octave_i, max_mantissa_i, max_r3_i};
     assign r3 = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
-    assign {near, x, rises, falls} = '0;
+    assign from = fetch_top;
+    assign {x, rises, falls} = '0;
   end
 
   // Product, and how far it is to be shifted.
   logic [LANES-1:0][Parts-1:0][ProductW-1:0] part_d, part;
   logic [LANES-1:0][ProductW-1:0] product_d, placed;
-  logic [NW-1:0] from, step;
+  logic [1:0] step;
   logic [LANES-1:0][NW-1:0] near_n_d, near_n, n_d, n;
   logic [LANES-1:0] dead_d, part_dead, dead, keep_d, part_keep, keep;
   logic [ExpW-1:0] exponent;
@@ -142,13 +146,12 @@ module softmax_scale #(
   end
 
   // With the row exponent that is near, and then with the one that is.
-  assign from = NW'(fetch_top) - NW'(near) + NW'(Lift);
-  assign step = NW'($signed({rises, rises || falls}));
+  assign step = !ROW_EXP ? 2'd0 : 2'(Lift) + 2'(falls) - 2'(rises);
 
   always_comb begin
     for (int unsigned i = 0; i < LANES; i++) begin
-      n_d[i] = near_n[i] + step;
-      near_n_d[i] = from - NW'(fetch_octave[i]);
+      n_d[i] = near_n[i] + NW'(step);
+      near_n_d[i] = NW'(from) - NW'(fetch_octave[i]);
       dead_d[i] = fetch_octave[i] == '0 || fetch_bad;
       keep_d[i] = (fetch_octave[i] != '0 || fetch_mantissa[i][0]) && !fetch_bad;
     end

@@ -29,20 +29,20 @@ module softmax_window #(
     output logic [COLUMNS-1:0]            rises_o
 );
 
-  localparam int unsigned Group = 4;
-  localparam int unsigned Groups = (LANES + Group - 1) / Group;
+  // At most four groups, of four lanes at least.
+  localparam int unsigned Group = (LANES > 16) ? (LANES + 3) / 4 : 4;
 
-  logic [Groups-1:0][Group-1:0][WIN_W-1:0] windows;
-  logic [Groups-1:0][WIN_W-1:0] group_q;
+  logic [Group-1:0][Group-1:0][WIN_W-1:0] windows;
+  logic [Group-1:0][WIN_W-1:0] group_q;
+  logic [Group-1:0][WIN_W:0] group_fall;
+  logic [Group-1:0] group_wins;
   logic [WIN_W-1:0] top_q;
-  logic [Groups-1:0][WIN_W:0] group_fall;
   logic [WIN_W:0] fall;
   logic first_q, rises;
 
-  // Of a group every two are compared at once, and the one that loses to none is taken: a tree would
-  // compare twice in the cycle.
-  function automatic logic [WIN_W-1:0] highest(logic [Group-1:0][WIN_W-1:0] of);
-    logic [Group-1:0] wins;
+  // Every two are compared at once, and the one that loses to none is taken: a tree would compare
+  // twice in the cycle.
+  function automatic logic [Group-1:0] wins(logic [Group-1:0][WIN_W-1:0] of);
     wins = '1;
     for (int unsigned a = 0; a < Group; a++) begin
       for (int unsigned b = a + 1; b < Group; b++) begin
@@ -50,8 +50,12 @@ module softmax_window #(
         else wins[b] = 1'b0;
       end
     end
+  endfunction
+
+  function automatic logic [WIN_W-1:0] highest(logic [Group-1:0][WIN_W-1:0] of,
+                                               logic [Group-1:0] which);
     highest = '0;
-    for (int unsigned a = 0; a < Group; a++) highest |= of[a] & {WIN_W{wins[a]}};
+    for (int unsigned a = 0; a < Group; a++) highest |= of[a] & {WIN_W{which[a]}};
   endfunction
 
   always_comb begin
@@ -62,22 +66,19 @@ module softmax_window #(
   end
 
   always_ff @(posedge clk_i) begin
-    for (int unsigned g = 0; g < Groups; g++) begin
-      if (move_i) group_q[g] <= highest(windows[g]);
+    for (int unsigned g = 0; g < Group; g++) begin
+      if (move_i) group_q[g] <= highest(windows[g], wins(windows[g]));
     end
   end
 
+  assign group_wins = wins(group_q);
+  assign window_o   = highest(group_q, group_wins);
+
   always_comb begin
-    for (int unsigned g = 0; g < Groups; g++) begin
+    fall = '0;
+    for (int unsigned g = 0; g < Group; g++) begin
       group_fall[g] = (WIN_W + 1)'(top_q) - (WIN_W + 1)'(group_q[g]);
-    end
-    window_o = group_q[0];
-    fall = group_fall[0];
-    for (int unsigned g = 1; g < Groups; g++) begin
-      if (group_q[g] > window_o) begin
-        window_o = group_q[g];
-        fall = group_fall[g];
-      end
+      fall |= group_fall[g] & {(WIN_W + 1) {group_wins[g]}};
     end
     rises = first_q || fall[WIN_W];
     top_o = rises ? window_o : top_q;

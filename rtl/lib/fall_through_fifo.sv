@@ -4,9 +4,9 @@
 /// ready: here the words describe rows, and the row store that holds the rows' beats is what
 /// fills up first.
 ///
-/// The oldest word stands in a register, so that no user waits for the memory: a pop, which comes
-/// late in the cycle, only enables it. The word behind it stands in another one, or is what the
-/// memory read last, so that the memory has a cycle to read and may be a block RAM.
+/// The oldest word and the one behind it stand in registers, so that no user waits for the memory: a
+/// pop, which comes late in the cycle, only enables them. The third word stands in another one, or is
+/// what the memory read last, so that the memory has a cycle to read and may be a block RAM.
 ///
 /// Latency: 0 cycles when empty; 1 without FALL_THROUGH.
 module fall_through_fifo #(
@@ -31,15 +31,15 @@ module fall_through_fifo #(
   endfunction
 
   logic [AddrW-1:0] wr_q, rd_q;
-  logic [W-1:0] head_q, behind_q, read;
-  logic head_valid_q, second_valid_q, second_read_q, queued_q;
+  logic [W-1:0] first_q, second_q, third_q, read;
+  logic first_valid_q, second_valid_q, third_valid_q, third_read_q, queued_q;
   logic store, load, last_queued;
 
-  assign valid_o = head_valid_q || (FALL_THROUGH && push_i);
-  assign data_o = (head_valid_q || !FALL_THROUGH) ? head_q : data_i;
+  assign valid_o = first_valid_q || (FALL_THROUGH && push_i);
+  assign data_o = (first_valid_q || !FALL_THROUGH) ? first_q : data_i;
 
-  // A word stays in the memory when both places before it stay taken; from there it moves up.
-  assign store = push_i && second_valid_q && (queued_q || !pop_i);
+  // A word stays in the memory when the places before it stay taken; from there it moves up.
+  assign store = push_i && third_valid_q && (queued_q || !pop_i);
   assign load = queued_q && pop_i;
   assign last_queued = next(rd_q) == wr_q;
 
@@ -56,31 +56,33 @@ module fall_through_fifo #(
       .rdata_o(read)
   );
 
-  // What the memory reads comes late: it is chosen last.
   always_ff @(posedge clk_i) begin
-    if (pop_i || !head_valid_q) begin
-      head_q <= second_read_q ? read : second_valid_q ? behind_q : data_i;
+    if (pop_i || !first_valid_q) first_q <= second_valid_q ? second_q : data_i;
+    if (pop_i || !second_valid_q) begin
+      second_q <= third_read_q ? read : third_valid_q ? third_q : data_i;
     end
-    if (pop_i || !second_valid_q) behind_q <= data_i;
+    if (pop_i || !third_valid_q) third_q <= data_i;
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       wr_q           <= '0;
       rd_q           <= '0;
-      head_valid_q   <= 1'b0;
+      first_valid_q  <= 1'b0;
       second_valid_q <= 1'b0;
-      second_read_q  <= 1'b0;
+      third_valid_q  <= 1'b0;
+      third_read_q   <= 1'b0;
       queued_q       <= 1'b0;
     end else begin
       if (store) wr_q <= next(wr_q);
       if (load) rd_q <= next(rd_q);
       if (store) queued_q <= 1'b1;
       else if (load && last_queued) queued_q <= 1'b0;
-      if (pop_i || !second_valid_q) second_read_q <= queued_q;
+      if (pop_i || !third_valid_q) third_read_q <= queued_q;
       if (push_i != pop_i) begin
-        head_valid_q   <= push_i || second_valid_q;
-        second_valid_q <= push_i ? head_valid_q : queued_q;
+        first_valid_q  <= push_i || second_valid_q;
+        second_valid_q <= push_i ? first_valid_q : third_valid_q;
+        third_valid_q  <= push_i ? second_valid_q : queued_q;
       end
     end
   end

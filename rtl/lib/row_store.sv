@@ -12,12 +12,13 @@
 /// A beat of a complete row is read ahead, while the row's info is still to come: it waits in the
 /// memory's output register.
 ///
-/// Latency: 0 cycles from info to the row's first beat, but two at least from the row's last push;
-/// then one beat a cycle.
+/// Latency: 0 cycles from info to the row's first beat, 1 without FALL_THROUGH, but two at least from
+/// the row's last push; then one beat a cycle.
 module row_store #(
     parameter int unsigned DATA_W = 8,
     parameter int unsigned INFO_W = 8,
-    parameter int unsigned DEPTH  = 16
+    parameter int unsigned DEPTH = 16,
+    parameter bit FALL_THROUGH = 1'b1
 ) (
     input  logic              clk_i,
     input  logic              rst_ni,
@@ -92,7 +93,8 @@ module row_store #(
 
   fall_through_fifo #(
       .W(INFO_W),
-      .DEPTH(DEPTH)
+      .DEPTH(DEPTH),
+      .FALL_THROUGH(FALL_THROUGH)
   ) u_infos (
       .clk_i,
       .rst_ni,
