@@ -73,8 +73,8 @@ module fall_through_fifo_proof #(
     place = 32'(u_fifo.rd_q) + 32'(ahead_q) - 3;
     if (place >= DEPTH) place = place - DEPTH;
     if (ahead_q == '0) there = u_fifo.first_q;
-    else if (32'(ahead_q) == 1) there = u_fifo.second_q;
-    else if (32'(ahead_q) == 2) there = u_fifo.third_read_q ? u_fifo.read : u_fifo.third_q;
+    else if (32'(ahead_q) == 1 && u_fifo.second_valid_q) there = u_fifo.second_q;
+    else if (32'(ahead_q) <= 2) there = u_fifo.third_read_q ? u_fifo.read : u_fifo.third_q;
     else there = u_fifo.u_ram.mem[place];
   end
 
@@ -90,9 +90,9 @@ module fall_through_fifo_proof #(
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       32'(count_q) == queued + 32'(u_fifo.third_valid_q) + 32'(u_fifo.second_valid_q) +
       32'(u_fifo.first_valid_q) && 32'(count_q) <= DEPTH &&
-      (u_fifo.first_valid_q || !u_fifo.second_valid_q) &&
-      (u_fifo.second_valid_q || !u_fifo.third_valid_q) &&
-      (u_fifo.third_valid_q || !(u_fifo.queued_q || u_fifo.third_read_q)) &&
+      (u_fifo.first_valid_q || !u_fifo.behind) &&
+      (u_fifo.second_valid_q && u_fifo.third_valid_q ||
+      !(u_fifo.queued_q || u_fifo.third_read_q)) &&
       (u_fifo.queued_q || u_fifo.wr_q == u_fifo.rd_q) &&
       32'(u_fifo.wr_q) < DEPTH && 32'(u_fifo.rd_q) < DEPTH);
   a_place :

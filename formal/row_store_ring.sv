@@ -92,7 +92,7 @@ module row_store_ring #(
       if (infos_wr_i <= infos_rd_i) infos_count = infos_count + DEPTH;
     end
     entry_info[0] = infos_first_i;
-    entry_info[1] = infos_second_i;
+    entry_info[1] = infos_second_valid_i ? infos_second_i : infos_third_i;
     entry_info[2] = infos_third_i;
     for (int unsigned i = 3; i <= DEPTH; i++) begin
       entry_info[i] = infos_mem_i[wrap(32'(infos_rd_i)+i-3)];
@@ -144,9 +144,8 @@ module row_store_ring #(
       32'(infos_i) <= DEPTH && 32'(waiting_i) <= DEPTH &&
       32'(infos_wr_i) < DEPTH && 32'(infos_rd_i) < DEPTH &&
       (infos_queued_i || infos_wr_i == infos_rd_i) &&
-      (infos_first_valid_i || !infos_second_valid_i) &&
-      (infos_second_valid_i || !infos_third_valid_i) &&
-      (infos_third_valid_i || !(infos_queued_i || infos_third_read_i)));
+      (infos_first_valid_i || !(infos_second_valid_i || infos_third_valid_i)) &&
+      (infos_second_valid_i && infos_third_valid_i || !(infos_queued_i || infos_third_read_i)));
   a_picked :
   assert property (@(posedge clk_i) disable iff (!rst_ni) !picked_i || (
       32'(ahead_i) < 32'(beats_i) + 32'(open_i) && whole_i == (ahead_i < beats_i) &&

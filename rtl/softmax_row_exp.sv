@@ -7,8 +7,7 @@
 /// octave, unless the exponent is held. When the product is there, they are shifted by one less
 /// (`rises_o`), one more (`falls_o`), or what it was.
 ///
-/// Where lanes add a product up in parts, the largest element's is a cycle ahead of theirs; it
-/// starts behind a queue, late in its cycle, and so has more parts.
+/// It is one product a row, not one a lane: a multiplier, unless bits are cut, which digits say.
 ///
 /// Worked value, uint8: of the largest element p * r = .6632, an octave below the sum's leading one,
 /// 24: from 23; .6632 does not saturate, twice as much does: x = 1.
@@ -29,9 +28,9 @@ module softmax_row_exp #(
     input  logic [OCT_W-1:0] octave_i,
     input  logic [ Mant-1:0] mantissa_i,
     input  logic [TOP_W-1:0] top_i,
+    input  logic             bad_i,
     input  logic [    R-1:0] r_i,
     input  logic [    R+1:0] r3_i,
-    input  logic             bad_i,
     output logic [TOP_W-1:0] from_o,
     output logic [ ExpW-1:0] x_o,
     output logic             rises_o,
@@ -67,36 +66,21 @@ module softmax_row_exp #(
     end
   end
 
+  // Factors of its own: those of the lanes are far away.
+  logic [Mant-1:0] mantissa_q;
+  logic [R-1:0] r_q;
   logic [ProductW-1:0] product_d, product_q;
 
-  if (Form.newton != 0) begin : gen_ahead
-    localparam int unsigned Parts = (softmax_pkg::digits(Mant) + 1) / 2;
-    logic [Parts-1:0][ProductW-1:0] part_d, part_q;
+  always_ff @(posedge clk_i) if (move_i) {mantissa_q, r_q} <= {mantissa_i, r_i};
 
-    softmax_product #(
-        .MANT (Mant),
-        .R    (R),
-        .CUT  (Form.cut),
-        .PARTS(Parts)
-    ) u_product (
-        .mantissa_i,
-        .r_i,
-        .r3_i,
-        .part_o(part_d)
-    );
-
-    always_ff @(posedge clk_i) if (move_i) part_q <= part_d;
-
-    always_comb begin
-      product_d = '0;
-      for (int unsigned p = 0; p < Parts; p++) product_d = product_d + part_q[p];
-    end
-  end else begin : gen_beside
-    logic [Mant-1:0] mantissa_q;
-    logic [R-1:0] r_q;
+  if (Form.cut == 0) begin : gen_whole
+    logic unused;
+    assign unused = ^r3_i;
+    assign product_d = ProductW'({1'b1, mantissa_q}) * ProductW'(r_q);
+  end else begin : gen_cut
     logic [R+1:0] r3_q;
 
-    always_ff @(posedge clk_i) if (move_i) {mantissa_q, r_q, r3_q} <= {mantissa_i, r_i, r3_i};
+    always_ff @(posedge clk_i) if (move_i) r3_q <= r3_i;
 
     softmax_product #(
         .MANT(Mant),

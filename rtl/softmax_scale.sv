@@ -34,7 +34,6 @@ module softmax_scale #(
     input  logic [              LANES-1:0][ Mant-1:0] mantissa_i,
     input  logic [              OCT_W-1:0]            max_octave_i,
     input  logic [               Mant-1:0]            max_mantissa_i,
-    input  logic [                  R+1:0]            max_r3_i,
     input  logic [              TOP_W-1:0]            top_i,
     input  logic [                  R-1:0]            r_i,
     input  logic                                      last_i,
@@ -67,6 +66,8 @@ module softmax_scale #(
   logic [R-1:0] fetch_r;
   logic [R+1:0] r3, fetch_r3;
 
+  assign r3 = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
+
   stream_reg #(
       .W(LANES * (OCT_W + Mant) + TOP_W + 2 * R + 4)
   ) u_fetch (
@@ -87,7 +88,6 @@ module softmax_scale #(
   if (ROW_EXP) begin : gen_row_exp
     logic unused;
     assign unused = ^fetch_top;
-    assign r3 = max_r3_i;
 
     softmax_row_exp #(
         .W(W),
@@ -100,9 +100,9 @@ module softmax_scale #(
         .octave_i(max_octave_i),
         .mantissa_i(max_mantissa_i),
         .top_i,
+        .bad_i,
         .r_i,
         .r3_i(r3),
-        .bad_i,
         .from_o(from),
         .x_o(x),
         .rises_o(rises),
@@ -110,8 +110,7 @@ module softmax_scale #(
     );
   end else begin : gen_no_row_exp
     logic unused;
-    assign unused = &{1'b0, max_octave_i, max_mantissa_i, max_r3_i};
-    assign r3 = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
+    assign unused = &{1'b0, max_octave_i, max_mantissa_i};
     assign from = fetch_top;
     assign {x, rises, falls} = '0;
   end

@@ -137,7 +137,6 @@ module softmax_split #(
   logic [Form.r-1:0] r, out_r;
   logic [OctW-1:0] max_octave, out_max_octave;
   logic [Mant-1:0] max_mantissa, out_max_mantissa;
-  logic [Form.r+1:0] max_r3, out_max_r3;
 
   softmax_total #(
       .MANT(Mant),
@@ -223,11 +222,8 @@ module softmax_split #(
         .data_i(max),
         .data_o({max_octave, max_mantissa})
     );
-
-    // Ahead of the queue, while that says whether it holds a word.
-    assign max_r3 = (Form.r + 2)'(r) + ((Form.r + 2)'(r) << 1);
   end else begin : gen_no_max
-    assign {max_octave, max_mantissa, max_r3} = '0;
+    assign {max_octave, max_mantissa} = '0;
   end
 
   // One store, and the last pass.
@@ -237,7 +233,7 @@ module softmax_split #(
 
   row_store #(
       .DATA_W(LANES * (OctW + Mant)),
-      .INFO_W(TopW + 2 * Form.r + 2 + OctW + Mant),
+      .INFO_W(TopW + Form.r + OctW + Mant),
       .DEPTH (Depth)
   ) u_store (
       .clk_i,
@@ -249,11 +245,11 @@ module softmax_split #(
       .push_bad_i  (term_bad),
       .push_skip_i (term_skip),
       .info_valid_i(info_valid),
-      .info_i      ({top, r, max_octave, max_mantissa, max_r3}),
+      .info_i      ({top, r, max_octave, max_mantissa}),
       .pop_valid_o (out_valid),
       .pop_ready_i (out_ready),
       .pop_data_o  ({out_octave, out_mantissa}),
-      .pop_info_o  ({out_top, out_r, out_max_octave, out_max_mantissa, out_max_r3}),
+      .pop_info_o  ({out_top, out_r, out_max_octave, out_max_mantissa}),
       .pop_last_o  (out_last),
       .pop_bad_o   (out_bad)
   );
@@ -275,7 +271,6 @@ module softmax_split #(
       .mantissa_i(out_mantissa),
       .max_octave_i(out_max_octave),
       .max_mantissa_i(out_max_mantissa),
-      .max_r3_i(out_max_r3),
       .top_i(out_top),
       .r_i(out_r),
       .last_i(out_last),

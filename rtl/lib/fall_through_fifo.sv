@@ -6,7 +6,9 @@
 ///
 /// The oldest word and the one behind it stand in registers, so that no user waits for the memory: a
 /// pop, which comes late in the cycle, only enables them. The third word stands in another one, or is
-/// what the memory read last, so that the memory has a cycle to read and may be a block RAM.
+/// what the memory read last, so that the memory has a cycle to read and may be a block RAM. What is
+/// pushed behind others comes in as the third and moves up: of two places, the second then has the
+/// memory's output, which is late, to choose from, and not of three.
 ///
 /// Latency: 0 cycles when empty; 1 without FALL_THROUGH.
 module fall_through_fifo #(
@@ -33,13 +35,15 @@ module fall_through_fifo #(
   logic [AddrW-1:0] wr_q, rd_q;
   logic [W-1:0] first_q, second_q, third_q, read;
   logic first_valid_q, second_valid_q, third_valid_q, third_read_q, queued_q;
-  logic store, load, last_queued;
+  logic behind, store, load, last_queued;
 
   assign valid_o = first_valid_q || (FALL_THROUGH && push_i);
   assign data_o = (first_valid_q || !FALL_THROUGH) ? first_q : data_i;
 
-  // A word stays in the memory when the places before it stay taken; from there it moves up.
-  assign store = push_i && third_valid_q && (queued_q || !pop_i);
+  assign behind = second_valid_q || third_valid_q;
+
+  // A word goes to the memory when the places before it stay taken; from there it moves up.
+  assign store = push_i && second_valid_q && third_valid_q && (queued_q || !pop_i);
   assign load = queued_q && pop_i;
   assign last_queued = next(rd_q) == wr_q;
 
@@ -57,11 +61,11 @@ module fall_through_fifo #(
   );
 
   always_ff @(posedge clk_i) begin
-    if (pop_i || !first_valid_q) first_q <= second_valid_q ? second_q : data_i;
-    if (pop_i || !second_valid_q) begin
-      second_q <= third_read_q ? read : third_valid_q ? third_q : data_i;
+    if (pop_i || !first_valid_q) begin
+      first_q <= second_valid_q ? second_q : third_valid_q ? third_q : data_i;
     end
-    if (pop_i || !third_valid_q) third_q <= data_i;
+    if (pop_i || !second_valid_q) second_q <= third_read_q ? read : third_q;
+    if (pop_i || !second_valid_q || !third_valid_q) third_q <= data_i;
   end
 
   always_ff @(posedge clk_i) begin
@@ -79,11 +83,10 @@ module fall_through_fifo #(
       if (store) queued_q <= 1'b1;
       else if (load && last_queued) queued_q <= 1'b0;
       if (pop_i || !third_valid_q) third_read_q <= queued_q;
-      if (push_i != pop_i) begin
-        first_valid_q  <= push_i || second_valid_q;
-        second_valid_q <= push_i ? first_valid_q : third_valid_q;
-        third_valid_q  <= push_i ? second_valid_q : queued_q;
-      end
+      first_valid_q <= first_valid_q ? !pop_i || behind || push_i : push_i && !pop_i;
+      second_valid_q <= second_valid_q ? !pop_i || third_valid_q : !pop_i && third_valid_q;
+      third_valid_q <= (second_valid_q && third_valid_q && (queued_q || !pop_i)) ||
+          (push_i && first_valid_q && (behind || !pop_i));
     end
   end
 
