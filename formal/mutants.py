@@ -56,6 +56,12 @@ MUTANTS = {
         ),
         10,
     ),
+    "a word read and not taken": Mutant(
+        "fall_through_fifo",
+        "a_word",
+        Change("fall_through_fifo.sv", "third_read_q ? read : third_q", "third_q"),
+        12,
+    ),
     "a row given before its info": Mutant(
         "row_store",
         "a_info",

@@ -118,14 +118,18 @@ module softmax_reciprocal #(
     localparam int unsigned Drop = Form.r_out + Form.newton - Form.r;
     localparam int unsigned RefinedW = Form.r_out + Form.newton + 1;
 
-    logic [S-1:0] line_s_q;
-    logic [ProductW-1:0] gap;
+    logic signed [S:0] minus_q;
+    logic signed [ProductW-1:0] product;
+    logic [ProductW-1:0] leading;
     logic signed [ErrorW-1:0] error_d, error_q;
     logic [Form.r_out-1:0] start_q;
     logic signed [RefinedW-1:0] refined;
 
-    assign gap = ProductW'(Form.unity) - ProductW'({1'b1, line_s_q}) * ProductW'(line_q);
-    assign error_d = ErrorW'($signed(gap) >>> ErrorShift);
+    // unity - s * line: the product has what follows s's leading one alone. Unity is so little less
+    // than a power of two that the leading one's part changes no bit of it below its own.
+    assign leading = {1'b0, ~line_q, S'(Form.unity)};
+    assign product = ProductW'(minus_q) * $signed(ProductW'(line_q));
+    assign error_d = ErrorW'((product + $signed(leading)) >>> ErrorShift);
     // A half of what is dropped lies below the start's last bit.
     assign refined = $signed(
         {1'b0, start_q, Form.newton'(1 << (Drop - 1))}
@@ -134,10 +138,10 @@ module softmax_reciprocal #(
     ) * RefinedW'(error_q);
 
     always_ff @(posedge clk_i) begin
-      line_s_q <= s_q;
-      error_q  <= error_d;
-      start_q  <= line_q;
-      r_o      <= Form.r'(refined >>> Drop);
+      minus_q <= -$signed({1'b0, s_q});
+      error_q <= error_d;
+      start_q <= line_q;
+      r_o     <= Form.r'(refined >>> Drop);
     end
   end else begin : gen_table
     assign r_o = line_q;

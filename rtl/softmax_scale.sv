@@ -144,7 +144,7 @@ module softmax_scale #(
     end
   end
 
-  // With the row exponent that is near, and then with the one that is.
+  // As if the row's largest product neither saturated nor were a small one, and then as it is.
   assign step = !ROW_EXP ? 2'd0 : 2'(Lift) + 2'(falls) - 2'(rises);
 
   always_comb begin
