@@ -7,8 +7,8 @@
 /// The oldest word and the one behind it stand in registers, so that no user waits for the memory: a
 /// pop, which comes late in the cycle, only enables them. The third word stands in another one, or is
 /// what the memory read last, so that the memory has a cycle to read and may be a block RAM. What is
-/// pushed behind others comes in as the third and moves up: of two places, the second then has the
-/// memory's output, which is late, to choose from, and not of three.
+/// pushed behind others comes in as the third and moves up: so the second chooses between two words
+/// alone, for the memory's is late.
 ///
 /// Latency: 0 cycles when empty; 1 without FALL_THROUGH.
 module fall_through_fifo #(
