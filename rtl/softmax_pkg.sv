@@ -208,6 +208,11 @@ package softmax_pkg;
     return (mant + 2) / 2;
   endfunction
 
+  /// Bits of a power times the reciprocal, the last CUT of which are not added.
+  function automatic int unsigned product_w(int unsigned mant, int unsigned r, int unsigned cut);
+    return mant + 1 + r - cut;
+  endfunction
+
   /// How scores become octaves, golden `Octaves`: (score * factor + bias) >> shift.
   typedef struct packed {
     logic [31:0] factor;

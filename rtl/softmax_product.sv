@@ -15,7 +15,7 @@ module softmax_product #(
     parameter int unsigned R = 10,
     parameter int unsigned CUT = 0,
     parameter int unsigned PARTS = 1,
-    localparam int unsigned ProductW = MANT + 1 + R - CUT
+    localparam int unsigned ProductW = softmax_pkg::product_w(MANT, R, CUT)
 ) (
     input  logic [ MANT-1:0]               mantissa_i,
     input  logic [    R-1:0]               r_i,

@@ -37,8 +37,8 @@ module softmax_row_exp #(
     output logic             falls_o
 );
 
-  localparam int unsigned ProductW = Mant + 1 + R - Form.cut;
-  localparam int unsigned Drop = Mant + R - W - Form.cut;
+  localparam int unsigned ProductW = softmax_pkg::product_w(Mant, R, Form.cut);
+  localparam int unsigned Drop = ProductW - 1 - W;
   localparam int unsigned NW = TOP_W + 1;
 
   // The exponent if the product neither saturates nor is a small one, and whether it may be one

@@ -47,11 +47,11 @@ module softmax_scale #(
     output logic [softmax_pkg::USER_W-2:0]            exponent_o
 );
 
-  localparam int unsigned ProductW = Mant + 1 + R - Form.cut;
+  localparam int unsigned ProductW = softmax_pkg::product_w(Mant, R, Form.cut);
   localparam int unsigned ExpW = softmax_pkg::USER_W - 1;
   // A row exponent may lift an element one octave above the sum's: one bit less is dropped then.
   localparam int unsigned Lift = ROW_EXP ? 1 : 0;
-  localparam int unsigned Drop = Mant + R - W - Form.cut;
+  localparam int unsigned Drop = ProductW - 1 - W;
   localparam int unsigned Base = Drop - Lift;
   localparam int unsigned Limit = W + 1 + Lift;
   localparam int unsigned NW = TOP_W + 1;

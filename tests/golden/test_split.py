@@ -396,6 +396,15 @@ def test_nothing_comes_out_above_m(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if split_tables.form(name).newton])
+def test_unity_lies_below_a_power_of_two_by_less_than_a_leading_one(
+    name: str,
+) -> None:
+    """So that ``unity - (t << s)`` is ``~t`` above it (softmax_reciprocal.sv)."""
+    fmt = split_tables.form(name)
+    assert fmt.unity >> fmt.s == 2**fmt.r_out - 1
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if split_tables.form(name).newton])
 def test_the_newton_error_fits_its_word(name: str) -> None:
     """All normalised sums: ``newton - 9`` bits with a sign hold it (softmax_reciprocal.sv)."""
     fmt, table = split_tables.form(name), split_tables.reciprocal_lines(name)
