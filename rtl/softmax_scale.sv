@@ -61,12 +61,14 @@ module softmax_scale #(
 
   logic fetch_valid, fetch_ready, fetch_last, fetch_bad;
   logic [LANES-1:0][OCT_W-1:0] fetch_octave;
-  logic [LANES-1:0][Mant-1:0] fetch_mantissa;
-  logic [TOP_W-1:0] fetch_top;
+  logic [LANES-1:0][ Mant-1:0] fetch_mantissa;
+  logic [TOP_W-1:0] from, fetch_from;
   logic [R-1:0] fetch_r;
   logic [R+1:0] r3, fetch_r3;
 
-  assign r3 = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
+  // Elements are placed from the sum's leading one, or, with ROW_EXP, from the row's largest.
+  assign from = ROW_EXP ? TOP_W'(max_octave_i) : top_i;
+  assign r3   = (R + 2)'(r_i) + ((R + 2)'(r_i) << 1);
 
   stream_reg #(
       .W(LANES * (OCT_W + Mant) + TOP_W + 2 * R + 4)
@@ -75,35 +77,29 @@ module softmax_scale #(
       .rst_ni,
       .valid_i,
       .ready_o,
-      .data_i ({octave_i, mantissa_i, top_i, r_i, r3, last_i, bad_i}),
+      .data_i ({octave_i, mantissa_i, from, r_i, r3, last_i, bad_i}),
       .valid_o(fetch_valid),
       .ready_i(fetch_ready),
-      .data_o ({fetch_octave, fetch_mantissa, fetch_top, fetch_r, fetch_r3, fetch_last, fetch_bad})
+      .data_o ({fetch_octave, fetch_mantissa, fetch_from, fetch_r, fetch_r3, fetch_last, fetch_bad})
   );
 
-  logic [TOP_W-1:0] from;
-  logic [ ExpW-1:0] x;
+  logic [ExpW-1:0] x;
   logic rises, falls;
 
   if (ROW_EXP) begin : gen_row_exp
-    logic unused;
-    assign unused = ^fetch_top;
-
     softmax_row_exp #(
         .W(W),
         .BASE2(BASE2),
-        .OCT_W(OCT_W),
-        .TOP_W(TOP_W)
+        .OCT_W(OCT_W)
     ) u_row_exp (
         .clk_i,
         .move_i(ready_o),
         .octave_i(max_octave_i),
         .mantissa_i(max_mantissa_i),
-        .top_i,
+        .top_i(ExpW'(top_i)),
         .bad_i,
         .r_i,
         .r3_i(r3),
-        .from_o(from),
         .x_o(x),
         .rises_o(rises),
         .falls_o(falls)
@@ -111,7 +107,6 @@ module softmax_scale #(
   end else begin : gen_no_row_exp
     logic unused;
     assign unused = &{1'b0, max_octave_i, max_mantissa_i};
-    assign from = fetch_top;
     assign {x, rises, falls} = '0;
   end
 
@@ -150,7 +145,7 @@ module softmax_scale #(
   always_comb begin
     for (int unsigned i = 0; i < LANES; i++) begin
       n_d[i] = near_n[i] + NW'(step);
-      near_n_d[i] = NW'(from) - NW'(fetch_octave[i]);
+      near_n_d[i] = NW'(fetch_from) - NW'(fetch_octave[i]);
       dead_d[i] = fetch_octave[i] == '0 || fetch_bad;
       keep_d[i] = (fetch_octave[i] != '0 || fetch_mantissa[i][0]) && !fetch_bad;
     end

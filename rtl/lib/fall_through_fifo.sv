@@ -35,15 +35,17 @@ module fall_through_fifo #(
   logic [AddrW-1:0] wr_q, rd_q;
   logic [W-1:0] first_q, second_q, third_q, read;
   logic first_valid_q, second_valid_q, third_valid_q, third_read_q, queued_q;
-  logic behind, store, load, last_queued;
+  logic behind, write, store, load, last_queued;
 
   assign valid_o = first_valid_q || (FALL_THROUGH && push_i);
   assign data_o = (first_valid_q || !FALL_THROUGH) ? first_q : data_i;
 
   assign behind = second_valid_q || third_valid_q;
 
-  // A word goes to the memory when the places before it stay taken; from there it moves up.
-  assign store = push_i && second_valid_q && third_valid_q && (queued_q || !pop_i);
+  // A word goes to the memory when the places before it stay taken; from there it moves up. Written it
+  // may be before that is known: a word that did not have to be is overwritten.
+  assign write = push_i && second_valid_q && third_valid_q;
+  assign store = write && (queued_q || !pop_i);
   assign load = queued_q && pop_i;
   assign last_queued = next(rd_q) == wr_q;
 
@@ -52,7 +54,7 @@ module fall_through_fifo #(
       .DEPTH(DEPTH)
   ) u_ram (
       .clk_i,
-      .we_i   (store),
+      .we_i   (write),
       .waddr_i(wr_q),
       .wdata_i(data_i),
       .re_i   (load),
@@ -80,8 +82,7 @@ module fall_through_fifo #(
     end else begin
       if (store) wr_q <= next(wr_q);
       if (load) rd_q <= next(rd_q);
-      if (store) queued_q <= 1'b1;
-      else if (load && last_queued) queued_q <= 1'b0;
+      queued_q <= pop_i ? queued_q && (write || !last_queued) : queued_q || write;
       if (pop_i || !third_valid_q) third_read_q <= queued_q;
       first_valid_q <= first_valid_q ? !pop_i || behind || push_i : push_i && !pop_i;
       second_valid_q <= second_valid_q ? !pop_i || third_valid_q : !pop_i && third_valid_q;

@@ -177,7 +177,7 @@ MUTANTS = {
     ),
     "a row exponent one too large": Mutant(
         "softmax_row_exp.sv",
-        "falls_o = may_fall_q && saturates({1'b0, product_q});",
+        "falls_o = product_live_q && saturates({1'b0, product_q});",
         "falls_o = 1'b0;",
         "streams.scores/kind=climbing",
         "",
@@ -185,7 +185,7 @@ MUTANTS = {
     ),
     "a row exponent one too small": Mutant(
         "softmax_row_exp.sv",
-        "rises_o = may_rise_q && !saturates({product_q, 1'b0});",
+        "rises_o = product_live_q && !saturates({product_q, 1'b0});",
         "rises_o = 1'b0;",
         "streams.scores/kind=attention",
         "",
