@@ -51,8 +51,8 @@ MUTANTS = {
         "a_valid",
         Change(
             "fall_through_fifo.sv",
-            "if (store) queued_q <= 1'b1;",
-            "if (store && pop_i) queued_q <= 1'b1;",
+            ": queued_q || write;",
+            ": queued_q;",
         ),
         10,
     ),
