@@ -89,6 +89,7 @@ module softmax_scale #(
   if (ROW_EXP) begin : gen_row_exp
     softmax_row_exp #(
         .W(W),
+        .BASE2(BASE2),
         .OCT_W(OCT_W)
     ) u_row_exp (
         .clk_i,
@@ -98,6 +99,7 @@ module softmax_scale #(
         .top_i(ExpW'(top_i)),
         .bad_i,
         .r_i,
+        .r3_i(r3),
         .x_o(x),
         .rises_o(rises),
         .falls_o(falls)

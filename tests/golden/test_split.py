@@ -257,13 +257,6 @@ def test_a_row_that_just_fits() -> None:
     assert split_row(cfg, q, [True] * 3) == (out.y.tolist(), 1)
 
 
-@pytest.mark.parametrize("base2", [False, True])
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_no_format_with_an_exponent_cuts_bits(precision: str, base2: bool) -> None:
-    """So that softmax_row_exp.sv multiplies once, whole."""
-    assert split.form(config(precision, True, base2=base2)).cut == 0
-
-
 def test_a_row_of_nothing_has_no_exponent() -> None:
     out = softmax(config("uint8", True), Rows.of([[1, 2, 3]] * 2, [[False] * 3, [True] * 3]))
     assert out.exponent[0] == 0
