@@ -25,18 +25,29 @@ class Workers:
         self.cluster = cluster
         self.address: str = cluster.scheduler_address
 
-    def kill_a_busy_one(self) -> str:
-        """Kill a worker process that has something to do; returns its address."""
-        scheduler = self.cluster.scheduler
-        while not (busy := [w for w in list(scheduler.workers.values()) if w.processing]):
+    def kill_one(self) -> str:
+        """Kill a worker process at work, or else one with a result; returns its address.
+
+        While a test is in here nothing is submitted, so workers may have come to the end of all that
+        was, but what they made is still to be taken.
+        """
+        found: list[Any] = []
+        while not found:
+            every = list(self.cluster.scheduler.workers.values())
+            found = [w for w in every if w.processing] or [w for w in every if w.has_what]
             time.sleep(0.01)
         (process,) = [
             nanny.process.process.pid
             for nanny in self.cluster.workers.values()
-            if nanny.worker_address == busy[0].address
+            if nanny.worker_address == found[0].address
         ]
         os.kill(process, signal.SIGKILL)
-        return busy[0].address
+        return found[0].address
+
+    def come_to_an_end(self) -> None:
+        """Wait until no worker has anything to do."""
+        while any(w.processing for w in list(self.cluster.scheduler.workers.values())):
+            time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)

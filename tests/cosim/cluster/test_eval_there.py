@@ -70,13 +70,14 @@ def steps(out: Path) -> dict[str, list[Any]]:
 @pytest.fixture(params=[0, 4], ids=["undisturbed", "a worker dies"])
 def killed(request: pytest.FixtureRequest, workers, monkeypatch) -> None:
     """Have a worker killed before a step is kept."""
-    real, seen = Cluster.completed, [0]
+    real, left = Cluster.completed, [request.param]
 
     def completed(self: Cluster, futures: Any) -> Any:
         for future in real(self, futures):
-            seen[0] += len(futures) > 1
-            if seen[0] == request.param:
-                workers.kill_a_busy_one()
+            if len(futures) > 1 and left[0]:
+                left[0] -= 1
+                if not left[0]:
+                    workers.kill_one()
             yield future
 
     if request.param:

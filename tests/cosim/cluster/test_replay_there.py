@@ -61,9 +61,18 @@ def test_the_files_are_those_of_one_machine(workers, trace: Path, here: Path, tm
     assert summary(tmp_path / "there")["runs"][0]["rows"] == 150
 
 
-def test_a_worker_dies_half_way(workers, trace: Path, here: Path, tmp_path: Path, at_result):
+@pytest.mark.parametrize("idle", [False, True], ids=["at work", "with results to be taken"])
+def test_a_worker_dies_half_way(
+    idle: bool, workers, trace: Path, here: Path, tmp_path: Path, at_result
+):
     killed: list[str] = []
-    at_result(8, lambda: killed.append(workers.kill_a_busy_one()))
+
+    def kill() -> None:
+        if idle:
+            workers.come_to_an_end()
+        killed.append(workers.kill_one())
+
+    at_result(8, kill)
     assert there(workers, trace, tmp_path / "there") == 0
     assert killed
     assert_same(here, tmp_path / "there")
