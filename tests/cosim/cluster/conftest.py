@@ -28,8 +28,8 @@ class Workers:
     def kill_one(self) -> str:
         """Kill a worker process at work, or else one with a result; returns its address.
 
-        While a test is in here nothing is submitted, so workers may have come to the end of all that
-        was, but what they made is still to be taken.
+        While a test is in here nothing is submitted, so workers may have come to the end of all
+        that was, but what they made is still to be taken.
         """
         found: list[Any] = []
         while not found:
