@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def steps(out: Path) -> dict[str, list[Any]]:
 
 
 @pytest.fixture(params=[0, 4], ids=["undisturbed", "a worker dies"])
-def killed(request: pytest.FixtureRequest, workers, monkeypatch) -> None:
+def killed(request: pytest.FixtureRequest, workers, monkeypatch) -> Iterator[None]:
     """Have a worker killed before a step is kept."""
     real, left = Cluster.completed, [request.param]
 
@@ -80,8 +81,9 @@ def killed(request: pytest.FixtureRequest, workers, monkeypatch) -> None:
                     workers.kill_one()
             yield future
 
-    if request.param:
-        monkeypatch.setattr(Cluster, "completed", completed)
+    monkeypatch.setattr(Cluster, "completed", completed)
+    yield
+    assert left == [0]
 
 
 def test_cells_and_results_are_those_of_one_machine(
