@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,14 @@ from pathlib import Path
 from mutation.verdict import Record
 from softmax_cosim.configs import UsageError
 
-__all__ = ["LIST", "Equivalent", "argued", "load", "unmatched"]
+__all__ = ["LIST", "Equivalent", "argued", "load", "misfits"]
 
 LIST = Path(__file__).with_name("equivalent.toml")
 
 
 @dataclass(frozen=True)
 class Equivalent:
-    """Mutants of one line by one operator, wherever in the file that line stands."""
+    """A mutant of a line by an operator, wherever in the file that line stands."""
 
     file: str
     operator: str
@@ -50,9 +51,12 @@ def argued(record: Record, entries: Iterable[Equivalent]) -> Equivalent | None:
     )
 
 
-def unmatched(
+def misfits(
     entries: Sequence[Equivalent], changes: Iterable[tuple[str, str, str, str]]
-) -> list[Equivalent]:
-    """Entries that speak of no mutant: of each there is its file, operator, line and change."""
-    there = set(changes)
-    return [e for e in entries if (e.file, e.operator, e.line, e.becomes) not in there]
+) -> list[tuple[Equivalent, int]]:
+    """Entries that do not speak of one mutant, and of how many: what holds for one line need not
+    for another that reads alike. Of each mutant there is its file, operator, line and change.
+    """
+    there = Counter(changes)
+    counts = ((e, there[e.file, e.operator, e.line, e.becomes]) for e in entries)
+    return [(entry, count) for entry, count in counts if count != 1]

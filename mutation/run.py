@@ -86,7 +86,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(entries: Sequence[equivalent.Equivalent]) -> None:
-    """Every entry of the list speaks of a mutant that there is.
+    """Every entry of the list speaks of a mutant that there is, and of one.
 
     Raises:
         UsageError: one does not.
@@ -98,10 +98,11 @@ def _check(entries: Sequence[equivalent.Equivalent]) -> None:
         for mutant in mutants
         if any(mutant.line in entry.line for entry in entries if entry.file == mutant.file)
     ]
-    for entry in equivalent.unmatched(entries, changes):
+    for entry, count in equivalent.misfits(entries, changes):
         raise UsageError(
-            f"{equivalent.LIST.name}: {entry.file} has no line {entry.line!r} that "
-            f"{entry.operator} turns into {entry.becomes!r}; delete or correct the entry"
+            f"{equivalent.LIST.name}: {entry.file} has {count or 'no'} line{'s'[:count]} "
+            f"{entry.line!r} that {entry.operator} turns into {entry.becomes!r}; "
+            "delete or correct the entry"
         )
 
 
