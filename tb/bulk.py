@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from cocotb.clock import Clock
@@ -18,7 +19,15 @@ from cocotb.handle import HierarchyObject, LogicObject
 from cocotb.triggers import ReadWrite, Timer, ValueChange
 from cocotb.utils import get_sim_steps
 
-from softmax_cosim.golden.protocol import RESULTS, ROWS, Broken, NoProgress, places, size
+from softmax_cosim.golden.protocol import (
+    COMMAND,
+    RESULTS,
+    ROWS,
+    Broken,
+    NoProgress,
+    places,
+    size,
+)
 from softmax_cosim.tb.clock import PERIOD_NS
 from softmax_cosim.tb.hang import describe
 
@@ -68,6 +77,7 @@ class Bulk:
         library = ctypes.CDLL(None)
         self._begin = library.softmax_begin
         self._serve = getattr(library, "softmax_serve", None)
+        self._next = ctypes.create_string_buffer(COMMAND.size)
         self._end = getattr(library, "softmax_end", None)
         self._clock = Clock(clock, PERIOD_NS, "ns")
         self._half_period = get_sim_steps(PERIOD_NS, "ns") // 2
@@ -97,15 +107,18 @@ class Bulk:
             Broken: an output beat came that no row of input accounts for.
         """
         batch = self._batch
-        self._place(rows, elements)
-        batch.seed = seed
-        batch.source_pattern, batch.sink_pattern = stalls[:4], stalls[4:]
         if self.edges == 0:
             # The pin may have woken up high, which would count as an edge of this batch.
             self._pin.value = 0
             await ReadWrite()
+        self._place(rows, elements, seed, stalls)
         if self._serve:
-            self._serve(ctypes.byref(batch), self._setup["socket"])
+            files = self._setup["commands"], self._setup["answers"]
+            while (came := self._serve(ctypes.byref(batch), *files, self._next)) > 0:
+                rows, elements, seed, *patterns = COMMAND.unpack(self._next)
+                self._place(rows, elements, seed, patterns)
+            if came == 0:
+                return False
         else:
             self._begin(ctypes.byref(batch))
             self._clock.start(start_high=False)
@@ -127,7 +140,7 @@ class Bulk:
         if batch.status == _SURPLUS:
             message = f"row {batch.row_out}: output that no input row accounts for"
             raise Broken(message)
-        return self._serve is not None
+        return True
 
     def end(self) -> None:
         """End the process, where that can be done faster than by returning."""
@@ -135,12 +148,13 @@ class Bulk:
             sys.stdout.flush()
             self._end()
 
-    def _place(self, rows: int, elements: int) -> None:
-        """Have the batch be what lies in the memory."""
+    def _place(self, rows: int, elements: int, seed: int, stalls: Sequence[int]) -> None:
+        """Have the batch be what lies in the memory, and is asked for."""
         raw = self._setup["raw"]
         if self._memory is None or len(self._memory) < size(rows, elements, raw):
             self._memory = mmap.mmap(self._setup["memory"], 0)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         for place in places(rows, elements, raw):
             setattr(self._batch, place.name, start + place.start)
-        self._batch.rows, self._batch.elements = rows, elements
+        self._batch.rows, self._batch.elements, self._batch.seed = rows, elements, seed
+        self._batch.source_pattern, self._batch.sink_pattern = tuple(stalls[:4]), tuple(stalls[4:])

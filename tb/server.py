@@ -1,9 +1,9 @@
 """The simulator's side of :mod:`.simulation.simulator`: a cocotb test that plays batches.
 
 The environment variable ``COSIM_SERVER`` says, as JSON, which transport this process has, what that
-has to know of the configuration, and the numbers of three inherited file descriptors: a socket for
-commands, each of which gets one answer (see :mod:`.golden.protocol`), the memory that holds the
-arrays, and a pipe that closes when the other process is no more. The end of the socket ends the
+has to know of the configuration, and the numbers of four inherited file descriptors: pipes for
+commands and for their answers, one each (see :mod:`.golden.protocol`), the memory that holds the
+arrays, and a pipe that closes when the other process is no more. The end of the commands ends the
 simulation.
 """
 
@@ -14,8 +14,8 @@ import importlib
 import json
 import os
 import signal
-import socket
 import traceback
+from io import FileIO
 from typing import Any, Protocol
 
 import cocotb
@@ -44,7 +44,8 @@ class Transport(Protocol):
         """Reset the design, play the rows of a batch in the memory, fill in every result.
 
         ``stalls`` are four numbers each of source and sink, as :attr:`.Pattern.words` has them.
-        Returns whether the other side has got its answer.
+        A transport may answer itself, and go on with the batches that are asked for next. Returns
+        whether the last one's answer is still to be given.
 
         Raises:
             NoProgress: the design stopped taking or giving data; the results hold what came before.
@@ -57,26 +58,27 @@ class Transport(Protocol):
 
 @cocotb.test
 async def serve(dut: HierarchyObject) -> None:
-    """Play batches until the other side closes the socket."""
+    """Play batches until the other side closes the pipe of commands."""
     setup = json.loads(os.environ["COSIM_SERVER"])
     module, name = TRANSPORTS[setup["transport"]]
     transport: Transport = getattr(importlib.import_module(module), name)(dut, setup)
     _die_with(setup["lifeline"])
-    with socket.socket(fileno=setup["socket"]) as channel:
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a closed pipe is an error, and the end
+    with FileIO(setup["commands"]) as commands, FileIO(setup["answers"], "w") as answers:
         answer = ANSWER.pack(0, 0, 0)
-        while command := _asked(channel, answer):
+        while command := _asked(commands, answers, answer):
             answer = await _play(transport, *COMMAND.unpack(command))
     transport.end()
 
 
-def _asked(channel: socket.socket, answer: bytes) -> bytes | None:
-    """The command that follows an answer; None when there is nobody any more."""
+def _asked(commands: FileIO, answers: FileIO, answer: bytes) -> bytes:
+    """The command that follows an answer; empty when there is nobody any more."""
     try:
-        channel.sendall(answer)
-        command = channel.recv(COMMAND.size, socket.MSG_WAITALL)
-    except ConnectionError:
-        return None
-    return command if len(command) == COMMAND.size else None
+        while answer:
+            answer = answer[answers.write(answer) :]
+    except BrokenPipeError:
+        return b""
+    return commands.read(COMMAND.size)
 
 
 def _die_with(lifeline: int) -> None:
@@ -93,7 +95,7 @@ async def _play(transport: Transport, rows: int, elements: int, seed: int, *stal
     """Play one batch in place; returns its answer, or nothing if that was given."""
     wrong = {}
     try:
-        if await transport.run(rows, elements, seed, stalls):
+        if not await transport.run(rows, elements, seed, stalls):
             return b""
     except Broken as broken:
         wrong = {"broken": type(broken).__name__, "message": str(broken)}

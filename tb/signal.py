@@ -413,7 +413,7 @@ class Served:
         except Broken as broken:
             batch.write_results(broken.results)
             raise
-        return False
+        return True
 
     def end(self) -> None:
         """The simulation ends as any does."""

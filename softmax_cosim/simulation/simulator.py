@@ -1,6 +1,6 @@
 """A long-lived simulator process that plays batches of rows: the one way to run the hardware.
 
-Arrays travel through anonymous shared memory and commands through a socket pair, so a batch
+Arrays travel through anonymous shared memory and commands through a pair of pipes, so a batch
 costs no file, and nothing is left behind when either process is killed: the memory has no name,
 and the simulator ends with the process that started it. A forked child starts simulators of its
 own: those of its parent are none of its business.
@@ -13,7 +13,6 @@ import dataclasses
 import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import weakref
@@ -43,6 +42,7 @@ from softmax_cosim.simulation.fork_server import (
     possible,
     waited_for,
 )
+from softmax_cosim.simulation.line import Line
 
 __all__ = ["Broken", "NoProgress", "Simulator", "SimulatorCrash", "Stopped"]
 
@@ -155,7 +155,7 @@ class Simulator:
         self._process: Process | None = None
         self._log: IO[bytes] | None = None
         self._seen = 0  # bytes of the log
-        self._channel: socket.socket | None = None
+        self._line: Line | None = None
         self._lifeline: int | None = None
         with self._resources():
             self._memory_fd = os.memfd_create("cosim")
@@ -189,12 +189,12 @@ class Simulator:
 
     def _launch(self) -> None:
         self._seen = 0
-        self._channel, theirs = socket.socketpair()
-        with theirs:
+        self._line = Line()
+        with self._line.other_end() as theirs:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by _end)
             pipe, self._lifeline = os.pipe()
             setup = {"transport": self.transport, "patience": self.patience, **self._about()}
-            files = {"socket": theirs.fileno(), "memory": self._memory_fd, "lifeline": pipe}
+            files = {**theirs, "memory": self._memory_fd, "lifeline": pipe}
             command = self.build.command(draw=self.draw, waves=self._waves)
             with os.fdopen(pipe):
                 if self._fork_server is not None:
@@ -309,9 +309,9 @@ class Simulator:
 
     def hang_up(self) -> None:
         """Have the process end, which takes it a while; :meth:`close` waits for that."""
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
 
     def kill(self) -> None:
         """End the process at once, whatever another thread waits for; that gets a crash."""
@@ -343,13 +343,12 @@ class Simulator:
 
     def _asked(self, command: bytes, timeout: float | None) -> dict[str, str]:
         """The simulator's answer, at first that it is ready: what went wrong, if anything."""
-        assert self._channel is not None
-        if self._channel.gettimeout() != timeout:
-            self._channel.settimeout(timeout)
+        line = self._line
+        assert line is not None
         try:
-            self._channel.sendall(command)
-            self.time, self.edges, length = ANSWER.unpack(self._read(ANSWER.size))
-            wrong: dict[str, str] = json.loads(self._read(length)) if length else {}
+            line.write(command)
+            self.time, self.edges, length = ANSWER.unpack(line.read(ANSWER.size, timeout))
+            wrong: dict[str, str] = json.loads(line.read(length, timeout)) if length else {}
         except TimeoutError:
             raise self._crash(f"gave no answer in {timeout:g} s") from None
         except ConnectionError:
@@ -370,25 +369,14 @@ class Simulator:
         """What the simulator printed since the last time."""
         assert self._log is not None
         log, start = self._log.fileno(), self._seen
-        if not os.pread(log, 1, start):  # most often; to ask for its size takes longer
+        self._seen = os.lseek(log, 0, os.SEEK_CUR)  # where the simulator writes next
+        if self._seen == start:
             return ""
-        self._seen = os.fstat(log).st_size
         text = os.pread(log, self._seen - start, start).decode(errors="replace")
         for warning in autopsy.warnings(text):
             known = warning in self.warnings or len(self.warnings) < _WARNINGS
             self.warnings[warning if known else "others"] += 1
         return text
-
-    def _read(self, size: int) -> bytes:
-        """Exactly so many bytes of the simulator's answer."""
-        assert self._channel is not None
-        data = b""
-        while len(data) < size:
-            more = self._channel.recv(size - len(data))
-            if not more:
-                raise ConnectionError("the socket was closed")
-            data += more
-        return data
 
     def _crash(self, what: str) -> SimulatorCrash:
         """End the process, and say what it printed last."""

@@ -14,10 +14,10 @@
 /// Built with --trace-saif, it writes the activity of a batch instead of a waveform: from the end of
 /// its reset to its end, in a file that each batch writes anew.
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -145,35 +145,39 @@ void run_ahead(const bulk::Batch& batch) {
   end_activity();
 }
 
-/// Tells the calling process that all went well.
-bool answered(int channel, const bulk::Batch& batch) {
+/// Tells the calling process that all went well; false if there is none any more.
+bool answered(int answers, const bulk::Batch& batch) {
   const bulk::Answer answer{static_cast<int64_t>(softmax_now), batch.all_edges, 0};
-  return send(channel, &answer, sizeof answer, MSG_NOSIGNAL) == sizeof answer;
+  return write(answers, &answer, sizeof answer) == sizeof answer;
 }
 
-/// Makes the batch the one that is asked for next, if that has the same shape; anything else is
-/// left for Python to receive.
-bool asked_again(int channel, bulk::Batch& batch) {
-  bulk::Command next;
-  if (recv(channel, &next, sizeof next, MSG_PEEK) != sizeof next) return false;
-  if (next.rows != batch.rows || next.elements != batch.elements) return false;
-  recv(channel, &next, sizeof next, 0);
-  batch.seed = next.seed;
-  std::copy_n(next.source_pattern, 4, batch.source_pattern);
-  std::copy_n(next.sink_pattern, 4, batch.sink_pattern);
-  return true;
+/// Waits for what it asks for next; likewise.
+bool asked(int commands, bulk::Command& next) {
+  ssize_t came;
+  do {
+    came = read(commands, &next, sizeof next);
+  } while (came < 0 && errno == EINTR);
+  return came == sizeof next;
 }
 
 }  // namespace
 
 /// Called by tb.bulk: plays a batch. If it ends well, says so, and plays the next one likewise, as
 /// long as they are of one shape: to wake Python up for each would cost more than to play a row.
-extern "C" EXPORTED void softmax_serve(bulk::Batch* batch, int channel) {
-  do {
+/// Returns 1 with the command for one of another shape, 0 when there is nobody who asks any more,
+/// and -1 if a batch did not end well, with its answer still to be given.
+extern "C" EXPORTED int softmax_serve(bulk::Batch* batch, int commands, int answers,
+                                      bulk::Command* next) {
+  for (;;) {
     softmax_begin(batch);
     run_ahead(*batch);
-  } while (batch->status == bulk::kDone && answered(channel, *batch) &&
-           asked_again(channel, *batch));
+    if (batch->status != bulk::kDone) return -1;
+    if (!answered(answers, *batch) || !asked(commands, *next)) return 0;
+    if (next->rows != batch->rows || next->elements != batch->elements) return 1;
+    batch->seed = next->seed;
+    std::copy_n(next->source_pattern, 4, batch->source_pattern);
+    std::copy_n(next->sink_pattern, 4, batch->sink_pattern);
+  }
 }
 
 /// Called by tb.bulk when all is played: ends the process without taking Python apart, which takes
@@ -187,6 +191,8 @@ extern "C" EXPORTED void softmax_end() {
 
 /// Called by the host: the simulation, from start to end; returns the exit code.
 extern "C" EXPORTED int softmax_simulate(int argc, const char** argv) {
+  Verilated::commandArgs(argc, argv);
+  Verilated::fatalOnVpiError(false);  // cocotb probes for objects that may not exist
   Verilated::traceEverOn(VM_TRACE);
   const auto top = std::make_unique<Vtop>("");
   model = top.get();

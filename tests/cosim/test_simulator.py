@@ -22,7 +22,12 @@ from softmax_cosim.configs.errors import UsageError
 from softmax_cosim.golden.rows import Rows
 from softmax_cosim.paths import ROOT
 from softmax_cosim.simulation.pool import Pool
-from softmax_cosim.simulation.simulator import Broken, Simulator, SimulatorCrash
+from softmax_cosim.simulation.simulator import (
+    Broken,
+    NoProgress,
+    Simulator,
+    SimulatorCrash,
+)
 from tests.cosim.test_toolchain import STRAY
 
 CONFIG = configs.load("rexp_uint8").replace(max_len=64)
@@ -76,6 +81,24 @@ def test_starts_with_the_first_batch_and_serves_any_number(simulator: Simulator)
     assert simulator.pid is None
     assert not exists(process)
     np.testing.assert_array_equal(simulator.run(ROWS).y, ROWS.q)
+
+
+def test_batches_of_a_shape_and_of_others_and_one_that_hangs_in_any_order() -> None:
+    """One like the last is played without Python; neither that nor an end in between may show."""
+    with make(patience=1000) as sim:
+        for value, length in ((1, 5), (2, 5), (3, 5), (-1, 5), (4, 5), (5, 7), (6, 7), (-1, 9)):
+            rows = Rows.of([[value] * length, [7] * length])
+            for stalls in ("none", "heavy"):
+                if value < 0:
+                    with pytest.raises(NoProgress, match="row 0"):
+                        sim.run(rows, stalls, seed=length)
+                    continue
+                with make() as fresh:
+                    expected = fresh.run(rows, stalls, seed=length)
+                for _ in range(2):
+                    got = sim.run(rows, stalls, seed=length)
+                    np.testing.assert_array_equal(got.y, rows.q)
+                    np.testing.assert_array_equal(got.last_out, expected.last_out)
 
 
 def test_a_batch_without_rows(simulator: Simulator) -> None:
@@ -200,7 +223,7 @@ def test_the_parent_ends_its_simulator_while_a_child_lives_on(simulator: Simulat
         assert simulator._process is not None
         ended = simulator._process
         simulator.close()
-        assert ended.returncode == 0  # by itself: the child holds no end of its socket
+        assert ended.returncode == 0  # by itself: the child holds no end of its pipes
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
