@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,9 @@ PROFILES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "fast": (_FAST, ["-Og"]),
 }
 
+#: Of a function of the C++, in nodes of Verilator's tree. The compiler's time grows faster than a
+#: function does; smaller parts than these cost speed.
+_LARGEST = "5000"
 #: One C++ file of all that Verilator wrote and all that is linked with it: what they include is
 #: read once, and the compiler sees through them.
 _ALL = "Vtop__ALL"
@@ -92,7 +96,8 @@ class Job:
             *toolchain.verilator_command(),
             *("--cc", "--exe", "--vpi", "--assert", "--make", "json"),
             *("--x-assign", "unique", "--x-initial", "unique"),
-            *("--output-split", "0", "-Mdir", ".", "--prefix", "Vtop", "--relative-includes"),
+            *("--output-split", "0", "--output-split-cfuncs", _LARGEST),
+            *("-Mdir", ".", "--prefix", "Vtop", "--relative-includes"),
             *("--top-module", self.top),
             *self.arguments,
             *self.cpp,
@@ -129,16 +134,17 @@ class Job:
         names = [Path(path).name for part in parts for path in sources.get(part, [])]
         pieces = "".join(map(_included, (*names, *self.cpp)))
         (work / f"{_ALL}.cpp").write_text(pieces, encoding="utf-8", errors="surrogateescape")
-        if self.hosted_by:
-            linked = self.host(work)
-            _, library = linked.made
-            target = ["-shared", "-Xlinker", "-z", "-Xlinker", "defs", "-o", DESIGN, library]
-        else:
-            linked = objects(work.parent, self.top, *_library(made, self.profile))
-            target = ["-o", EXECUTABLE, *linked.made]
-        first = prelude(work.parent, self.top, design)
         unit = f"{_ALL}.o"
-        run([[*design, "-include", *first.made, "-c", "-o", unit, f"{_ALL}.cpp"]], work, self.top)
+        with ThreadPoolExecutor(1) as beside:
+            library = beside.submit(self._linked, work, made)
+            first = prelude(work.parent, self.top, design)
+            include = ["-include", *first.made, "-c", "-o", unit, f"{_ALL}.cpp"]
+            run([[*design, *include]], work, self.top)
+            linked = library.result()
+        if self.hosted_by:
+            target = ["-shared", "-Xlinker", "-z", "-Xlinker", "defs", "-o", DESIGN, linked.made[1]]
+        else:
+            target = ["-o", EXECUTABLE, *linked.made]
         more = [*_words(options, "ldflags"), *toolchain.link_flags()]
         run([["g++", *ours, unit, *target, *more]], work, self.top)
         read = {*_verilated(work), *headers(work), *linked.read, *first.read} - {*first.made}
@@ -165,6 +171,12 @@ class Job:
             self.hosted_by,
             _library(made, self.profile),
         )
+
+    def _linked(self, work: Path, made: Mapping[str, Any]) -> Shared:
+        """What the design is linked with."""
+        if self.hosted_by:
+            return self.host(work)
+        return objects(work.parent, self.top, *_library(made, self.profile))
 
     def _verilated(self, work: Path) -> None:
         """Run Verilator."""

@@ -24,6 +24,9 @@ EXECUTABLE = "simulation"
 _HOST = "libhost.so"
 _PRELUDE = "prelude.h"
 _HEADERS = ("verilated.h", "verilated_dpi.h", "verilated_vpi.h")
+#: Of the library, what every build has. Compiled in one piece, in two thirds of the time that they
+#: take one by one, for they read the same headers. What only some builds have stands by itself.
+_CORE = ("verilated", "verilated_dpi", "verilated_vpi", "verilated_threads")
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,20 @@ def objects(root: Path, top: str, compiler: Sequence[str], sources: Sequence[str
         Interrupted: see :data:`.cache.stopping`.
     """
 
-    def compiled(source: str) -> Path:
-        return _kept(root, top, Path(source).stem, [*compiler, "-c", source], {})
+    core = [source for source in sources if Path(source).stem in _CORE]
+    pieces = [
+        ("library", core),
+        *((Path(path).stem, [path]) for path in sources if path not in core),
+    ]
+
+    def compiled(piece: tuple[str, list[str]]) -> Path:
+        name, files = piece
+        text = "".join(f'#include "{file}"\n' for file in files)
+        return _kept(root, top, name, [*compiler, "-c", f"{name}.cpp"], {f"{name}.cpp": text})
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-        folders = list(threads.map(compiled, sources))
-    made = [
-        str(folder / f"{Path(source).stem}.o")
-        for folder, source in zip(folders, sources, strict=True)
-    ]
+        folders = list(threads.map(compiled, pieces))
+    made = [str(folder / f"{name}.o") for folder, (name, _) in zip(folders, pieces, strict=True)]
     return Shared(made, set().union(*map(read_for, folders)))
 
 
