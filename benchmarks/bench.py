@@ -2,7 +2,9 @@
 
 Every path plays the same rows of a committed trace, in turns, several times round; the best round
 counts. Speed is per processor second, of this process and the simulator together, so that it
-does not depend on what else the machine does. The limit is a C++ main without Python.
+does not depend on what else the machine does. While a simulator plays, both share one core: what it
+takes to wake the other one up on another core depends on the machine, and ``--apart`` shows it. The
+limit is a C++ main without Python.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -89,16 +91,32 @@ def processor_seconds(pid: int) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) * 1e-9
 
 
-def simulated(simulator: Simulator, rows: Rows, calls: int, expected: bytes) -> Play:
+@contextmanager
+def together(*processes: int) -> Iterator[None]:
+    """Have processes run on one core meanwhile."""
+    before = [os.sched_getaffinity(process) for process in processes]
+    try:
+        for process in processes:
+            os.sched_setaffinity(process, {min(before[0])})
+        yield
+    finally:
+        for process, cores in zip(processes, before, strict=True):
+            os.sched_setaffinity(process, cores)
+
+
+def simulated(
+    simulator: Simulator, rows: Rows, calls: int, expected: bytes, apart: bool = False
+) -> Play:
     """Play a batch ``calls`` times through a running simulator."""
 
     def play() -> tuple[int, float, float]:
         pid = simulator.pid
         assert pid is not None
-        steps, inside, begun = simulator.time, processor_seconds(pid), time.process_time()
-        for _ in range(calls):
-            results = simulator.run(rows)
-        own = time.process_time() - begun
+        with nullcontext() if apart else together(0, pid):
+            steps, inside, begun = simulator.time, processor_seconds(pid), time.process_time()
+            for _ in range(calls):
+                results = simulator.run(rows)
+            own = time.process_time() - begun
         inside = processor_seconds(pid) - inside
         assert results.y.tobytes() == expected
         return (simulator.time - steps) // PERIOD_STEPS, own + inside, inside
@@ -175,7 +193,7 @@ def through_cocotbext_axi(cfg: Config, rows: Rows, expected: bytes) -> Play:
     return play
 
 
-def paths(cfg: Config, stack: ExitStack) -> list[Way]:
+def paths(cfg: Config, stack: ExitStack, apart: bool) -> list[Way]:
     """Every path, ready to play."""
     everything = real_rows(cfg, max(BATCHES))
     y = softmax(cfg, everything).y
@@ -196,13 +214,13 @@ def paths(cfg: Config, stack: ExitStack) -> list[Way]:
             play = through_cocotbext_axi(cfg, rows, expected)
         else:
             sim = simulator("signal") if name == "signal" else simulator("bulk", False)
-            play = simulated(sim, rows, 1, expected)
+            play = simulated(sim, rows, 1, expected, apart)
         found.append(Way(name, count, count, play))
     ahead = simulator("bulk")
     for batch in BATCHES:
         rows, expected = some(batch)
         calls = min(CALLS, max(BATCHES) // batch)
-        play = simulated(ahead, rows, calls, expected)
+        play = simulated(ahead, rows, calls, expected, apart)
         found.append(Way("bulk, run-ahead", batch, batch * calls, play))
     rows, expected = some(max(BATCHES))
     play = stack.enter_context(limit(cfg, rows, expected))
@@ -282,11 +300,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", default="rexp_uint8")
     parser.add_argument("--rounds", type=int, default=5, help="turns of every path")
+    parser.add_argument("--apart", action="store_true", help="processes on any core")
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "bench.json")
     arguments = parser.parse_args()
     cfg, console = configs.load(arguments.config), Console(width=100)
     with ExitStack() as stack:
-        found = paths(cfg, stack)
+        found = paths(cfg, stack, arguments.apart)
         with console.status("playing"):
             for _ in range(arguments.rounds):
                 for path in found:
