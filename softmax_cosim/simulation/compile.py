@@ -54,6 +54,11 @@ _LARGEST = "5000"
 #: One C++ file of all that Verilator wrote and all that is linked with it: what they include is
 #: read once, and the compiler sees through them.
 _ALL = "Vtop__ALL"
+#: Functions that Verilator knows to run once are not optimised. Templates and what else they share
+#: with the rest are: a pragma around their files would take those along.
+_ONCE = """#undef VL_ATTR_COLD
+#define VL_ATTR_COLD __attribute__((cold, optimize("O0")))
+"""
 _SWITCHES = ("coverage", "system_c", "use_timing", "trace", "trace_fst", "trace_vcd", "trace_saif")
 _MACROS = {"system_c": "SC", "use_timing": "TIMING"}
 
@@ -111,7 +116,7 @@ class Job:
             self.verilate(),
             dict(self.written),
             PROFILES[self.profile],
-            (self.hosted_by, _SHARED, _LIBRARY),
+            (self.hosted_by, _SHARED, _LIBRARY, _ONCE),
             toolchain.fingerprint(),
         )
 
@@ -132,7 +137,7 @@ class Job:
         design = [*compiler, *_switches(options), *ours, *(_SHARED if self.hosted_by else ())]
         parts = (f"{kind}_{speed}" for kind in ("classes", "support") for speed in ("fast", "slow"))
         names = [Path(path).name for part in parts for path in sources.get(part, [])]
-        pieces = "".join(map(_included, (*names, *self.cpp)))
+        pieces = _ONCE + "".join(map(_included, (*names, *self.cpp)))
         (work / f"{_ALL}.cpp").write_text(pieces, encoding="utf-8", errors="surrogateescape")
         unit = f"{_ALL}.o"
         with ThreadPoolExecutor(1) as beside:
@@ -215,10 +220,7 @@ def _library(made: Mapping[str, Any], profile: str) -> tuple[list[str], list[str
 
 
 def _included(path: str) -> str:
-    """A line of the one C++ file; what writes waveforms is not optimised.
-
-    Nor are templates that are used elsewhere as well: so what runs once is optimised like the rest.
-    """
+    """A line of the one C++ file; what writes waveforms is not optimised."""
     line = f'#include "{path}"\n'
     if re.fullmatch(r"Vtop__Trace.*", path):
         return (
