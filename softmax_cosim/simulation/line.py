@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 __all__ = ["Line"]
 
+_LONGEST = 2**31 - 1  # milliseconds that the operating system waits
+
 
 class Line:
     """This process's end."""
@@ -22,24 +24,24 @@ class Line:
         Raises:
             OSError: the operating system refuses.
         """
-        self._theirs, self._ours = [0, 0], [0, 0]
-        self._theirs[0], self._ours[0] = os.pipe()
+        theirs, self._commands = os.pipe()
         try:
-            self._ours[1], self._theirs[1] = os.pipe()
+            self._answers, answers = os.pipe()
         except BaseException:
-            os.close(self._theirs[0])
-            os.close(self._ours[0])
+            os.close(theirs)
+            os.close(self._commands)
             raise
-        self._answers = select.poll()
-        self._answers.register(self._ours[1], select.POLLIN)
+        self._theirs = {"commands": theirs, "answers": answers}
+        self._coming = select.poll()
+        self._coming.register(self._answers, select.POLLIN)
 
     @contextlib.contextmanager
     def other_end(self) -> Iterator[dict[str, int]]:
         """The simulator's descriptors, by their names in its setup; closed in this process then."""
         try:
-            yield {"commands": self._theirs[0], "answers": self._theirs[1]}
+            yield self._theirs
         finally:
-            for descriptor in self._theirs:
+            for descriptor in self._theirs.values():
                 os.close(descriptor)
 
     def write(self, command: bytes) -> None:
@@ -48,7 +50,7 @@ class Line:
         Raises:
             ConnectionError: there is nobody at the other end.
         """
-        os.write(self._ours[0], command)
+        os.write(self._commands, command)
 
     def read(self, size: int, timeout: float | None) -> bytes:
         """Exactly so many bytes of an answer; None waits for ever.
@@ -59,9 +61,9 @@ class Line:
         """
         data = b""
         while len(data) < size:
-            if timeout is not None and not self._answers.poll(timeout * 1000):
+            if timeout is not None and not self._coming.poll(min(timeout * 1000, _LONGEST)):
                 raise TimeoutError
-            more = os.read(self._ours[1], size - len(data))
+            more = os.read(self._answers, size - len(data))
             if not more:
                 raise ConnectionError("the pipe was closed")
             data += more
@@ -69,5 +71,5 @@ class Line:
 
     def close(self) -> None:
         """Have the simulator end, which takes it a while."""
-        for descriptor in self._ours:
-            os.close(descriptor)
+        os.close(self._commands)
+        os.close(self._answers)
