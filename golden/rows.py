@@ -68,7 +68,7 @@ class Rows:
         return cls(np.concatenate(q), np.concatenate(k), offsets)
 
 
-@dataclass
+@dataclass  # not frozen: one is filled in for each batch, which would take six times as long
 class Results:
     """What came out of the accelerator for a batch of rows, in the order of the rows.
 

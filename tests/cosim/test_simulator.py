@@ -85,7 +85,7 @@ def test_starts_with_the_first_batch_and_serves_any_number(simulator: Simulator)
 
 def test_batches_of_a_shape_and_of_others_and_one_that_hangs_in_any_order() -> None:
     """One like the last is played without Python; neither that nor an end in between may show."""
-    with make(patience=1000) as sim:
+    with make(patience=1000, timeout=300) as sim:  # it may be waited for in vain
         for value, *lengths in (
             *((1, 5, 7), (2, 5, 7), (3, 5, 7), (-1, 5, 7), (4, 5, 7), (5, 60, 60)),
             *((6, 40, 40, 40), (7, 60, 60), (-1, 60)),
